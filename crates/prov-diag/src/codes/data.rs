@@ -1,0 +1,6 @@
+//! Codes of project files, sources and tables.
+
+use super::{Example::Policy, Example::Shown, codes};
+
+codes! {
+}

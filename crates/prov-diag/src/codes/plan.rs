@@ -1,0 +1,6 @@
+//! Codes of actual state, plans and guards.
+
+use super::{Example::Policy, Example::Shown, codes};
+
+codes! {
+}
