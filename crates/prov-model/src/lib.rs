@@ -1,1 +1,37 @@
-//! Placeholder.
+//! The nouns of Prov: types and values, operators and built-ins with their scalar meaning, columns and populations,
+//! what a policy declares, entitlements and accounts, desired and actual state, memory.
+//!
+//! Invariant: nothing here reads a clock, a file or the environment; the scalar meaning of an operator stands here
+//! once, and every engine must agree with it.
+
+mod access;
+mod builtin;
+mod column;
+mod memory;
+mod ops;
+mod population;
+mod schema;
+mod text;
+mod time;
+mod types;
+mod value;
+
+pub use access::{
+    Account, AccountOrigin, Actual, Csr, Desired, DesiredAccount, EntId, Entitlement, Entitlements, EntitlementIssue,
+    HoldReason, IdentityFlags, split_values, join_values,
+};
+pub use builtin::{Builtin, BuiltinInfo, CallError, ParamType, ResultType};
+pub use column::{Column, ColumnBuilder, Dict, Table, Validity};
+pub use memory::{Memory, MemoryError, Since};
+pub use ops::{ArithOp, CompareOp, TextOp, add_type, arith, compare, equal, in_range, in_set, text_op};
+pub use population::{IdentityTable, Population, RawCell, RawRow, RawTable, Rejection, SourceCount};
+pub use schema::{
+    AccountDef, AnnotationDef, AppDef, AppId, AttrId, EffectKind, EnumDef, EnumId, FieldDef, ForbidDef, GuardDef,
+    GuardLimit, GuardWhat, IdentityDef, IdentityId, InverseDef, KindDef, KindId, LifecycleDef, ManagedDef, MissingDef,
+    Mode, Pattern, RecordDef, RecordId, RuleId, RuleInfo, RuleKind, Schema, Severity, SourceDef, StateDef, TableDef,
+    TableId, VerbDef, VerbKind, Via, ValuePattern,
+};
+pub use text::{fold, glob_matches, nfc, slug, to_ascii};
+pub use time::{Date, Duration, Elapsed, Instant, Moment, Unit, Zone, parse_at};
+pub use types::Type;
+pub use value::{Decimal, RowRef, Text, Value};

@@ -1,0 +1,73 @@
+//! What the pure functions need of the past, as one versioned value that goes in and comes out.
+//! Invariant: nothing else of the past decides; a key that is not here means "no last run".
+
+use crate::Date;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version this build writes.
+const VERSION: u32 = 1;
+
+/// Memory, version 1. JSON: `{"version":1,"sources":{"hr":{"rows":1234}},"states":{"ID":{"state":"terminated",
+/// "since":"2026-03-02"}},"missing":{"ID":"2026-03-02"}}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// Always 1 here.
+    pub version: u32,
+    /// Row counts of the last run, by source.
+    #[serde(default)]
+    pub sources: BTreeMap<String, SourceMemory>,
+    /// When identities entered the state they are in, where a verb waits for a time after that.
+    #[serde(default)]
+    pub states: BTreeMap<String, Since>,
+    /// When identities were first missed by every authoritative source.
+    #[serde(default)]
+    pub missing: BTreeMap<String, Date>,
+}
+
+/// What is remembered of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceMemory {
+    /// Rows of the last run, rejected ones included.
+    pub rows: u64,
+}
+
+/// A state and the day it was entered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Since {
+    /// The state's name.
+    pub state: String,
+    /// The first day it was seen.
+    pub since: Date,
+}
+
+/// Why a memory can't be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemoryError {
+    /// Not JSON of this form; the reason, with line and column.
+    Form(String),
+    /// Written by a later version.
+    Version(u32),
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory { version: VERSION, sources: BTreeMap::new(), states: BTreeMap::new(), missing: BTreeMap::new() }
+    }
+}
+
+impl Memory {
+    /// Reads a memory that [`Memory::to_json`] wrote.
+    pub fn from_json(text: &str) -> Result<Memory, MemoryError> {
+        let memory: Memory = serde_json::from_str(text).map_err(|e| MemoryError::Form(e.to_string()))?;
+        if memory.version == VERSION { Ok(memory) } else { Err(MemoryError::Version(memory.version)) }
+    }
+
+    /// Its JSON, ended by a line feed; the same memory gives the same bytes.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a memory has only string keys") + "\n"
+    }
+}
