@@ -2,8 +2,8 @@
 
 use crate::{Diagnostic, Severity, SourceId, SourceMap, Span};
 use miette::{
-    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
-    SpanContents,
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
+    SourceSpan, SpanContents,
 };
 use std::fmt;
 
@@ -32,7 +32,10 @@ pub fn render_human(diagnostics: &[Diagnostic], sources: &SourceMap, options: Re
         (true, false) => GraphicalTheme::ascii(),
         (false, false) => GraphicalTheme::none(),
     };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(options.width).with_links(false).with_context_lines(1);
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_width(options.width)
+        .with_links(false)
+        .with_context_lines(1);
     let bases = Bases::new(sources);
     let mut out = String::new();
     for diagnostic in diagnostics {
@@ -73,7 +76,8 @@ fn json(d: &Diagnostic, sources: &SourceMap) -> serde_json::Value {
         out["help"] = h.clone().into();
     }
     if let Some(f) = &d.fix {
-        out["fix"] = serde_json::json!({ "title": f.title, "at": span(f.span), "replacement": f.replacement });
+        out["fix"] =
+            serde_json::json!({ "title": f.title, "at": span(f.span), "replacement": f.replacement });
     }
     out
 }
@@ -111,7 +115,11 @@ impl SourceCode for Bases<'_> {
         before: usize,
         after: usize,
     ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
-        let index = self.bases.partition_point(|&b| b <= span.offset()).checked_sub(1).ok_or(MietteError::OutOfBounds)?;
+        let index = self
+            .bases
+            .partition_point(|&b| b <= span.offset())
+            .checked_sub(1)
+            .ok_or(MietteError::OutOfBounds)?;
         let (base, source) = (self.bases[index], self.sources.get(SourceId(index as u32)));
         let local = SourceSpan::from((span.offset() - base, span.len()));
         let inner = source.text.as_ref().read_span(&local, before, after)?;
@@ -189,7 +197,11 @@ impl miette::Diagnostic for View<'_> {
         Some(Box::new(self.diagnostic.labels.iter().enumerate().map(|(i, l)| {
             let text = (!l.text.is_empty()).then(|| l.text.clone());
             let span = (self.bases.offset(l.span), (l.span.end - l.span.start) as usize);
-            if i == 0 { LabeledSpan::new_primary_with_span(text, span) } else { LabeledSpan::new_with_span(text, span) }
+            if i == 0 {
+                LabeledSpan::new_primary_with_span(text, span)
+            } else {
+                LabeledSpan::new_with_span(text, span)
+            }
         })))
     }
 }

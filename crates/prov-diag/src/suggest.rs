@@ -8,7 +8,10 @@ pub fn did_you_mean<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a st
     candidates
         .into_iter()
         .map(|c| (strsim::damerau_levenshtein(&lower, &c.to_lowercase()), c))
-        .filter(|&(d, c)| c != wrong && (d <= limit || (c.len() > 3 && lower.len() > 3 && c.to_lowercase().starts_with(&lower))))
+        .filter(|&(d, c)| {
+            c != wrong
+                && (d <= limit || (c.len() > 3 && lower.len() > 3 && c.to_lowercase().starts_with(&lower)))
+        })
         .min()
         .map(|(_, c)| c)
 }

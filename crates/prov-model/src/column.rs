@@ -295,7 +295,9 @@ impl ColumnBuilder {
                 Value::Int(row) => *row as u32,
                 _ => Column::NOBODY,
             }),
-            Column::List(..) | Column::Record(..) => debug_assert!(false, "lists and records are pushed by rows"),
+            Column::List(..) | Column::Record(..) => {
+                debug_assert!(false, "lists and records are pushed by rows")
+            }
         }
     }
 

@@ -17,19 +17,19 @@ mod types;
 mod value;
 
 pub use access::{
-    Account, AccountOrigin, Actual, Csr, Desired, DesiredAccount, EntId, Entitlement, Entitlements, EntitlementIssue,
-    HoldReason, IdentityFlags, split_values, join_values,
+    Account, AccountOrigin, Actual, Csr, Desired, DesiredAccount, EntId, Entitlement, EntitlementIssue,
+    Entitlements, HoldReason, IdentityFlags, join_values, split_values,
 };
-pub use builtin::{Builtin, BuiltinInfo, CallError, ParamType, ResultType};
+pub use builtin::{Builtin, BuiltinInfo, CallError, ParamType, ResultType, slice};
 pub use column::{Column, ColumnBuilder, Dict, Table, Validity};
 pub use memory::{Memory, MemoryError, Since};
 pub use ops::{ArithOp, CompareOp, TextOp, add_type, arith, compare, equal, in_range, in_set, text_op};
 pub use population::{IdentityTable, Population, RawCell, RawRow, RawTable, Rejection, SourceCount};
 pub use schema::{
-    AccountDef, AnnotationDef, AppDef, AppId, AttrId, EffectKind, EnumDef, EnumId, FieldDef, ForbidDef, GuardDef,
-    GuardLimit, GuardWhat, IdentityDef, IdentityId, InverseDef, KindDef, KindId, LifecycleDef, ManagedDef, MissingDef,
-    Mode, Pattern, RecordDef, RecordId, RuleId, RuleInfo, RuleKind, Schema, Severity, SourceDef, StateDef, TableDef,
-    TableId, VerbDef, VerbKind, Via, ValuePattern,
+    AccountDef, AnnotationDef, AppDef, AppId, AttrId, EffectKind, EnumDef, EnumId, FieldDef, ForbidDef,
+    GuardDef, GuardLimit, GuardWhat, IdentityDef, IdentityId, InverseDef, KindDef, KindId, LifecycleDef,
+    ManagedDef, MissingDef, Mode, Pattern, RecordDef, RecordId, RuleId, RuleInfo, RuleKind, Schema, Severity,
+    SourceDef, StateDef, TableDef, TableId, ValuePattern, VerbDef, VerbKind, Via,
 };
 pub use text::{fold, glob_matches, nfc, slug, to_ascii};
 pub use time::{Date, Duration, Elapsed, Instant, Moment, Unit, Zone, parse_at};

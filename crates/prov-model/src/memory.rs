@@ -55,7 +55,12 @@ pub enum MemoryError {
 
 impl Default for Memory {
     fn default() -> Self {
-        Memory { version: VERSION, sources: BTreeMap::new(), states: BTreeMap::new(), missing: BTreeMap::new() }
+        Memory {
+            version: VERSION,
+            sources: BTreeMap::new(),
+            states: BTreeMap::new(),
+            missing: BTreeMap::new(),
+        }
     }
 }
 

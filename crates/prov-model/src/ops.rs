@@ -111,9 +111,7 @@ pub fn compare(a: &Value<'_>, b: &Value<'_>) -> Ordering {
         (Value::Set(a), Value::Set(b)) => {
             a.iter().zip(b).map(|(a, b)| compare(a, b)).find(|o| o.is_ne()).unwrap_or(a.len().cmp(&b.len()))
         }
-        (Value::List(a), Value::List(b)) => {
-            a.iter().map(|r| r.row).cmp(b.iter().map(|r| r.row))
-        }
+        (Value::List(a), Value::List(b)) => a.iter().map(|r| r.row).cmp(b.iter().map(|r| r.row)),
         (Value::Row(a), Value::Row(b)) => match (a.table.key(a.row), b.table.key(b.row)) {
             (Some(a), Some(b)) => a.cmp(b),
             _ => a.row.cmp(&b.row),
@@ -201,9 +199,13 @@ pub fn arith<'a>(op: ArithOp, a: &Value<'a>, b: &Value<'a>, zone: &Zone) -> Valu
         (Value::Date(a), Value::Duration(d)) => Value::Date(a.plus(if sub { d.negated() } else { *d })),
         (Value::Duration(d), Value::Date(a)) => Value::Date(a.plus(*d)),
         (Value::Date(a), Value::Date(b)) => Value::Duration(a.minus(*b)),
-        (Value::Duration(a), Value::Duration(b)) => Value::Duration(a.plus(if sub { b.negated() } else { *b })),
+        (Value::Duration(a), Value::Duration(b)) => {
+            Value::Duration(a.plus(if sub { b.negated() } else { *b }))
+        }
         (Value::Elapsed(a), Value::Elapsed(b)) => Value::Elapsed(Elapsed(int(op, a.0, b.0))),
-        (Value::Instant(i), Value::Duration(d)) => Value::Instant(zone.plus(*i, if sub { d.negated() } else { *d })),
+        (Value::Instant(i), Value::Duration(d)) => {
+            Value::Instant(zone.plus(*i, if sub { d.negated() } else { *d }))
+        }
         (Value::Instant(i), Value::Elapsed(e)) => Value::Instant(Instant(int(op, i.0, e.0))),
         (Value::Instant(a), Value::Instant(b)) => Value::Elapsed(Elapsed(a.0.saturating_sub(b.0))),
         (Value::Int(n), Value::Duration(d)) | (Value::Duration(d), Value::Int(n)) => {

@@ -319,7 +319,9 @@ impl Pattern {
             .case_insensitive(folded)
             .size_limit(1 << 20)
             .build()
-            .map_err(|e| e.to_string().lines().last().unwrap_or("not a regex").trim_start_matches("error: ").to_owned())?;
+            .map_err(|e| {
+                e.to_string().lines().last().unwrap_or("not a regex").trim_start_matches("error: ").to_owned()
+            })?;
         Ok(Pattern { source: source.to_owned(), is_regex: true, folded, regex })
     }
 
@@ -545,7 +547,11 @@ impl Schema {
     /// The id by which memory, actual state and plans know an identity: its key, with `type:` before it where the
     /// policy has several identity types.
     pub fn global_id(&self, identity: IdentityId, key: &str) -> String {
-        if self.identities.len() == 1 { key.to_owned() } else { format!("{}:{key}", self.identity(identity).name) }
+        if self.identities.len() == 1 {
+            key.to_owned()
+        } else {
+            format!("{}:{key}", self.identity(identity).name)
+        }
     }
 }
 

@@ -308,13 +308,14 @@ impl Zone {
 
     /// The day that an instant falls on here.
     pub fn date_of(&self, instant: Instant) -> Date {
-        jiff::Timestamp::from_second(instant.0).map_or(Date(0), |t| Date::from_civil(self.0.to_datetime(t).date()))
+        jiff::Timestamp::from_second(instant.0)
+            .map_or(Date(0), |t| Date::from_civil(self.0.to_datetime(t).date()))
     }
 
     /// The instant of a local time; in a gap the later reading, in an overlap the earlier.
     pub fn instant_at(&self, date: Date, hour: u8, minute: u8) -> Instant {
         let local = date.civil().at(hour.min(23) as i8, minute.min(59) as i8, 0, 0);
-        let zoned = self.0.to_ambiguous_zoned(local).compatible();
+        let zoned = self.0.to_ambiguous_zoned_datetime(local).compatible();
         Instant(zoned.map_or(i64::from(date.0) * 86_400, |z| z.timestamp().as_second()))
     }
 
@@ -323,7 +324,7 @@ impl Zone {
         let Ok(t) = jiff::Timestamp::from_second(instant.0) else { return instant };
         let local = self.0.to_datetime(t);
         let moved = Date::from_civil(local.date()).plus(d).civil().to_datetime(local.time());
-        self.0.to_ambiguous_zoned(moved).compatible().map_or(instant, |z| Instant(z.timestamp().as_second()))
+        self.0.to_ambiguous_zoned_datetime(moved).compatible().map_or(instant, |z| Instant(z.timestamp().as_second()))
     }
 }
 
@@ -340,7 +341,7 @@ impl Instant {
             return Ok(Instant(t.as_second()));
         }
         let local = parts.to_datetime().map_err(|e| e.to_string())?;
-        let zoned = zone.0.to_ambiguous_zoned(local).compatible().map_err(|e| e.to_string())?;
+        let zoned = zone.0.to_ambiguous_zoned_datetime(local).compatible().map_err(|e| e.to_string())?;
         Ok(Instant(zoned.timestamp().as_second()))
     }
 }

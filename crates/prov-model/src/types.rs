@@ -89,9 +89,12 @@ impl Type {
             | Type::Duration
             | Type::Elapsed
             | Type::Enum(_) => true,
-            Type::Bool | Type::Set(_) | Type::List(_) | Type::Record(_) | Type::Identity(_) | Type::Optional(_) => {
-                false
-            }
+            Type::Bool
+            | Type::Set(_)
+            | Type::List(_)
+            | Type::Record(_)
+            | Type::Identity(_)
+            | Type::Optional(_) => false,
         }
     }
 

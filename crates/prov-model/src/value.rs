@@ -167,7 +167,9 @@ impl<'a> Value<'a> {
             Value::Enum(v) => Value::Enum(v),
             Value::Set(v) => Value::Set(v.into_iter().map(Value::into_owned).collect()),
             Value::List(rows) => Value::Set(rows.into_iter().map(|r| Value::Row(r).into_owned()).collect()),
-            Value::Row(r) => r.table.key(r.row).map_or(Value::Absent, |k| Value::Str(Cow::Owned(k.to_owned()))),
+            Value::Row(r) => {
+                r.table.key(r.row).map_or(Value::Absent, |k| Value::Str(Cow::Owned(k.to_owned())))
+            }
         }
     }
 

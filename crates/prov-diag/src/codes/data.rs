@@ -2,5 +2,4 @@
 
 use super::{Example::Policy, Example::Shown, codes};
 
-codes! {
-}
+codes! {}

@@ -105,7 +105,9 @@ mod tests {
             assert!(pair[0] < pair[1], "{} stands twice", pair[0]);
         }
         for c in all() {
-            assert!(c.id.len() == 5 && c.id.starts_with('P') && c.id[1..].bytes().all(|b| b.is_ascii_digit()));
+            assert!(
+                c.id.len() == 5 && c.id.starts_with('P') && c.id[1..].bytes().all(|b| b.is_ascii_digit())
+            );
             assert!(!c.explanation.trim().is_empty() && c.title.len() < 80, "{}", c.id);
         }
     }

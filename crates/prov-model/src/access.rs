@@ -1,0 +1,274 @@
+//! Who has what: entitlements, accounts, and the desired and the actual state of a population.
+//! Invariant: identities are in order of global id in both states, so that a diff is one merge.
+
+use crate::{AppId, IdentityId, KindId, Moment, Rejection, SourceCount, fold};
+use std::collections::{BTreeMap, HashMap};
+
+/// An entitlement of an [`Entitlements`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EntId(pub u32);
+
+/// An app's kind with a value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Entitlement {
+    /// The app.
+    pub app: AppId,
+    /// The kind.
+    pub kind: KindId,
+    /// The value as spelled; several values joined by [`join_values`].
+    pub value: Box<str>,
+}
+
+/// Joins the values of an entitlement to its one spelling: by `|`, with `\` before a `|` or `\` of a value.
+pub fn join_values<S: AsRef<str>>(values: &[S]) -> String {
+    if let [one] = values {
+        return one.as_ref().to_owned();
+    }
+    let escaped: Vec<_> =
+        values.iter().map(|v| v.as_ref().replace('\\', r"\\").replace('|', r"\|")).collect();
+    escaped.join("|")
+}
+
+/// The values of a joined spelling. A spelling without an unescaped `|` is one value, as it stands.
+pub fn split_values(joined: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut chars = joined.chars();
+    while let Some(c) = chars.next() {
+        let last = parts.last_mut().expect("there is always a part");
+        match c {
+            '|' => parts.push(String::new()),
+            '\\' => last.extend(chars.next()),
+            c => last.push(c),
+        }
+    }
+    if parts.len() == 1 { vec![joined.to_owned()] } else { parts }
+}
+
+/// Distinct entitlements. Two spellings of one `text` value are two ids with one [`Entitlements::same_as`].
+#[derive(Clone, Debug, Default)]
+pub struct Entitlements {
+    items: Vec<Entitlement>,
+    same: Vec<EntId>,
+    exact: HashMap<Entitlement, EntId>,
+    folded: HashMap<Entitlement, EntId>,
+}
+
+impl Entitlements {
+    /// The id of an entitlement, new if need be. `folds` says whether its kind compares as `text`.
+    pub fn intern(&mut self, app: AppId, kind: KindId, value: &str, folds: bool) -> EntId {
+        let item = Entitlement { app, kind, value: value.into() };
+        if let Some(&id) = self.exact.get(&item) {
+            return id;
+        }
+        let id = EntId(self.items.len() as u32);
+        let key = if folds { Entitlement { app, kind, value: fold(value).into() } } else { item.clone() };
+        let same = *self.folded.entry(key).or_insert(id);
+        self.items.push(item.clone());
+        self.same.push(same);
+        self.exact.insert(item, id);
+        id
+    }
+
+    /// The id under which an entitlement, in whatever spelling, was seen first.
+    pub fn find(&self, app: AppId, kind: KindId, value: &str, folds: bool) -> Option<EntId> {
+        let value = if folds { fold(value) } else { value.into() };
+        self.folded.get(&Entitlement { app, kind, value: (&*value).into() }).copied()
+    }
+
+    /// The entitlement of an id.
+    pub fn get(&self, id: EntId) -> &Entitlement {
+        &self.items[id.0 as usize]
+    }
+
+    /// The one id that stands for all spellings.
+    pub fn same_as(&self, id: EntId) -> EntId {
+        self.same[id.0 as usize]
+    }
+
+    /// How many ids.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// All with their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (EntId, &Entitlement)> {
+        self.items.iter().enumerate().map(|(i, e)| (EntId(i as u32), e))
+    }
+}
+
+/// A list of lists in two flat vectors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Csr<T> {
+    offsets: Vec<usize>,
+    items: Vec<T>,
+}
+
+impl<T> Default for Csr<T> {
+    fn default() -> Self {
+        Csr { offsets: vec![0], items: Vec::new() }
+    }
+}
+
+impl<T> Csr<T> {
+    /// Adds a list.
+    pub fn push(&mut self, list: impl IntoIterator<Item = T>) {
+        self.items.extend(list);
+        self.offsets.push(self.items.len());
+    }
+
+    /// The list at a position.
+    pub fn get(&self, row: usize) -> &[T] {
+        &self.items[self.offsets[row]..self.offsets[row + 1]]
+    }
+
+    /// How many lists.
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All elements of all lists.
+    pub fn items(&self) -> &[T] {
+        &self.items
+    }
+
+    /// All elements of all lists, to change them.
+    pub fn items_mut(&mut self) -> &mut [T] {
+        &mut self.items
+    }
+
+    /// Appends the lists of another.
+    pub fn append(&mut self, mut other: Csr<T>) {
+        let base = self.items.len();
+        self.items.append(&mut other.items);
+        self.offsets.extend(other.offsets.iter().skip(1).map(|o| o + base));
+    }
+}
+
+/// What an identity is apart from its access.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IdentityFlags {
+    /// Its result can't be known: what it holds is left as it is.
+    pub held: bool,
+}
+
+/// Why an identity is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HoldReason {
+    /// Its own row was rejected.
+    Rejected,
+    /// Its result reads an attribute of this identity, whose row was rejected.
+    DependsOn(String),
+}
+
+/// The account that an identity should have in an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredAccount {
+    /// The app.
+    pub app: AppId,
+    /// Whether `account when` holds.
+    pub wanted: bool,
+    /// Whether `enabled` holds; true where it is not given.
+    pub enabled: bool,
+    /// Attributes as plain text, in the order of [`crate::AccountDef::attributes`]; empty where not wanted.
+    pub attributes: Box<[Box<str>]>,
+}
+
+/// A grant that could not be made good.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EntitlementIssue {
+    /// The value is not in the catalog of its kind.
+    NotInCatalog,
+    /// A forbid withheld it: position in [`crate::Schema::forbids`].
+    Forbidden(u32),
+    /// A higher value of the same kind wins.
+    Outranked,
+}
+
+/// What everyone should have.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    /// When.
+    pub at: Moment,
+    /// Global ids, sorted.
+    pub ids: Vec<Box<str>>,
+    /// Where each identity stands in the population.
+    pub rows: Vec<(IdentityId, u32)>,
+    /// The number of each one's state; `u32::MAX` where the type has no lifecycle or the state can't be known.
+    pub states: Vec<u32>,
+    /// More about each.
+    pub flags: Vec<IdentityFlags>,
+    /// Why some are held.
+    pub holds: BTreeMap<u32, HoldReason>,
+    /// Accounts, each list in order of app; every app with accounts for the type is there unless the identity is held.
+    pub accounts: Csr<DesiredAccount>,
+    /// Entitlements before states drop or keep any, after forbids; each list in order of [`Entitlements::same_as`],
+    /// without doubles.
+    pub holdings: Csr<EntId>,
+    /// Withheld grants worth a finding: catalog misses and forbids, as (position, entitlement, issue), sorted.
+    pub withheld: Vec<(u32, EntId, EntitlementIssue)>,
+    /// Which forbids hold, for identities in a state that keeps entitlements.
+    pub active_forbids: BTreeMap<u32, Vec<u32>>,
+    /// The entitlements that the ids speak of.
+    pub entitlements: Entitlements,
+    /// Rows by source.
+    pub counts: Vec<SourceCount>,
+    /// Rejected rows.
+    pub rejections: Vec<Rejection>,
+}
+
+impl Desired {
+    /// The position of a global id.
+    pub fn position(&self, id: &str) -> Option<usize> {
+        self.ids.binary_search_by(|x| (**x).cmp(id)).ok()
+    }
+}
+
+/// An account that exists in an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The app.
+    pub app: AppId,
+    /// Its name in the app.
+    pub name: Box<str>,
+    /// Whether it may sign in.
+    pub enabled: bool,
+    /// Attributes in the order of [`crate::AccountDef::attributes`]; `None` where the reader did not bring it, so that
+    /// it is not compared.
+    pub attributes: Box<[Option<Box<str>>]>,
+    /// Where it was read.
+    pub origin: AccountOrigin,
+}
+
+/// Where a row of the actual state was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountOrigin {
+    /// The line in its file, from 1; 0 where there is no file.
+    pub line: u64,
+}
+
+/// What everyone has.
+#[derive(Clone, Debug, Default)]
+pub struct Actual {
+    /// Global ids with an account or an entitlement, sorted.
+    pub ids: Vec<Box<str>>,
+    /// Their accounts, each list in order of app, then name.
+    pub accounts: Csr<Account>,
+    /// Their entitlements, each list in order of [`Entitlements::same_as`], without doubles.
+    pub holdings: Csr<EntId>,
+    /// Accounts that belong to no identity.
+    pub orphans: Vec<Account>,
+    /// The entitlements that the ids speak of.
+    pub entitlements: Entitlements,
+    /// Rows that could not be read.
+    pub rejections: Vec<Rejection>,
+}

@@ -1,0 +1,318 @@
+//! Built-in functions: one table of names, signatures, meaning and doc, read by the checker, the engines and the docs.
+//!
+//! Invariant: a call is total. Where a conversion fails it gives a [`CallError`]: in a source mapping that rejects the
+//! row, in a rule the result is optional and absent.
+
+use crate::{Date, Decimal, Duration, Elapsed, Instant, Type, Value, Zone, to_ascii};
+use unicode_segmentation::UnicodeSegmentation;
+
+/// What a parameter takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParamType {
+    /// `string` or `text`, by spelling.
+    Textual,
+    /// Exactly `int`.
+    Int,
+    /// Exactly `date`.
+    Date,
+    /// Exactly `instant`.
+    Instant,
+    /// Any scalar.
+    Scalar,
+    /// Anything `<` is defined on; several such are of one type.
+    Ordered,
+    /// A number: `int` or `decimal`.
+    Number,
+    /// A set, or a list.
+    Many,
+    /// A constant string (a pattern).
+    Constant,
+}
+
+/// What a function gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultType {
+    /// `string`
+    Str,
+    /// `text`
+    Text,
+    /// `bool`
+    Bool,
+    /// `int`
+    Int,
+    /// `decimal`
+    Decimal,
+    /// `date`
+    Date,
+    /// `instant`
+    Instant,
+    /// `duration`
+    Duration,
+    /// `elapsed`
+    Elapsed,
+    /// `set of string`
+    SetOfStr,
+    /// The type of the first argument.
+    SameAsFirst,
+}
+
+/// A function's entry.
+#[derive(Debug)]
+pub struct BuiltinInfo {
+    /// Which.
+    pub builtin: Builtin,
+    /// Its name.
+    pub name: &'static str,
+    /// The module to `use` it from; empty = always there.
+    pub module: &'static str,
+    /// Parameters: name, type, whether it may be left out.
+    pub params: &'static [(&'static str, ParamType, bool)],
+    /// What it gives.
+    pub result: ResultType,
+    /// Whether it can fail: then it gives an optional in rules and rejects the row in a source.
+    pub fallible: bool,
+    /// What it does, in a sentence.
+    pub doc: &'static str,
+}
+
+/// Why a conversion failed, to be put behind the value: "is not a date like 2026-03-02".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallError(pub String);
+
+macro_rules! builtins {
+    ($($variant:ident $name:literal $module:literal ($($param:literal $ty:ident $opt:literal),*) $result:ident $fallible:literal $doc:literal)*) => {
+        /// The built-in functions.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Builtin { $(#[doc = $doc] $variant),* }
+
+        static TABLE: &[BuiltinInfo] = &[$(BuiltinInfo {
+            builtin: Builtin::$variant, name: $name, module: $module,
+            params: &[$(($param, ParamType::$ty, $opt)),*],
+            result: ResultType::$result, fallible: $fallible, doc: $doc,
+        }),*];
+    };
+}
+
+builtins! {
+    Int "int" "" ("value" Textual false) Int true "Reads a whole number: `int(\"42\")`."
+    ToDecimal "decimal" "" ("value" Scalar false) Decimal true "Reads a number with up to four places, or widens an int."
+    Bool "bool" "" ("value" Textual false) Bool true "Reads `true`, `yes`, `y`, `1` or `false`, `no`, `n`, `0`, whatever the case."
+    ToDate "date" "" ("value" Scalar false, "pattern" Constant true) Date true "Reads a date, by a strftime pattern where one is given; of an instant, its day in the policy's zone."
+    ToInstant "instant" "" ("value" Textual false, "pattern" Constant true) Instant true "Reads an instant (RFC 3339, or by a strftime pattern in the policy's zone)."
+    ToDuration "duration" "" ("value" Textual false) Duration true "Reads a calendar duration such as `30 days`."
+    ToElapsed "elapsed" "" ("value" Textual false) Elapsed true "Reads a clock duration such as `8 hours`."
+    ToStr "string" "" ("value" Scalar false) Str false "The plain spelling of a value."
+    ToText "text" "" ("value" Scalar false) Text false "The spelling of a value, to be compared without regard to case."
+    Lower "lower" "" ("value" Textual false) Str false "In lower case."
+    Upper "upper" "" ("value" Textual false) Str false "In upper case."
+    Trim "trim" "" ("value" Textual false) Str false "Without outer blanks."
+    Length "length" "" ("value" Textual false) Int false "How many characters (graphemes)."
+    Replace "replace" "" ("value" Textual false, "from" Textual false, "to" Textual false) Str false "Every `from` replaced by `to`; an empty `from` changes nothing."
+    Before "before" "" ("value" Textual false, "separator" Textual false) Str false "What stands before the first separator; all of it where there is none."
+    After "after" "" ("value" Textual false, "separator" Textual false) Str false "What stands after the first separator; nothing where there is none."
+    Split "split" "" ("value" Textual false, "separator" Textual false) SetOfStr false "The parts between separators, outer blanks and empty parts taken off, as a set."
+    Size "size" "" ("value" Many false) Int false "How many elements."
+    Year "year" "" ("value" Date false) Int false "The year of a date."
+    Month "month" "" ("value" Date false) Int false "The month of a date, 1 to 12."
+    Day "day" "" ("value" Date false) Int false "The day of the month, 1 to 31."
+    Weekday "weekday" "" ("value" Date false) Int false "1 for Monday to 7 for Sunday (ISO 8601)."
+    Min "min" "" ("a" Ordered false, "b" Ordered false) SameAsFirst false "The smaller of two."
+    Max "max" "" ("a" Ordered false, "b" Ordered false) SameAsFirst false "The greater of two."
+    Abs "abs" "" ("value" Number false) SameAsFirst false "Without its sign."
+    Ascii "ascii" "std.naming" ("value" Textual false) Str false "Transliterated to ASCII: `Élodie` to `Elodie`."
+    Slug "slug" "std.naming" ("value" Textual false) Str false "Lower-case ASCII words joined by hyphens: `Paris 1` to `paris-1`."
+}
+
+impl Builtin {
+    /// All functions in order of the table.
+    pub fn all() -> &'static [BuiltinInfo] {
+        TABLE
+    }
+
+    /// The function's entry.
+    pub fn info(self) -> &'static BuiltinInfo {
+        TABLE.iter().find(|i| i.builtin == self).expect("every function has an entry")
+    }
+
+    /// The type of a call, before a fallible one is made optional.
+    pub fn result(self, args: &[Type]) -> Type {
+        match self.info().result {
+            ResultType::Str => Type::Str,
+            ResultType::Text => Type::Text,
+            ResultType::Bool => Type::Bool,
+            ResultType::Int => Type::Int,
+            ResultType::Decimal => Type::Decimal,
+            ResultType::Date => Type::Date,
+            ResultType::Instant => Type::Instant,
+            ResultType::Duration => Type::Duration,
+            ResultType::Elapsed => Type::Elapsed,
+            ResultType::SetOfStr => Type::Set(Box::new(Type::Str)),
+            ResultType::SameAsFirst => args.first().cloned().unwrap_or(Type::Int),
+        }
+    }
+
+    /// Calls it. `plain` gives the plain spelling of an argument of any scalar type; arguments are never absent.
+    pub fn call<'a>(
+        self,
+        args: &[Value<'a>],
+        zone: &Zone,
+        plain: &dyn Fn(usize) -> String,
+    ) -> Result<Value<'a>, CallError> {
+        let s = |i: usize| args.get(i).and_then(Value::spelling).unwrap_or("");
+        let fail = |what: &str| Err(CallError(format!("is not {what}")));
+        let or =
+            |value: Option<Value<'a>>, what: &str| value.ok_or_else(|| CallError(format!("is not {what}")));
+        Ok(match self {
+            Builtin::Int => {
+                return or(s(0).trim().parse().ok().map(Value::Int), "a whole number");
+            }
+            Builtin::ToDecimal => match args.first() {
+                Some(Value::Int(n)) => Value::Decimal(Decimal(n.saturating_mul(10_000))),
+                Some(Value::Decimal(d)) => Value::Decimal(*d),
+                Some(Value::Str(_) | Value::Text(_)) => {
+                    return or(
+                        Decimal::parse(s(0).trim()).map(Value::Decimal),
+                        "a number with at most four places behind the dot",
+                    );
+                }
+                _ => return fail("a number"),
+            },
+            Builtin::Bool => match s(0).trim().to_ascii_lowercase().as_str() {
+                "true" | "yes" | "y" | "1" => Value::Bool(true),
+                "false" | "no" | "n" | "0" => Value::Bool(false),
+                _ => return fail("yes or no (true, yes, y, 1; false, no, n, 0)"),
+            },
+            Builtin::ToDate => match args.first() {
+                Some(Value::Date(d)) => Value::Date(*d),
+                Some(Value::Instant(i)) => Value::Date(zone.date_of(*i)),
+                _ if args.len() > 1 => {
+                    let pattern = s(1);
+                    return Date::parse_with(s(0).trim(), pattern)
+                        .map(Value::Date)
+                        .map_err(|_| CallError(format!("is not a date by the pattern `{pattern}`")));
+                }
+                _ => return or(Date::parse(s(0).trim()).map(Value::Date), "a date like 2026-03-02"),
+            },
+            Builtin::ToInstant => {
+                if args.len() > 1 {
+                    let pattern = s(1);
+                    return Instant::parse_with(s(0).trim(), pattern, zone)
+                        .map(Value::Instant)
+                        .map_err(|_| CallError(format!("is not an instant by the pattern `{pattern}`")));
+                }
+                return or(
+                    Instant::parse(s(0).trim()).map(Value::Instant),
+                    "an instant like 2026-03-02T09:30:00Z",
+                );
+            }
+            Builtin::ToDuration => {
+                return or(Duration::parse(s(0)).map(Value::Duration), "a duration like `30 days`");
+            }
+            Builtin::ToElapsed => {
+                return or(Elapsed::parse(s(0)).map(Value::Elapsed), "a duration like `8 hours`");
+            }
+            Builtin::ToStr => Value::str(plain(0)),
+            Builtin::ToText => Value::text(plain(0)),
+            Builtin::Lower => Value::str(s(0).to_lowercase()),
+            Builtin::Upper => Value::str(s(0).to_uppercase()),
+            Builtin::Trim => Value::str(s(0).trim().to_owned()),
+            Builtin::Length => Value::Int(s(0).graphemes(true).count() as i64),
+            Builtin::Replace => {
+                Value::str(if s(1).is_empty() { s(0).to_owned() } else { s(0).replace(s(1), s(2)) })
+            }
+            Builtin::Before => Value::str(s(0).split_once(s(1)).map_or(s(0), |(a, _)| a).to_owned()),
+            Builtin::After => Value::str(s(0).split_once(s(1)).map_or("", |(_, b)| b).to_owned()),
+            Builtin::Split => {
+                let parts: Vec<&str> = if s(1).is_empty() { vec![s(0)] } else { s(0).split(s(1)).collect() };
+                Value::set(
+                    parts
+                        .into_iter()
+                        .map(str::trim)
+                        .filter(|p| !p.is_empty())
+                        .map(|p| Value::str(p.to_owned()))
+                        .collect(),
+                )
+            }
+            Builtin::Size => match args.first() {
+                Some(Value::Set(v)) => Value::Int(v.len() as i64),
+                Some(Value::List(v)) => Value::Int(v.len() as i64),
+                _ => Value::Int(0),
+            },
+            Builtin::Year | Builtin::Month | Builtin::Day | Builtin::Weekday => {
+                let Some(Value::Date(d)) = args.first() else { return fail("a date") };
+                let (year, month, day) = d.ymd();
+                Value::Int(match self {
+                    Builtin::Year => i64::from(year),
+                    Builtin::Month => i64::from(month),
+                    Builtin::Day => i64::from(day),
+                    _ => d.weekday(),
+                })
+            }
+            Builtin::Min | Builtin::Max => {
+                let [a, b] = args else { return fail("two values") };
+                let first = crate::compare(a, b).is_le() == (self == Builtin::Min);
+                if first { a.clone() } else { b.clone() }
+            }
+            Builtin::Abs => match args.first() {
+                Some(Value::Int(n)) => Value::Int(n.saturating_abs()),
+                Some(Value::Decimal(d)) => Value::Decimal(Decimal(d.0.saturating_abs())),
+                _ => return fail("a number"),
+            },
+            Builtin::Ascii => Value::str(to_ascii(s(0))),
+            Builtin::Slug => Value::str(crate::slug(s(0))),
+        })
+    }
+
+    /// The slice `s[from..to]` in graphemes; ends past the text clip, and a crossed range is empty.
+    pub(crate) fn slice(s: &str, from: i64, to: Option<i64>) -> String {
+        let from = usize::try_from(from).unwrap_or(0);
+        let to = to.map_or(usize::MAX, |t| usize::try_from(t).unwrap_or(0));
+        s.graphemes(true).skip(from).take(to.saturating_sub(from)).collect()
+    }
+}
+
+/// `s[from..to]` of a `string` or `text`, which stays what it is.
+pub fn slice<'a>(value: &Value<'a>, from: i64, to: Option<i64>) -> Value<'a> {
+    let s = Builtin::slice(value.spelling().unwrap_or(""), from, to);
+    match value {
+        Value::Text(_) => Value::text(s),
+        _ => Value::str(s),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(b: Builtin, args: &[Value<'static>]) -> Result<String, String> {
+        let plain = |i: usize| args[i].plain(&Type::Str, &crate::Schema::default());
+        b.call(args, &Zone::utc(), &plain)
+            .map(|v| v.plain(&Type::Str, &crate::Schema::default()))
+            .map_err(|e| e.0)
+    }
+
+    #[test]
+    fn conversions_say_what_they_wanted() {
+        assert_eq!(call(Builtin::Int, &[Value::str("x")]), Err("is not a whole number".into()));
+        assert_eq!(
+            call(Builtin::ToDate, &[Value::str("2026-13-01"), Value::str("%Y-%m-%d")]),
+            Err("is not a date by the pattern `%Y-%m-%d`".into())
+        );
+        assert_eq!(call(Builtin::Bool, &[Value::str("YES")]), Ok("true".into()));
+    }
+
+    #[test]
+    fn slices_count_graphemes_and_clip() {
+        assert_eq!(Builtin::slice("e\u{301}lodie", 0, Some(1)), "e\u{301}");
+        assert_eq!(Builtin::slice("ab", 1, Some(9)), "b");
+        assert_eq!(Builtin::slice("ab", 2, Some(1)), "");
+        assert_eq!(Builtin::slice("ab", -3, Some(-1)), "");
+    }
+
+    #[test]
+    fn parts_come_apart_where_they_should() {
+        assert_eq!(call(Builtin::Before, &[Value::str("5 - Sales"), Value::str(" - ")]), Ok("5".into()));
+        assert_eq!(call(Builtin::After, &[Value::str("Sales"), Value::str(" - ")]), Ok(String::new()));
+        assert_eq!(call(Builtin::Split, &[Value::str("b; a;;b"), Value::str(";")]), Ok("a;b".into()));
+    }
+}

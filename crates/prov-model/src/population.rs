@@ -1,0 +1,258 @@
+//! Populations: identities in columns, sorted by key, with their references resolved; and the raw rows they are made of.
+//! Invariant: the order of rows in a source leaves no trace here.
+
+use crate::{AttrId, Column, IdentityId, Schema, Table};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+
+/// Identities of all types, with what could not be read.
+#[derive(Clone, Debug, Default)]
+pub struct Population {
+    /// One table an identity type, in the order of [`Schema::identities`].
+    pub types: Vec<IdentityTable>,
+    /// Rows by source, in order of name.
+    pub counts: Vec<SourceCount>,
+    /// What was rejected, in order of file, line and column.
+    pub rejections: Vec<Rejection>,
+}
+
+/// The identities of one type.
+#[derive(Clone, Debug, Default)]
+pub struct IdentityTable {
+    /// Attributes, one column each; rows in order of key.
+    pub table: Table,
+    /// Identities whose record is broken, with the attributes that can't be trusted. They are held as they are.
+    pub broken: BTreeMap<u32, Vec<AttrId>>,
+    /// For each inverse of the type: who refers to row r is `1[0[r]..0[r+1]]`, in order of key.
+    pub inverses: Vec<(Vec<u32>, Vec<u32>)>,
+    index: FxHashMap<Box<str>, u32>,
+}
+
+/// How many rows a source had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceCount {
+    /// Its name.
+    pub source: String,
+    /// Data rows, rejected ones included.
+    pub rows: u64,
+    /// Rows rejected.
+    pub rejected: u64,
+}
+
+/// A row, or a cell of it, that could not be mapped.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rejection {
+    /// The file.
+    pub file: String,
+    /// The line of the row, from 1.
+    pub line: u64,
+    /// The column, where one is to blame.
+    pub column: Option<String>,
+    /// The source.
+    pub source: String,
+    /// The global id of the identity that is held for it, where the row has one.
+    pub identity: Option<String>,
+    /// What is wrong, the offending value (shortened) in backticks.
+    pub message: String,
+    /// The code of the catalogue.
+    pub code: &'static str,
+}
+
+impl IdentityTable {
+    /// A table whose rows are in order of key; `table.keys` must be filled.
+    pub fn new(table: Table) -> IdentityTable {
+        debug_assert!(table.keys.windows(2).all(|w| w[0] < w[1]), "rows are sorted by key, without doubles");
+        let index = crate::column::index_of(&table.keys);
+        IdentityTable { table, broken: BTreeMap::new(), inverses: Vec::new(), index }
+    }
+
+    /// The row of a key.
+    pub fn row(&self, key: &str) -> Option<u32> {
+        self.index.get(key).copied()
+    }
+
+    /// How many identities.
+    pub fn len(&self) -> usize {
+        self.table.rows
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether an attribute of a row can't be trusted.
+    pub fn is_broken(&self, row: u32, attribute: AttrId) -> bool {
+        !self.broken.is_empty() && self.broken.get(&row).is_some_and(|b| b.contains(&attribute))
+    }
+}
+
+impl Population {
+    /// The table of an identity type.
+    pub fn of(&self, id: IdentityId) -> &IdentityTable {
+        &self.types[id.index()]
+    }
+
+    /// How many identities there are of all types.
+    pub fn len(&self) -> usize {
+        self.types.iter().map(IdentityTable::len).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Finds an identity by its global id (see [`Schema::global_id`]).
+    pub fn find(&self, schema: &Schema, id: &str) -> Option<(IdentityId, u32)> {
+        if schema.identities.len() == 1 {
+            return self.types.first()?.row(id).map(|row| (IdentityId(0), row));
+        }
+        let (ty, key) = id.split_once(':')?;
+        let index = schema.identities.iter().position(|i| i.name == ty)?;
+        self.types[index].row(key).map(|row| (IdentityId(index as u32), row))
+    }
+
+    /// Fills the inverses from the reference columns. Call it once all types are there.
+    pub fn link(&mut self, schema: &Schema) {
+        for (index, def) in schema.identities.iter().enumerate() {
+            let rows = self.types[index].len();
+            let inverses = def
+                .inverses
+                .iter()
+                .map(|inverse| {
+                    let from = &self.types[inverse.from.index()].table;
+                    let mut lists = vec![Vec::new(); rows];
+                    if let Some(Column::Ref(targets)) = from.columns.get(inverse.attribute.index()) {
+                        for (row, &target) in targets.iter().enumerate() {
+                            if target != Column::NOBODY {
+                                lists[target as usize].push(row as u32);
+                            }
+                        }
+                    }
+                    let mut offsets = vec![0u32];
+                    let mut flat = Vec::new();
+                    for list in lists {
+                        flat.extend(list);
+                        offsets.push(flat.len() as u32);
+                    }
+                    (offsets, flat)
+                })
+                .collect();
+            self.types[index].inverses = inverses;
+        }
+    }
+}
+
+/// What a cell holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RawCell<'a> {
+    /// Nothing: an empty or blank cell, `null`, or no such field.
+    Absent,
+    /// Text as it stands, outer blanks kept.
+    Text(&'a str),
+    /// A JSON array or object, as JSON text.
+    Json(&'a str),
+}
+
+/// Rows as read, before a policy gives them meaning: text in one arena, with the line each row began on.
+#[derive(Clone, Debug, Default)]
+pub struct RawTable {
+    /// The file, as the user named it.
+    pub file: String,
+    /// Column names.
+    pub columns: Vec<String>,
+    lines: Vec<u64>,
+    arena: String,
+    ends: Vec<usize>,
+    /// Cells (row × columns + column) that hold JSON, in order.
+    json: Vec<usize>,
+}
+
+/// One row of a [`RawTable`].
+#[derive(Clone, Copy, Debug)]
+pub struct RawRow<'a> {
+    table: &'a RawTable,
+    row: usize,
+}
+
+impl RawTable {
+    /// An empty table.
+    pub fn new(file: impl Into<String>, columns: Vec<String>) -> RawTable {
+        RawTable { file: file.into(), columns, ..RawTable::default() }
+    }
+
+    /// Adds a row; it must have as many cells as there are columns.
+    pub fn push<'c>(&mut self, line: u64, cells: impl IntoIterator<Item = RawCell<'c>>) {
+        let before = self.ends.len();
+        for cell in cells {
+            match cell {
+                RawCell::Absent => {}
+                RawCell::Text(s) => self.arena.push_str(s),
+                RawCell::Json(s) => {
+                    self.json.push(self.ends.len());
+                    self.arena.push_str(s);
+                }
+            }
+            self.ends.push(self.arena.len());
+        }
+        debug_assert_eq!(self.ends.len() - before, self.columns.len());
+        self.lines.push(line);
+    }
+
+    /// Appends another table of the same columns.
+    pub fn append(&mut self, other: &RawTable) {
+        debug_assert_eq!(self.columns, other.columns);
+        let (bytes, cells) = (self.arena.len(), self.ends.len());
+        self.arena.push_str(&other.arena);
+        self.ends.extend(other.ends.iter().map(|e| e + bytes));
+        self.json.extend(other.json.iter().map(|c| c + cells));
+        self.lines.extend(&other.lines);
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// The position of a column: its exact name.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|c| c == name)
+    }
+
+    /// A row.
+    pub fn row(&self, row: usize) -> RawRow<'_> {
+        RawRow { table: self, row }
+    }
+
+    /// All rows in order of the file.
+    pub fn rows(&self) -> impl Iterator<Item = RawRow<'_>> {
+        (0..self.len()).map(|row| self.row(row))
+    }
+}
+
+impl<'a> RawRow<'a> {
+    /// The line that the row begins on, from 1.
+    pub fn line(self) -> u64 {
+        self.table.lines[self.row]
+    }
+
+    /// A cell. Blank text is absent.
+    pub fn cell(self, column: usize) -> RawCell<'a> {
+        let i = self.row * self.table.columns.len() + column;
+        let start = if i == 0 { 0 } else { self.table.ends[i - 1] };
+        let text = &self.table.arena[start..self.table.ends[i]];
+        if text.trim().is_empty() {
+            RawCell::Absent
+        } else if self.table.json.binary_search(&i).is_ok() {
+            RawCell::Json(text)
+        } else {
+            RawCell::Text(text)
+        }
+    }
+}
