@@ -1,5 +1,5 @@
 //! Codes of names, types, presence, items, dependencies.
 
-use super::{Example::Policy, Example::Shown, codes};
+use super::codes;
 
 codes! {}

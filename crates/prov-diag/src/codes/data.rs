@@ -1,5 +1,5 @@
 //! Codes of project files, sources and tables.
 
-use super::{Example::Policy, Example::Shown, codes};
+use super::codes;
 
 codes! {}

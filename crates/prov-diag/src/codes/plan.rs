@@ -1,5 +1,5 @@
 //! Codes of actual state, plans and guards.
 
-use super::{Example::Policy, Example::Shown, codes};
+use super::codes;
 
 codes! {}
