@@ -6,6 +6,7 @@
 
 mod access;
 mod builtin;
+mod cell;
 mod column;
 mod memory;
 mod ops;
@@ -21,6 +22,7 @@ pub use access::{
     Entitlements, HoldReason, IdentityFlags, join_values, split_values,
 };
 pub use builtin::{Builtin, BuiltinInfo, CallError, ParamType, ResultType, slice};
+pub use cell::{CellError, cell_record, cell_rows, cell_value, key_spelling, shorten};
 pub use column::{Column, ColumnBuilder, Dict, Table, Validity};
 pub use memory::{Memory, MemoryError, Since};
 pub use ops::{ArithOp, CompareOp, TextOp, add_type, arith, compare, equal, in_range, in_set, text_op};
