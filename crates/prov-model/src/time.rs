@@ -324,7 +324,10 @@ impl Zone {
         let Ok(t) = jiff::Timestamp::from_second(instant.0) else { return instant };
         let local = self.0.to_datetime(t);
         let moved = Date::from_civil(local.date()).plus(d).civil().to_datetime(local.time());
-        self.0.to_ambiguous_zoned_datetime(moved).compatible().map_or(instant, |z| Instant(z.timestamp().as_second()))
+        self.0
+            .to_ambiguous_zoned_datetime(moved)
+            .compatible()
+            .map_or(instant, |z| Instant(z.timestamp().as_second()))
     }
 }
 
