@@ -516,6 +516,8 @@ pub enum GuardLimit {
     Count(i64),
     /// Hundredths of a percent of what the guard counts over.
     Share(i64),
+    /// Hundredths of a percent of people (`1% of people`), whatever the guard counts.
+    People(i64),
 }
 
 impl Schema {
