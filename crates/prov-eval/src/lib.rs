@@ -1,1 +1,26 @@
-//! Placeholder.
+//! The interpreter, engine number one, and explanations: what a checked policy means for identities in columns.
+//!
+//! Rows of sources become a [`prov_model::Population`] ([`build_population`]); an [`Engine`] decides what everyone
+//! should have, and says why.
+//!
+//! Invariant: pure. The same program, tables, population and moment give the same result, whatever the number of
+//! threads, the order of rows in files, or the machine.
+
+#![forbid(unsafe_code)]
+
+mod decide;
+mod evaluate;
+mod facts;
+mod grants;
+mod index;
+mod interner;
+mod interp;
+mod one;
+mod seq;
+mod shape;
+mod truth;
+mod world;
+
+pub use evaluate::Engine;
+pub use one::{Cause, Caused, Causes, Matches, OneDesired, Withheld};
+pub use world::{Catalogs, LookupTable, Unknown};

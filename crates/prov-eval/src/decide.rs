@@ -1,0 +1,191 @@
+//! The whole result of one identity: state, accounts, what is held and withheld.
+//! Invariant: who is held (quarantined) gets neither grants nor accounts here; only who has left, by a state that is
+//! known, is decided although parts of the record are broken.
+
+use crate::facts::Tri;
+use crate::grants::{Block, Granted};
+use crate::interp::{Interp, Subject};
+use crate::world::{NO_STATE, Unknown};
+use prov_model::{AppId, DesiredAccount, EntId, EntitlementIssue, IdentityId};
+
+/// Why an identity is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Its own record is broken.
+    Own,
+    /// Its result reads this.
+    On(Unknown),
+}
+
+/// What is decided for an identity.
+#[derive(Default)]
+pub(crate) struct Decision {
+    /// [`NO_STATE`] where there is none or none that can be known.
+    pub state: u32,
+    pub hold: Option<Hold>,
+    pub accounts: Vec<DesiredAccount>,
+    /// In order of [`prov_model::Entitlements::same_as`].
+    pub held: Vec<EntId>,
+    /// Sorted.
+    pub withheld: Vec<(EntId, EntitlementIssue)>,
+    pub active_forbids: Vec<u32>,
+}
+
+/// Everything granted, before anything is taken off.
+#[derive(Default)]
+pub(crate) struct AllGrants {
+    pub free: Vec<Granted>,
+    /// Where nothing can be held, with why.
+    pub blocked: Vec<(Granted, Block)>,
+    pub unknown: Option<Unknown>,
+}
+
+impl<'a> Interp<'a> {
+    /// Decides for the identity at hand. `skip` names rules that are known not to hold.
+    pub(crate) fn decide(&mut self, skip: impl Fn(u32) -> bool) -> Decision {
+        let Subject::Identity(ty, row) = self.subject else { return Decision::default() };
+        let lifecycle = self.world.program.schema.identity(ty).lifecycle.as_ref();
+        let state = self.state_of(ty, row);
+        let mut hold = match state {
+            Err(unknown) => Some(self.hold(unknown)),
+            // The checker proves that some state holds; if none does, nothing may be concluded.
+            Ok(NO_STATE) if lifecycle.is_some() => Some(Hold::Own),
+            Ok(_) => self.is_broken(ty, row).then_some(Hold::Own),
+        };
+        let state = state.unwrap_or(NO_STATE);
+        let def = lifecycle.and_then(|l| l.defs.get(state as usize));
+        let leaver = def.is_some_and(|d| d.leaver);
+        let mut decision = Decision { state, ..Decision::default() };
+        if leaver {
+            hold = None;
+        }
+        self.take_steps(ty, skip);
+        if hold.is_none() && !leaver {
+            hold = self.facts.first_unknown().map(|u| self.hold(u));
+        }
+        if hold.is_none() {
+            let grants = self.all_grants(true);
+            let mut list = grants.free;
+            let settled = self.settle(&mut list);
+            decision.held = settled.held;
+            decision.withheld = settled.withheld;
+            decision.withheld.retain(|(_, issue)| *issue != EntitlementIssue::Outranked);
+            decision.withheld.sort_unstable();
+            let accounts = self.accounts(ty, leaver);
+            let unknown = grants.unknown.or(settled.unknown).or(accounts.1);
+            decision.accounts = accounts.0;
+            hold = unknown.filter(|_| !leaver).map(|u| self.hold(u));
+        }
+        if hold.is_some() {
+            decision = Decision { state, hold, ..Decision::default() };
+        }
+        let keeps = def.is_some_and(|d| {
+            (0..self.world.program.schema.apps.len()).any(|a| d.keeps(AppId(a as u32)))
+        });
+        if keeps || hold.is_some() {
+            decision.active_forbids = self.active_forbids(ty);
+        }
+        decision
+    }
+
+    fn is_broken(&self, ty: IdentityId, row: u32) -> bool {
+        self.world.population.is_some_and(|p| p.of(ty).broken.contains_key(&row))
+    }
+
+    pub(crate) fn hold(&self, unknown: Unknown) -> Hold {
+        match self.subject {
+            Subject::Identity(ty, row) if (ty, row) == (unknown.identity, unknown.row) => Hold::Own,
+            _ => Hold::On(unknown),
+        }
+    }
+
+    /// What the rules that hold grant, once the steps are taken. `skip_blocked` leaves out apps where nothing can be
+    /// held, unseen.
+    pub(crate) fn all_grants(&mut self, skip_blocked: bool) -> AllGrants {
+        let mut had: Vec<u32> = Vec::new();
+        for &rule in self.facts.assigned() {
+            if self.facts.rule(rule) == Tri::Yes {
+                had.extend(&self.shape.rules[rule as usize].brings);
+            }
+        }
+        had.sort_unstable();
+        had.dedup();
+        let mut all = AllGrants::default();
+        let mut blocks: Vec<Option<Option<Block>>> = vec![None; self.world.program.schema.apps.len()];
+        let mut out = Vec::new();
+        for rule in had {
+            for (number, grant) in self.world.program.rules[rule as usize].grants.iter().enumerate() {
+                let block = match blocks[grant.app.index()] {
+                    Some(known) => known,
+                    None => {
+                        let block = self.blocked(grant.app).unwrap_or_else(|unknown| {
+                            all.unknown = all.unknown.or(Some(unknown));
+                            None
+                        });
+                        blocks[grant.app.index()] = Some(block);
+                        block
+                    }
+                };
+                if skip_blocked && block.is_some() {
+                    continue;
+                }
+                if let Err(unknown) = self.expand(rule, number as u32, &mut out) {
+                    all.unknown = all.unknown.or(Some(unknown));
+                }
+                match block {
+                    None => all.free.append(&mut out),
+                    Some(block) => all.blocked.extend(out.drain(..).map(|g| (g, block))),
+                }
+            }
+        }
+        all
+    }
+
+    /// The accounts, in order of app, with what of them can't be known. Of one who has left, what can't be known is
+    /// not wanted.
+    pub(crate) fn accounts(&mut self, ty: IdentityId, leaver: bool) -> (Vec<DesiredAccount>, Option<Unknown>) {
+        let mut unknown = None;
+        let mut list = Vec::new();
+        let shape = self.shape;
+        for &number in &shape.accounts[ty.index()] {
+            let program = &self.world.program.accounts[number as usize];
+            let off =
+                DesiredAccount { app: program.app, wanted: false, enabled: false, attributes: Box::default() };
+            match self.facts.account(number).wanted {
+                Tri::No => list.push(off),
+                Tri::Unknown(u) => {
+                    unknown = unknown.or(Some(u));
+                    list.push(off);
+                }
+                Tri::Yes => match self.wanted_account(number) {
+                    Ok(account) => list.push(account),
+                    Err(u) => {
+                        unknown = unknown.or(Some(u));
+                        list.push(off);
+                    }
+                },
+            }
+        }
+        (list, unknown.filter(|_| !leaver))
+    }
+
+    fn wanted_account(&mut self, number: u32) -> Result<DesiredAccount, Unknown> {
+        let program = &self.world.program.accounts[number as usize];
+        let enabled = self.holds(program.enabled)?;
+        let mut attributes = Vec::with_capacity(program.attributes.len());
+        for (i, id) in program.attributes.iter().enumerate() {
+            let value = self.attribute_of(number, i as u32)?;
+            attributes.push(Box::from(&*self.spell(&value, &self.world.program.expr(*id).ty)));
+        }
+        Ok(DesiredAccount { app: program.app, wanted: true, enabled, attributes: attributes.into() })
+    }
+
+    /// The forbids that hold for the identity at hand, whatever it holds.
+    fn active_forbids(&mut self, ty: IdentityId) -> Vec<u32> {
+        let program = self.world.program;
+        (0..program.forbids.len() as u32)
+            .filter(|&f| program.forbids[f as usize].identity.is_none_or(|of| of == ty))
+            .filter(|&f| self.forbid(f) == Tri::Yes)
+            .collect()
+    }
+}

@@ -1,0 +1,253 @@
+//! The engine: a program made ready, and its run over a population in parallel.
+//! Invariant: the result is the same whatever the number of threads: blocks have a fixed size, and are put together in
+//! order.
+
+use crate::decide::{Decision, Hold};
+use crate::index::RuleIndex;
+use crate::interp::{Interp, Subject};
+use crate::shape::Shape;
+use crate::world::{Catalogs, LookupTable, NO_STATE, World};
+use prov_ir::Program;
+use prov_model::{
+    Csr, Desired, DesiredAccount, EntId, EntitlementIssue, Entitlements, HoldReason, IdentityFlags, IdentityId,
+    Moment, Population,
+};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Identities that are decided together.
+const BLOCK: usize = 2048;
+
+/// A policy ready to run: cheap to clone, safe to share.
+#[derive(Clone)]
+pub struct Engine(Arc<Ready>);
+
+pub(crate) struct Ready {
+    pub program: Arc<Program>,
+    pub tables: Vec<LookupTable>,
+    pub shape: Shape,
+}
+
+/// The results of one block.
+#[derive(Default)]
+struct BlockResult {
+    ids: Vec<Box<str>>,
+    states: Vec<u32>,
+    flags: Vec<IdentityFlags>,
+    holds: Vec<(u32, HoldReason)>,
+    accounts: Csr<DesiredAccount>,
+    holdings: Csr<EntId>,
+    withheld: Vec<(u32, EntId, EntitlementIssue)>,
+    active_forbids: Vec<(u32, Vec<u32>)>,
+    entitlements: Entitlements,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("rules", &self.0.program.rules.len()).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Makes a program ready. `tables` stand in the order of [`prov_model::Schema::tables`]; one that is missing is
+    /// empty. Catalogs of kinds that have none in the policy are passed over; a kind without a catalog here allows
+    /// every value.
+    pub fn new(program: Arc<Program>, tables: Vec<LookupTable>, catalogs: &Catalogs) -> Engine {
+        let shape = Shape::of(&program, catalogs);
+        Engine(Arc::new(Ready { program, tables, shape }))
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Program {
+        &self.0.program
+    }
+
+    /// What everyone should have at a moment. `threads`: how many to use; `None` leaves it to the machine.
+    pub fn evaluate(&self, population: &Population, moment: &Moment, threads: Option<usize>) -> Desired {
+        let run = || self.run(population, moment);
+        match threads.map(|n| rayon::ThreadPoolBuilder::new().num_threads(n.max(1)).build()) {
+            Some(Ok(pool)) => pool.install(run),
+            // No threads to be had: the shared pool gives the same result.
+            Some(Err(_)) | None => run(),
+        }
+    }
+
+    fn run(&self, population: &Population, moment: &Moment) -> Desired {
+        let ready = &*self.0;
+        let states = self.states(population, moment);
+        let world = ready.world(population, moment, Some(&states));
+        let indexes: Vec<RuleIndex<'_>> = (0..population.types.len())
+            .map(|ty| RuleIndex::new(world.program, population, IdentityId(ty as u32)))
+            .collect();
+        let blocks = blocks(world.program, population);
+        let results: Vec<BlockResult> = blocks
+            .par_iter()
+            .map(|(ty, rows)| ready.block(world, *ty, rows.clone(), &indexes[ty.index()]))
+            .collect();
+        merge(results, &blocks, population, moment, &ready.shape)
+    }
+
+    /// The state of every identity, by type and row.
+    pub(crate) fn states(&self, population: &Population, moment: &Moment) -> Vec<Vec<u32>> {
+        let ready = &*self.0;
+        let world = ready.world(population, moment, None);
+        let of_type = |ty: usize| {
+            let id = IdentityId(ty as u32);
+            let rows = population.types[ty].len();
+            if !world.program.lifecycles.iter().any(|l| l.identity == id) {
+                return vec![NO_STATE; rows];
+            }
+            let starts: Vec<usize> = (0..rows).step_by(BLOCK).collect();
+            let parts: Vec<Vec<u32>> = starts
+                .par_iter()
+                .map(|&start| {
+                    let mut interp = Interp::new(world, &ready.shape, Subject::Identity(id, 0));
+                    (start..rows.min(start + BLOCK))
+                        .map(|row| {
+                            interp.turn_to(Subject::Identity(id, row as u32));
+                            interp.state_of(id, row as u32).unwrap_or(NO_STATE)
+                        })
+                        .collect()
+                })
+                .collect();
+            parts.concat()
+        };
+        (0..population.types.len()).map(of_type).collect()
+    }
+
+    pub(crate) fn ready(&self) -> &Ready {
+        &self.0
+    }
+}
+
+impl Ready {
+    pub(crate) fn world<'a>(
+        &'a self,
+        population: &'a Population,
+        moment: &'a Moment,
+        states: Option<&'a [Vec<u32>]>,
+    ) -> World<'a> {
+        World { program: &self.program, tables: &self.tables, population: Some(population), moment, states }
+    }
+
+    fn block<'a>(
+        &'a self,
+        world: World<'a>,
+        ty: IdentityId,
+        rows: Range<u32>,
+        index: &RuleIndex<'a>,
+    ) -> BlockResult {
+        let mut out = BlockResult::default();
+        let mut interp = Interp::new(world, &self.shape, Subject::Identity(ty, rows.start));
+        let mut candidates = index.candidates();
+        let table = world.population.map(|p| p.of(ty));
+        for (at, row) in rows.enumerate() {
+            interp.turn_to(Subject::Identity(ty, row));
+            index.turn_to(&mut candidates, row, table.is_some_and(|t| !t.broken.contains_key(&row)));
+            let decision = interp.decide(|rule| candidates.skips(rule));
+            let key = table.and_then(|t| t.table.key(row)).unwrap_or("");
+            out.ids.push(world.program.schema.global_id(ty, key).into());
+            out.push(at as u32, decision, world);
+        }
+        out.entitlements = std::mem::take(&mut interp.interner.entitlements);
+        out
+    }
+}
+
+impl BlockResult {
+    fn push(&mut self, at: u32, decision: Decision, world: World<'_>) {
+        self.states.push(decision.state);
+        self.flags.push(IdentityFlags { held: decision.hold.is_some() });
+        if let Some(hold) = decision.hold {
+            self.holds.push((at, reason(hold, world)));
+        }
+        self.accounts.push(decision.accounts);
+        self.holdings.push(decision.held);
+        self.withheld.extend(decision.withheld.into_iter().map(|(id, issue)| (at, id, issue)));
+        if !decision.active_forbids.is_empty() {
+            self.active_forbids.push((at, decision.active_forbids));
+        }
+    }
+}
+
+/// A hold in words that last beyond the run.
+pub(crate) fn reason(hold: Hold, world: World<'_>) -> HoldReason {
+    match hold {
+        Hold::Own => HoldReason::Rejected,
+        Hold::On(unknown) => {
+            let key = world.population.and_then(|p| p.of(unknown.identity).table.key(unknown.row));
+            HoldReason::DependsOn(world.program.schema.global_id(unknown.identity, key.unwrap_or("")))
+        }
+    }
+}
+
+/// All identities in order of global id, cut into blocks.
+fn blocks(program: &Program, population: &Population) -> Vec<(IdentityId, Range<u32>)> {
+    let mut types: Vec<usize> = (0..population.types.len()).collect();
+    // Ids of several types are `name:key`; no name holds a `:`, so types don't mix.
+    types.sort_by_key(|&ty| format!("{}:", program.schema.identities[ty].name));
+    types
+        .into_iter()
+        .flat_map(|ty| {
+            let rows = population.types[ty].len();
+            (0..rows)
+                .step_by(BLOCK)
+                .map(move |start| (IdentityId(ty as u32), start as u32..rows.min(start + BLOCK) as u32))
+        })
+        .collect()
+}
+
+fn merge(
+    results: Vec<BlockResult>,
+    blocks: &[(IdentityId, Range<u32>)],
+    population: &Population,
+    moment: &Moment,
+    shape: &Shape,
+) -> Desired {
+    let mut desired = Desired {
+        at: moment.clone(),
+        ids: Vec::with_capacity(population.len()),
+        rows: Vec::with_capacity(population.len()),
+        states: Vec::with_capacity(population.len()),
+        flags: Vec::with_capacity(population.len()),
+        holds: BTreeMap::new(),
+        accounts: Csr::default(),
+        holdings: Csr::default(),
+        withheld: Vec::new(),
+        active_forbids: BTreeMap::new(),
+        entitlements: Entitlements::default(),
+        counts: population.counts.clone(),
+        rejections: population.rejections.clone(),
+    };
+    for (block, (ty, rows)) in results.into_iter().zip(blocks) {
+        let base = desired.ids.len() as u32;
+        // New ids in the order in which the block met them.
+        let ids: Vec<EntId> = block
+            .entitlements
+            .iter()
+            .map(|(_, e)| {
+                desired.entitlements.intern(e.app, e.kind, &e.value, shape.folds(e.app, e.kind))
+            })
+            .collect();
+        desired.ids.extend(block.ids);
+        desired.rows.extend(rows.clone().map(|row| (*ty, row)));
+        desired.states.extend(block.states);
+        desired.flags.extend(block.flags);
+        desired.holds.extend(block.holds.into_iter().map(|(at, r)| (base + at, r)));
+        desired.accounts.append(block.accounts);
+        let mut list = Vec::new();
+        for at in 0..block.holdings.len() {
+            list.clear();
+            list.extend(block.holdings.get(at).iter().map(|id| ids[id.0 as usize]));
+            list.sort_unstable_by_key(|id| desired.entitlements.same_as(*id));
+            desired.holdings.push(list.iter().copied());
+        }
+        let withheld = block.withheld.into_iter().map(|(at, id, issue)| (base + at, ids[id.0 as usize], issue));
+        desired.withheld.extend(withheld);
+        desired.active_forbids.extend(block.active_forbids.into_iter().map(|(at, f)| (base + at, f)));
+    }
+    desired.withheld.sort_unstable();
+    desired
+}

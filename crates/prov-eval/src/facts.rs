@@ -1,0 +1,362 @@
+//! What is known of the identity at hand while its steps are taken: its state, the rules that hold, its accounts, what
+//! it has of each kind that a condition asks for.
+//! Invariant: a fact that has not been reached yet reads as "no", which is where positive recursion starts from.
+
+use crate::interp::{Interp, Res, Subject};
+use crate::shape::Stratum;
+use crate::world::Unknown;
+use prov_ir::{ExprId, Node, Program};
+use prov_model::{AppId, EntId, IdentityId, KindId, Value, fold, join_values, nfc};
+
+/// Yes, no, or not to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tri {
+    No,
+    Yes,
+    Unknown(Unknown),
+}
+
+impl Tri {
+    pub(crate) fn of(result: Res<bool>) -> Tri {
+        match result {
+            Ok(true) => Tri::Yes,
+            Ok(false) => Tri::No,
+            Err(unknown) => Tri::Unknown(unknown),
+        }
+    }
+
+    pub(crate) fn unknown(self) -> Option<Unknown> {
+        match self {
+            Tri::Unknown(u) => Some(u),
+            Tri::No | Tri::Yes => None,
+        }
+    }
+}
+
+/// An account that may be wanted.
+#[derive(Clone)]
+pub(crate) struct AccountFact<'a> {
+    pub wanted: Tri,
+    attributes: Vec<Option<Res<Value<'a>>>>,
+}
+
+/// What is held of a kind, in the ids that stand for all spellings, sorted.
+#[derive(Clone, Default, PartialEq)]
+pub(crate) struct KindFact {
+    held: Vec<EntId>,
+    unknown: Option<Unknown>,
+}
+
+/// See the head of the file.
+pub(crate) struct Facts<'a> {
+    /// The state, once asked for.
+    pub state: Option<Res<u32>>,
+    rules: Vec<u8>,
+    /// Rules that are not "no".
+    touched: Vec<u32>,
+    unknown: Vec<(u32, Unknown)>,
+    kinds: Vec<KindFact>,
+    touched_kinds: Vec<u32>,
+    accounts: Vec<AccountFact<'a>>,
+    forbids: Vec<Option<Tri>>,
+    touched_forbids: Vec<u32>,
+}
+
+const NO: u8 = 0;
+const YES: u8 = 1;
+const UNKNOWN: u8 = 2;
+
+/// Rounds after which a circle of steps is cut; one that grows, as all checked ones do, ends long before.
+const ROUNDS: usize = 10_000;
+
+impl<'a> Facts<'a> {
+    pub(crate) fn new(program: &Program) -> Facts<'a> {
+        let account = |attributes| AccountFact { wanted: Tri::No, attributes: vec![None; attributes] };
+        Facts {
+            state: None,
+            rules: vec![NO; program.rules.len()],
+            touched: Vec::new(),
+            unknown: Vec::new(),
+            kinds: vec![KindFact::default(); program.kinds.len()],
+            touched_kinds: Vec::new(),
+            accounts: program.accounts.iter().map(|a| account(a.attributes.len())).collect(),
+            forbids: vec![None; program.forbids.len()],
+            touched_forbids: Vec::new(),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.state = None;
+        for rule in self.touched.drain(..) {
+            self.rules[rule as usize] = NO;
+        }
+        self.unknown.clear();
+        for kind in self.touched_kinds.drain(..) {
+            self.kinds[kind as usize] = KindFact::default();
+        }
+        for forbid in self.touched_forbids.drain(..) {
+            self.forbids[forbid as usize] = None;
+        }
+        for account in &mut self.accounts {
+            account.wanted = Tri::No;
+            account.attributes.fill(None);
+        }
+    }
+
+    /// Whether a rule's own `when` holds.
+    pub(crate) fn rule(&self, rule: u32) -> Tri {
+        match self.rules[rule as usize] {
+            NO => Tri::No,
+            YES => Tri::Yes,
+            _ => self.unknown.iter().find(|(r, _)| *r == rule).map_or(Tri::No, |(_, u)| Tri::Unknown(*u)),
+        }
+    }
+
+    /// Rules whose own `when` holds or can't be known, in no order.
+    pub(crate) fn assigned(&self) -> &[u32] {
+        &self.touched
+    }
+
+    /// The first rule, by position, that can't be known.
+    pub(crate) fn first_unknown(&self) -> Option<Unknown> {
+        self.unknown.iter().min_by_key(|(rule, _)| *rule).map(|(_, u)| *u)
+    }
+
+    pub(crate) fn account(&self, account: u32) -> &AccountFact<'a> {
+        &self.accounts[account as usize]
+    }
+
+    /// Notes a rule; whether that is news.
+    fn set_rule(&mut self, rule: u32, value: Tri) -> bool {
+        let code = match value {
+            Tri::No => NO,
+            Tri::Yes => YES,
+            Tri::Unknown(_) => UNKNOWN,
+        };
+        let old = std::mem::replace(&mut self.rules[rule as usize], code);
+        if old == code {
+            return false;
+        }
+        if old == NO {
+            self.touched.push(rule);
+        } else if code == NO {
+            self.touched.retain(|r| *r != rule);
+        }
+        self.unknown.retain(|(r, _)| *r != rule);
+        if let Tri::Unknown(u) = value {
+            self.unknown.push((rule, u));
+        }
+        true
+    }
+
+    fn set_kind(&mut self, kind: u32, fact: KindFact) -> bool {
+        if self.kinds[kind as usize] == fact {
+            return false;
+        }
+        self.kinds[kind as usize] = fact;
+        self.touched_kinds.push(kind);
+        true
+    }
+}
+
+impl<'a> Interp<'a> {
+    /// Takes the steps of the identity at hand. `skip` names rules that are known not to hold.
+    pub(crate) fn take_steps(&mut self, ty: IdentityId, skip: impl Fn(u32) -> bool) {
+        let strata: &'a [Stratum] = &self.shape.strata[ty.index()];
+        for stratum in strata {
+            for _ in 0..ROUNDS {
+                let mut changed = false;
+                for node in &stratum.nodes {
+                    changed |= match *node {
+                        Node::Rule(rule) => !skip(rule) && self.step_rule(rule),
+                        Node::Kind(kind) => self.step_kind(kind),
+                        Node::Account(account) => self.step_account(account),
+                    };
+                }
+                if !changed || !stratum.repeats {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn step_rule(&mut self, rule: u32) -> bool {
+        let when = self.world.program.rules[rule as usize].when;
+        let value = match when {
+            Some(_) => Tri::of(self.holds(when)),
+            None => Tri::No,
+        };
+        self.facts.set_rule(rule, value)
+    }
+
+    fn step_account(&mut self, number: u32) -> bool {
+        let account = &self.world.program.accounts[number as usize];
+        let from = self.world.program.schema.app(account.app).account.as_ref().and_then(|a| a.from);
+        let first = from.and_then(|app| self.account_of(app));
+        let base = match (from, first) {
+            (None, _) => Tri::Yes,
+            // The app it comes from has no account for this type.
+            (Some(_), None) => Tri::No,
+            (Some(_), Some(first)) => self.facts.account(first).wanted,
+        };
+        let wanted = match base {
+            Tri::No => Tri::No,
+            base => match (Tri::of(self.holds(account.when)), base) {
+                (Tri::No, _) => Tri::No,
+                (Tri::Yes, base) => base,
+                (unknown @ Tri::Unknown(_), _) => unknown,
+            },
+        };
+        let fact = &mut self.facts.accounts[number as usize];
+        std::mem::replace(&mut fact.wanted, wanted) != wanted
+    }
+
+    fn step_kind(&mut self, number: u32) -> bool {
+        let (app, kind, only) = &self.world.program.kinds[number as usize];
+        let fact = self.kind_fact(*app, *kind, only.as_deref());
+        self.facts.set_kind(number, fact)
+    }
+
+    /// What is held of a kind (or of one value of it) by the rules that are known so far.
+    fn kind_fact(&mut self, app: AppId, kind: KindId, only: Option<&str>) -> KindFact {
+        let mut fact = KindFact::default();
+        let shape = self.shape;
+        match self.blocked(app) {
+            Ok(None) => {}
+            Ok(Some(_)) => return fact,
+            Err(unknown) => {
+                fact.unknown = Some(unknown);
+                return fact;
+            }
+        }
+        // Where the highest value wins, the others decide too.
+        let highest = self.world.program.schema.kind(app, kind).highest_wins;
+        let folds = shape.folds(app, kind);
+        let only = only.filter(|_| !highest).map(|v| if folds { fold(v) } else { v.into() });
+        let mut grants = Vec::new();
+        for &(rule, grant) in shape.granted_by.get(&(app, kind)).map_or(&[][..], Vec::as_slice) {
+            if let (Some(only), Some(constant)) = (&only, shape.rules[rule as usize].constants[grant as usize])
+            {
+                let value = &shape.constants[constant as usize].value;
+                if if folds { fold(value) != *only } else { value != only } {
+                    continue;
+                }
+            }
+            match self.has_role(rule) {
+                Tri::No => {}
+                Tri::Yes => {
+                    if let Err(unknown) = self.expand(rule, grant, &mut grants) {
+                        fact.unknown = fact.unknown.or(Some(unknown));
+                    }
+                }
+                Tri::Unknown(unknown) => fact.unknown = fact.unknown.or(Some(unknown)),
+            }
+        }
+        let settled = self.settle(&mut grants);
+        fact.unknown = fact.unknown.or(settled.unknown);
+        fact.held = settled.held.iter().map(|id| self.interner.entitlements.same_as(*id)).collect();
+        fact
+    }
+
+    /// Whether the identity at hand holds an entitlement, by the steps taken so far.
+    pub(crate) fn has_entitlement(
+        &mut self,
+        app: AppId,
+        kind: KindId,
+        args: Option<&[ExprId]>,
+    ) -> Res<Option<bool>> {
+        let program = self.world.program;
+        let value = match args {
+            None => None,
+            Some(args) => {
+                let mut parts = Vec::with_capacity(args.len());
+                for arg in args {
+                    let value = self.eval(*arg)?;
+                    if value.is_absent() {
+                        return Ok(None);
+                    }
+                    let plain = value.plain(&program.expr(*arg).ty, &program.schema);
+                    parts.push(nfc(&plain).into_owned());
+                }
+                let joined = join_values(&parts);
+                Some(if self.shape.folds(app, kind) { fold(&joined).into_owned() } else { joined })
+            }
+        };
+        let Some(nodes) = self.shape.kinds.get(&(app, kind)) else { return Ok(Some(false)) };
+        let own = value.as_ref().and_then(|_| nodes.get(&value)).map(std::slice::from_ref);
+        let all: Vec<u32>;
+        let nodes = match own {
+            Some(own) => own,
+            None => {
+                all = nodes.values().copied().collect();
+                &all
+            }
+        };
+        let id = value.as_ref().map(|v| {
+            self.interner.entitlements.find(app, kind, v, self.shape.folds(app, kind))
+        });
+        let mut unknown = None;
+        for &node in nodes {
+            let fact = &self.facts.kinds[node as usize];
+            let found = match id {
+                None => !fact.held.is_empty(),
+                Some(Some(id)) => fact.held.contains(&id),
+                Some(None) => false,
+            };
+            if found {
+                return Ok(Some(true));
+            }
+            // The least, since the nodes come in no order.
+            unknown = match (unknown, fact.unknown) {
+                (Some(a), Some(b)) => Some(std::cmp::min(a, b)),
+                (a, b) => a.or(b),
+            };
+        }
+        unknown.map_or(Ok(Some(false)), Err)
+    }
+
+    /// The account program of an app for the identity at hand.
+    pub(crate) fn account_of(&self, app: AppId) -> Option<u32> {
+        let Subject::Identity(ty, _) = self.subject else { return None };
+        let accounts = &self.shape.accounts[ty.index()];
+        accounts.iter().copied().find(|&a| self.world.program.accounts[a as usize].app == app)
+    }
+
+    /// An attribute of an account; absent where the account is not wanted.
+    pub(crate) fn account_attribute(&mut self, app: AppId, attribute: u32) -> Res<Value<'a>> {
+        let Some(number) = self.account_of(app) else { return Ok(Value::Absent) };
+        match self.facts.account(number).wanted {
+            Tri::No => Ok(Value::Absent),
+            Tri::Unknown(unknown) => Err(unknown),
+            Tri::Yes => self.attribute_of(number, attribute),
+        }
+    }
+
+    /// An attribute of an account that is wanted.
+    pub(crate) fn attribute_of(&mut self, number: u32, attribute: u32) -> Res<Value<'a>> {
+        let Some(&id) = self.world.program.accounts[number as usize].attributes.get(attribute as usize)
+        else {
+            return Ok(Value::Absent);
+        };
+        if let Some(value) = &self.facts.accounts[number as usize].attributes[attribute as usize] {
+            return value.clone();
+        }
+        // An attribute that reads itself, which the checker refuses, reads nothing.
+        self.facts.accounts[number as usize].attributes[attribute as usize] = Some(Ok(Value::Absent));
+        let value = self.nested(self.subject, |me| me.eval(id));
+        self.facts.accounts[number as usize].attributes[attribute as usize] = Some(value.clone());
+        value
+    }
+
+    /// Whether a forbid's condition holds for the identity at hand.
+    pub(crate) fn forbid(&mut self, position: u32) -> Tri {
+        if let Some(known) = self.facts.forbids[position as usize] {
+            return known;
+        }
+        let when = self.world.program.forbids[position as usize].when;
+        let value = Tri::of(self.nested(self.subject, |me| me.holds(when)));
+        self.facts.forbids[position as usize] = Some(value);
+        self.facts.touched_forbids.push(position);
+        value
+    }
+}

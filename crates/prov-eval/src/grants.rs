@@ -1,0 +1,321 @@
+//! From rules that hold to what is held: values of grants, spellings, catalogs, forbids, the highest of a kind.
+//! Invariant: the order is that of language.md 11.9; an unknown condition never grants and never forbids by itself, it
+//! is reported.
+
+use crate::facts::Tri;
+use crate::interner::Cataloged;
+use crate::interp::{Interp, Res, Subject};
+use crate::world::{NO_STATE, Unknown};
+use prov_ir::{GrantProgram, GrantValue};
+use prov_model::{
+    AppId, Date, Decimal, EntId, EntitlementIssue, Type, Value, compare, fold, join_values, nfc, split_values,
+};
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+/// An entitlement that a grant gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Granted {
+    pub entitlement: EntId,
+    pub rule: u32,
+    pub grant: u32,
+}
+
+/// What stands of what was granted.
+#[derive(Default)]
+pub(crate) struct Settled {
+    /// In order of [`prov_model::Entitlements::same_as`], without doubles.
+    pub held: Vec<EntId>,
+    pub withheld: Vec<(EntId, EntitlementIssue)>,
+    pub unknown: Option<Unknown>,
+}
+
+/// Why nothing can be held in an app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Block {
+    /// The state of that number drops it.
+    Dropped(u32),
+    /// The account is not wanted.
+    NoAccount,
+}
+
+impl<'a> Interp<'a> {
+    /// Why the identity at hand holds nothing in an app, if so.
+    pub(crate) fn blocked(&mut self, app: AppId) -> Res<Option<Block>> {
+        let Subject::Identity(ty, row) = self.subject else { return Ok(None) };
+        let schema = &self.world.program.schema;
+        if let Some(lifecycle) = &schema.identity(ty).lifecycle {
+            let state = self.state_of(ty, row)?;
+            if state != NO_STATE && lifecycle.defs[state as usize].drops(app) {
+                return Ok(Some(Block::Dropped(state)));
+            }
+        }
+        if schema.app(app).account.is_none() {
+            return Ok(None);
+        }
+        match self.account_of(app).map(|a| self.facts.account(a).wanted) {
+            None | Some(Tri::Yes) => Ok(None),
+            Some(Tri::No) => Ok(Some(Block::NoAccount)),
+            Some(Tri::Unknown(unknown)) => Err(unknown),
+        }
+    }
+
+    /// What a grant of a rule that is had gives. With an error, what is out holds the part that is known.
+    pub(crate) fn expand(&mut self, rule: u32, grant: u32, out: &mut Vec<Granted>) -> Res<()> {
+        let program = &self.world.program.rules[rule as usize].grants[grant as usize];
+        let constant = self.shape.rules[rule as usize].constants[grant as usize];
+        match (constant, program.each.is_empty()) {
+            (Some(constant), true) => {
+                if self.holds(program.when)? {
+                    let entitlement = self.interner.constant(self.shape, constant);
+                    out.push(Granted { entitlement, rule, grant });
+                }
+                Ok(())
+            }
+            _ => self.expand_each(rule, grant, program, 0, out),
+        }
+    }
+
+    fn expand_each(
+        &mut self,
+        rule: u32,
+        grant: u32,
+        program: &'a GrantProgram,
+        depth: usize,
+        out: &mut Vec<Granted>,
+    ) -> Res<()> {
+        let Some(each) = program.each.get(depth) else {
+            if self.holds(program.when)? {
+                self.expand_values(rule, grant, program, out)?;
+            }
+            return Ok(());
+        };
+        let Some(seq) = self.seq(each.list)? else { return Ok(()) };
+        let mut result = Ok(());
+        for i in 0..seq.len() {
+            self.bind(each.local, Ok(seq.get(i)));
+            let one = match self.holds(each.filter) {
+                Ok(true) => self.expand_each(rule, grant, program, depth + 1, out),
+                Ok(false) => Ok(()),
+                Err(unknown) => Err(unknown),
+            };
+            result = result.and(one);
+        }
+        result
+    }
+
+    fn expand_values(
+        &mut self,
+        rule: u32,
+        grant: u32,
+        program: &'a GrantProgram,
+        out: &mut Vec<Granted>,
+    ) -> Res<()> {
+        let (app, kind) = (program.app, program.kind);
+        if let [GrantValue::One(id)] = program.values[..] {
+            let value = self.eval(id)?;
+            if !value.is_absent() {
+                let spelled = self.spell(&value, &self.world.program.expr(id).ty);
+                let entitlement = self.interner.intern(self.shape, app, kind, &spelled);
+                out.push(Granted { entitlement, rule, grant });
+            }
+            return Ok(());
+        }
+        for joined in self.joined_values(program)? {
+            let entitlement = self.interner.intern(self.shape, app, kind, &joined);
+            out.push(Granted { entitlement, rule, grant });
+        }
+        Ok(())
+    }
+
+    /// Every combination of the values of a grant, joined; nothing where one is absent.
+    pub(crate) fn joined_values(&mut self, program: &'a GrantProgram) -> Res<Vec<String>> {
+        let mut rows: Vec<Vec<String>> = vec![Vec::new()];
+        for value in &program.values {
+            let column = self.spelled_values(value)?;
+            rows = rows
+                .iter()
+                .flat_map(|row| column.iter().map(|v| row.iter().chain([v]).cloned().collect()))
+                .collect();
+        }
+        Ok(rows.iter().map(|parts| join_values(parts)).collect())
+    }
+
+    fn spelled_values(&mut self, value: &GrantValue) -> Res<Vec<String>> {
+        let program = self.world.program;
+        match *value {
+            GrantValue::One(id) => Ok(match self.eval(id)? {
+                Value::Absent => Vec::new(),
+                value => vec![self.spell(&value, &program.expr(id).ty).into_owned()],
+            }),
+            GrantValue::Each(id) => {
+                let Some(seq) = self.seq(id)? else { return Ok(Vec::new()) };
+                let ty = match program.expr(id).ty.required() {
+                    Type::Set(element) | Type::List(element) => element,
+                    other => other,
+                };
+                Ok((0..seq.len()).map(|i| self.spell(&seq.get(i), ty).into_owned()).collect())
+            }
+        }
+    }
+
+    /// The plain spelling of a value, in NFC.
+    pub(crate) fn spell<'v>(&self, value: &'v Value<'a>, ty: &Type) -> Cow<'v, str> {
+        match value.spelling() {
+            Some(s) => nfc(s),
+            None => Cow::Owned(value.plain(ty, &self.world.program.schema)),
+        }
+    }
+
+    /// What stands of grants in apps where the identity at hand may hold something. `grants` comes out sorted.
+    pub(crate) fn settle(&mut self, grants: &mut Vec<Granted>) -> Settled {
+        let mut settled = Settled::default();
+        if grants.is_empty() {
+            return settled;
+        }
+        let known = &self.interner.entitlements;
+        grants.sort_unstable_by(|a, b| {
+            let (a, b) = (a.entitlement, b.entitlement);
+            known.same_as(a).cmp(&known.same_as(b)).then_with(|| {
+                if a == b { Ordering::Equal } else { known.get(a).value.cmp(&known.get(b).value) }
+            })
+        });
+        let mut last = None;
+        for granted in grants.iter() {
+            // Of several spellings the smallest by bytes came first.
+            let same = self.interner.entitlements.same_as(granted.entitlement);
+            if last == Some(same) {
+                continue;
+            }
+            last = Some(same);
+            match self.cataloged(same) {
+                None => self.settle_one(granted.entitlement, same, &mut settled),
+                Some(Cataloged::Yes(spelled)) => self.settle_one(spelled, same, &mut settled),
+                Some(Cataloged::No) => {
+                    settled.withheld.push((granted.entitlement, EntitlementIssue::NotInCatalog));
+                }
+            }
+        }
+        self.highest(&mut settled);
+        settled
+    }
+
+    /// Applies forbids to one entitlement.
+    fn settle_one(&mut self, id: EntId, same: EntId, settled: &mut Settled) {
+        if !self.interner.covered.contains_key(&same) {
+            let covered = self.covered(same);
+            self.interner.covered.insert(same, covered);
+        }
+        let forbids = self.interner.covered.get(&same).cloned().unwrap_or_default();
+        let mut forbidden = false;
+        for &position in &forbids {
+            match self.forbid(position) {
+                Tri::Yes => {
+                    forbidden = true;
+                    settled.withheld.push((id, EntitlementIssue::Forbidden(position)));
+                }
+                Tri::No => {}
+                Tri::Unknown(unknown) => settled.unknown = settled.unknown.or(Some(unknown)),
+            }
+        }
+        if !forbidden {
+            settled.held.push(id);
+        }
+    }
+
+    /// The forbids for the type at hand that speak of an entitlement.
+    fn covered(&self, same: EntId) -> Box<[u32]> {
+        let Subject::Identity(ty, _) = self.subject else { return Box::default() };
+        let item = self.interner.entitlements.get(same);
+        let value =
+            if self.shape.folds(item.app, item.kind) { fold(&item.value) } else { (&*item.value).into() };
+        self.shape.forbids[item.app.index()]
+            .iter()
+            .filter(|f| f.identity.is_none_or(|of| of == ty))
+            .map(|f| f.position)
+            .filter(|&p| {
+                self.world.program.schema.forbids[p as usize].covers(item.app, item.kind, &value)
+            })
+            .collect()
+    }
+
+    /// What the catalog says; `None` where the kind has none.
+    fn cataloged(&mut self, same: EntId) -> Option<Cataloged> {
+        if self.shape.catalogs.is_empty() {
+            return None;
+        }
+        if let Some(&known) = self.interner.cataloged.get(&same) {
+            return Some(known);
+        }
+        let item = self.interner.entitlements.get(same);
+        let (app, kind) = (item.app, item.kind);
+        let catalog = self.shape.catalogs.get(&(app, kind))?;
+        let key = if self.shape.folds(app, kind) { fold(&item.value) } else { (&*item.value).into() };
+        let said = match catalog.get(&*key) {
+            Some(spelled) => Cataloged::Yes(self.interner.intern(self.shape, app, kind, spelled)),
+            None => Cataloged::No,
+        };
+        self.interner.cataloged.insert(same, said);
+        Some(said)
+    }
+
+    /// Keeps the highest of each kind where the highest wins.
+    fn highest(&mut self, settled: &mut Settled) {
+        let schema = &self.world.program.schema;
+        let known = &self.interner.entitlements;
+        let place = |id: &EntId| {
+            let item = known.get(*id);
+            (item.app, item.kind)
+        };
+        let mut kinds: Vec<_> = settled
+            .held
+            .iter()
+            .map(place)
+            .filter(|(app, kind)| schema.kind(*app, *kind).highest_wins)
+            .collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        for of in kinds {
+            let types = &schema.kind(of.0, of.1).types;
+            let rank = |id: EntId| -> Vec<Value<'static>> {
+                let parts = split_values(&known.get(id).value);
+                parts.iter().zip(types).map(|(part, ty)| self.read_plain(part, ty)).collect()
+            };
+            let ranked: Vec<(EntId, Vec<Value<'static>>)> =
+                settled.held.iter().copied().filter(|id| place(id) == of).map(|id| (id, rank(id))).collect();
+            let above = |a: &[Value<'_>], b: &[Value<'_>]| {
+                a.iter().zip(b).map(|(a, b)| compare(a, b)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+            };
+            let Some(top) = ranked.iter().max_by(|a, b| above(&a.1, &b.1)).map(|(id, _)| *id) else {
+                continue;
+            };
+            settled.held.retain(|id| *id == top || place(id) != of);
+            let losers = ranked.iter().filter(|(id, _)| *id != top);
+            settled.withheld.extend(losers.map(|(id, _)| (*id, EntitlementIssue::Outranked)));
+        }
+    }
+
+    /// Reads a plain spelling back; what is not of the type ranks lowest.
+    fn read_plain(&self, part: &str, ty: &Type) -> Value<'static> {
+        match ty.required() {
+            Type::Enum(id) => {
+                let variants = &self.world.program.schema.enums[id.index()].variants;
+                variants.iter().position(|v| v == part).map_or(Value::Absent, |v| Value::Enum(v as u32))
+            }
+            Type::Int => part.parse().map_or(Value::Absent, Value::Int),
+            Type::Decimal => Decimal::parse(part).map_or(Value::Absent, Value::Decimal),
+            Type::Date => Date::parse(part).map_or(Value::Absent, Value::Date),
+            Type::Bool => Value::Bool(part == "true"),
+            Type::Text => Value::text(part.to_owned()),
+            Type::Str
+            | Type::Instant
+            | Type::Duration
+            | Type::Elapsed
+            | Type::Set(_)
+            | Type::List(_)
+            | Type::Record(_)
+            | Type::Identity(_)
+            | Type::Optional(_) => Value::str(part.to_owned()),
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! One identity: its result with the causes of each entitlement, and queries over a population.
+//! Invariant: the same steps as a whole run, so that nothing is explained that does not happen.
+
+use crate::decide::Decision;
+use crate::evaluate::{Engine, reason};
+use crate::grants::{Block, Granted};
+use crate::interp::{Interp, Subject};
+use crate::shape::Shape;
+use crate::world::NO_STATE;
+use prov_ir::{ExprId, ExprKind, Program};
+use prov_model::{
+    DesiredAccount, Entitlement, EntitlementIssue, HoldReason, IdentityId, Moment, Population, RuleId,
+};
+use rayon::prelude::*;
+
+/// A grant that gives an entitlement, and how the identity came by it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cause {
+    /// Positions in [`Program::rules`]: the rule that is assigned, what it includes, down to the one that grants.
+    pub path: Vec<u32>,
+    /// The grant's position in the last of them.
+    pub grant: u32,
+}
+
+/// Why a granted entitlement is not held.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Withheld {
+    /// The value is not in the catalog of its kind.
+    NotInCatalog,
+    /// By the forbid at this position of [`prov_model::Schema::forbids`].
+    Forbidden(u32),
+    /// A higher value of the kind is held.
+    Outranked(Entitlement),
+    /// The lifecycle state of this number drops it.
+    Dropped(u32),
+    /// There is to be no account in the app.
+    NoAccount,
+}
+
+/// An entitlement with what gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caused {
+    /// The entitlement.
+    pub entitlement: Entitlement,
+    /// What grants it, sorted.
+    pub causes: Vec<Cause>,
+    /// Why it is not held; empty where it is.
+    pub withheld: Vec<Withheld>,
+}
+
+/// What one identity should have, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneDesired {
+    /// The global id.
+    pub id: String,
+    /// Where it stands in the population.
+    pub who: (IdentityId, u32),
+    /// The number of its state, where it is known.
+    pub state: Option<u32>,
+    /// Why it is held as it is, if so; then what follows is empty.
+    pub hold: Option<HoldReason>,
+    /// Accounts in order of app.
+    pub accounts: Vec<DesiredAccount>,
+    /// What is held, in order of app, kind and value.
+    pub holdings: Vec<Caused>,
+    /// What is granted and yet not held, in the same order.
+    pub withheld: Vec<Caused>,
+    /// The forbids that hold, as in [`prov_model::Desired::active_forbids`].
+    pub active_forbids: Vec<u32>,
+}
+
+/// What caused a change of what an identity holds, as rules of the schema.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Causes {
+    /// What grants it: the assigned rule first, then the included one that grants; without doubles, sorted.
+    pub grants: Vec<RuleId>,
+    /// What withholds it: forbids, the state that drops it, the account block that wants no account.
+    pub withholds: Vec<RuleId>,
+}
+
+/// The identities for which a condition holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matches {
+    /// Rows for which it holds.
+    pub rows: Vec<u32>,
+    /// Rows for which that can't be known.
+    pub unknown: Vec<u32>,
+}
+
+impl Engine {
+    /// What one identity should have, with causes. `who` must be of the population.
+    pub fn evaluate_one(
+        &self,
+        population: &Population,
+        who: (IdentityId, u32),
+        moment: &Moment,
+    ) -> OneDesired {
+        let world = self.ready().world(population, moment, None);
+        let mut interp = Interp::new(world, &self.ready().shape, Subject::Identity(who.0, who.1));
+        let decision = interp.decide(|_| false);
+        let key = population.of(who.0).table.key(who.1).unwrap_or("");
+        let mut one = OneDesired {
+            id: world.program.schema.global_id(who.0, key),
+            who,
+            state: (decision.state != NO_STATE).then_some(decision.state),
+            hold: decision.hold.map(|h| reason(h, world)),
+            accounts: Vec::new(),
+            holdings: Vec::new(),
+            withheld: Vec::new(),
+            active_forbids: Vec::new(),
+        };
+        if one.hold.is_none() {
+            (one.holdings, one.withheld) = interp.caused(&decision);
+        }
+        one.accounts = decision.accounts;
+        one.active_forbids = decision.active_forbids;
+        one
+    }
+
+    /// What gives, or withholds, one entitlement of one identity. The value is compared as its kind compares.
+    pub fn causes(
+        &self,
+        population: &Population,
+        who: (IdentityId, u32),
+        moment: &Moment,
+        entitlement: &Entitlement,
+    ) -> Causes {
+        self.evaluate_one(population, who, moment).causes_of(self.program(), entitlement)
+    }
+
+    /// The identities of a type for which a condition of the program holds, in order of key.
+    pub fn query(
+        &self,
+        population: &Population,
+        moment: &Moment,
+        ty: IdentityId,
+        condition: ExprId,
+    ) -> Matches {
+        let ready = self.ready();
+        let states = self.states(population, moment);
+        let world = ready.world(population, moment, Some(&states));
+        let steps = reads_facts(world.program, condition);
+        let rows = population.of(ty).len() as u32;
+        let found: Vec<(u32, Option<bool>)> = (0..rows)
+            .into_par_iter()
+            .with_min_len(256)
+            .map_init(
+                || Interp::new(world, &ready.shape, Subject::Identity(ty, 0)),
+                |interp, row| {
+                    interp.turn_to(Subject::Identity(ty, row));
+                    if steps {
+                        interp.take_steps(ty, |_| false);
+                    }
+                    (row, interp.holds(Some(condition)).ok())
+                },
+            )
+            .collect();
+        let of = |wanted| found.iter().filter(|(_, r)| *r == wanted).map(|(row, _)| *row).collect();
+        Matches { rows: of(Some(true)), unknown: of(None) }
+    }
+}
+
+impl OneDesired {
+    /// The causes of one entitlement, as rules of the schema. The value is compared as its kind compares.
+    pub fn causes_of(&self, program: &Program, entitlement: &Entitlement) -> Causes {
+        let schema = &program.schema;
+        let folds = program.folds(entitlement.app, entitlement.kind);
+        let same = |other: &Entitlement| {
+            (other.app, other.kind) == (entitlement.app, entitlement.kind)
+                && (other.value == entitlement.value
+                    || folds && prov_model::fold(&other.value) == prov_model::fold(&entitlement.value))
+        };
+        let mut causes = Causes::default();
+        for caused in self.holdings.iter().chain(&self.withheld).filter(|c| same(&c.entitlement)) {
+            for cause in &caused.causes {
+                let ends = [cause.path.first(), cause.path.last()];
+                causes.grants.extend(ends.into_iter().flatten().map(|r| program.rules[*r as usize].rule));
+            }
+            for withheld in &caused.withheld {
+                causes.withholds.extend(match withheld {
+                    Withheld::Forbidden(f) => Some(schema.forbids[*f as usize].rule),
+                    Withheld::Dropped(state) => {
+                        let lifecycle = schema.identity(self.who.0).lifecycle.as_ref();
+                        lifecycle.and_then(|l| l.defs.get(*state as usize)).map(|d| d.rule)
+                    }
+                    Withheld::NoAccount => schema.app(entitlement.app).account.as_ref().map(|a| a.rule),
+                    Withheld::NotInCatalog | Withheld::Outranked(_) => None,
+                });
+            }
+        }
+        let mut seen = Vec::new();
+        causes.grants.retain(|r| !seen.contains(r) && {
+            seen.push(*r);
+            true
+        });
+        causes.withholds.sort_unstable();
+        causes.withholds.dedup();
+        causes
+    }
+}
+
+impl<'a> Interp<'a> {
+    /// Entitlements with their causes: held, and withheld. The identity's steps must have been taken.
+    pub(crate) fn caused(&mut self, decision: &Decision) -> (Vec<Caused>, Vec<Caused>) {
+        let all = self.all_grants(false);
+        let mut free = all.free.clone();
+        let settled = self.settle(&mut free);
+        let mut held: Vec<Caused> = decision
+            .held
+            .iter()
+            .map(|id| Caused {
+                entitlement: self.interner.entitlements.get(*id).clone(),
+                causes: self.causes_among(*id, all.free.iter()),
+                withheld: Vec::new(),
+            })
+            .collect();
+        let mut withheld: Vec<Caused> = Vec::new();
+        let mut add = |caused: Caused| match withheld.iter_mut().find(|c| c.entitlement == caused.entitlement) {
+            Some(known) => known.withheld.extend(caused.withheld),
+            None => withheld.push(caused),
+        };
+        for (id, issue) in &settled.withheld {
+            let entitlement = self.interner.entitlements.get(*id).clone();
+            let why = match issue {
+                EntitlementIssue::NotInCatalog => Withheld::NotInCatalog,
+                EntitlementIssue::Forbidden(f) => Withheld::Forbidden(*f),
+                EntitlementIssue::Outranked => {
+                    let of_kind = |e: &&Caused| {
+                        (e.entitlement.app, e.entitlement.kind) == (entitlement.app, entitlement.kind)
+                    };
+                    let top = held.iter().find(of_kind).map(|c| c.entitlement.clone());
+                    Withheld::Outranked(top.unwrap_or_else(|| entitlement.clone()))
+                }
+            };
+            let causes = self.causes_among(*id, all.free.iter());
+            add(Caused { entitlement, causes, withheld: vec![why] });
+        }
+        let blocked: Vec<Granted> = all.blocked.iter().map(|(g, _)| *g).collect();
+        let mut done = Vec::new();
+        for (granted, block) in &all.blocked {
+            let same = self.interner.entitlements.same_as(granted.entitlement);
+            if done.contains(&same) {
+                continue;
+            }
+            done.push(same);
+            let why = match block {
+                Block::Dropped(state) => Withheld::Dropped(*state),
+                Block::NoAccount => Withheld::NoAccount,
+            };
+            let entitlement = self.interner.entitlements.get(granted.entitlement).clone();
+            let causes = self.causes_among(granted.entitlement, blocked.iter());
+            add(Caused { entitlement, causes, withheld: vec![why] });
+        }
+        held.sort_by(|a, b| a.entitlement.cmp(&b.entitlement));
+        withheld.sort_by(|a, b| a.entitlement.cmp(&b.entitlement));
+        (held, withheld)
+    }
+
+    /// How each grant of an entitlement is come by.
+    fn causes_among<'g>(
+        &self,
+        id: prov_model::EntId,
+        grants: impl Iterator<Item = &'g Granted>,
+    ) -> Vec<Cause> {
+        let same = self.interner.entitlements.same_as(id);
+        let mut causes: Vec<Cause> = grants
+            .filter(|g| self.interner.entitlements.same_as(g.entitlement) == same)
+            .flat_map(|g| {
+                let through = &self.shape.rules[g.rule as usize].had_through;
+                through
+                    .iter()
+                    .filter(|&&r| self.facts.rule(r) == crate::facts::Tri::Yes)
+                    .map(|&r| Cause { path: path(self.world.program, self.shape, r, g.rule), grant: g.grant })
+            })
+            .collect();
+        causes.sort();
+        causes.dedup();
+        causes
+    }
+}
+
+/// A shortest way by includes from one rule to another that it brings; of several, the first by position.
+pub(crate) fn path(program: &Program, shape: &Shape, from: u32, to: u32) -> Vec<u32> {
+    let mut ways: Vec<Vec<u32>> = vec![vec![from]];
+    let mut at = 0;
+    while let Some(way) = ways.get(at).cloned() {
+        let last = way.last().copied().unwrap_or(from);
+        if last == to {
+            return way;
+        }
+        for &next in &program.rules[last as usize].includes {
+            let leads = shape.rules[next as usize].brings.binary_search(&to).is_ok();
+            if leads && !ways.iter().any(|w| w.contains(&next)) {
+                ways.push(way.iter().copied().chain([next]).collect());
+            }
+        }
+        at += 1;
+    }
+    vec![to]
+}
+
+/// Whether a condition reads roles, entitlements or accounts.
+fn reads_facts(program: &Program, id: ExprId) -> bool {
+    let mut found = false;
+    let mut open = vec![id];
+    while let Some(id) = open.pop() {
+        let kind = &program.expr(id).kind;
+        found |= matches!(
+            kind,
+            ExprKind::HasRole(_) | ExprKind::HasEntitlement(..) | ExprKind::AccountAttr(..)
+        );
+        kind.children(|child| open.push(child));
+    }
+    found
+}
