@@ -1,1 +1,91 @@
-//! Placeholder.
+//! From trees to the rule program: names, modules, types, presence, the role graph, lowering.
+//!
+//! Owns the checker. Invariant: a policy without errors lowers to a program that [`prov_ir::verify`] accepts, and the
+//! order of files and of items leaves no trace in it but in the places that causes name.
+
+mod account;
+mod calls;
+mod check;
+mod declare;
+mod expr;
+mod facts;
+mod graph;
+mod lifecycle;
+mod modules;
+mod pattern;
+mod rules;
+mod source;
+mod unbuilt;
+
+use prov_diag::{Diagnostic, SourceId, SourceMap};
+use prov_ir::{ExprId, Program};
+use prov_model::IdentityId;
+use prov_syntax::ast;
+use std::collections::BTreeMap;
+
+/// One parsed file of a policy.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// Its name: the path below the policy's folder without `.prov`, parts joined by dots.
+    pub name: String,
+    /// Its text's id.
+    pub source: SourceId,
+    /// Its tree.
+    pub file: ast::File,
+}
+
+/// What the checker is told besides the trees.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Catalogs by `app.kind`, in file order. A kind with a catalog that is not here is not checked against one.
+    pub catalogs: BTreeMap<String, Vec<String>>,
+    /// The zone of prov.toml; it wins over a `timezone` item.
+    pub timezone: Option<String>,
+}
+
+/// The outcome of a check.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The program; none where there is an error.
+    pub program: Option<Program>,
+    /// Findings, sorted.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Checks the modules of a policy and lowers them. Standard modules that they `use` are added to `sources`.
+pub fn check(modules: Vec<Module>, sources: &mut SourceMap, options: &Options) -> Checked {
+    let (program, mut diagnostics) = check::run(modules, sources, options);
+    prov_diag::sort(&mut diagnostics);
+    let program = if diagnostics.iter().any(Diagnostic::is_error) { None } else { program };
+    Checked { program, diagnostics }
+}
+
+/// An expression over a checked policy's identities, as `prov query` takes it: appended to a copy of the program.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The program with the query's expressions at its end.
+    pub program: Program,
+    /// The condition.
+    pub expr: ExprId,
+    /// Whom it speaks of.
+    pub identity: IdentityId,
+}
+
+/// Checks an expression in the setting of a policy that has been checked without errors.
+pub fn check_query(
+    modules: Vec<Module>,
+    sources: &mut SourceMap,
+    options: &Options,
+    expr: &ast::Expr,
+    identity: Option<&str>,
+) -> Result<Query, Vec<Diagnostic>> {
+    check::run_query(modules, sources, options, expr, identity).map_err(|mut diagnostics| {
+        prov_diag::sort(&mut diagnostics);
+        diagnostics
+    })
+}
+
+/// The standard library's modules by name, with their text.
+pub fn stdlib() -> &'static [(&'static str, &'static str)] {
+    modules::STDLIB
+}

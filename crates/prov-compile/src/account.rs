@@ -1,0 +1,236 @@
+//! Accounts: who has one, with which attributes, after which other app.
+//! Invariant: `from` has no cycle, and an app's accounts have the same attributes for every identity type.
+
+use crate::check::{Checker, Reported, Scope, Subject};
+use prov_diag::{Diagnostic, Span, codes};
+use prov_ir::{AccountProgram, ExprId};
+use prov_model::{AccountDef, AppId, FieldDef, IdentityId, RuleKind, Type};
+use prov_syntax::ast::{self, AppMember, ItemKind};
+
+impl Checker<'_> {
+    pub(crate) fn lower_accounts(&mut self) -> Vec<AccountProgram> {
+        let apps: Vec<(AppId, usize, usize)> = self
+            .decls
+            .apps
+            .iter()
+            .filter_map(|(name, id)| self.declared.get(name).map(|d| (*id, d.module, d.item)))
+            .collect();
+        let mut out = Vec::new();
+        let mut written: Vec<(AppId, usize, ast::Account)> = Vec::new();
+        for (app, m, i) in apps {
+            let ItemKind::App(def) = self.item(m, i).kind.clone() else { continue };
+            for member in def.members {
+                if let AppMember::Account(a) = member
+                    && a.name.is_none()
+                {
+                    written.push((app, m, a));
+                }
+            }
+        }
+        let order = self.account_order(&written);
+        for index in order {
+            let (app, m, account) = written[index].clone();
+            let Ok(identity) = self.for_whom(m, account.for_type.as_ref(), account.head) else { continue };
+            if out.iter().any(|p: &AccountProgram| p.app == app && p.identity == identity) {
+                let (a, t) = (self.schema.app(app).name.clone(), self.schema.identity(identity).name.clone());
+                self.report(
+                    Diagnostic::new(&codes::DUPLICATE_NAME, format!("`{a}` has two accounts for `{t}`"))
+                        .at(account.head, "again here")
+                        .help("join their conditions with `or`"),
+                );
+                continue;
+            }
+            if let Some(p) = self.lower_account(app, m, identity, &account) {
+                out.push(p);
+            }
+        }
+        out.sort_by_key(|p| (p.app, p.identity));
+        out
+    }
+
+    /// Accounts in an order in which each comes after the one it is `from`.
+    fn account_order(&mut self, written: &[(AppId, usize, ast::Account)]) -> Vec<usize> {
+        let mut graph = petgraph::graph::DiGraph::<usize, Span>::new();
+        let nodes: Vec<_> = (0..written.len()).map(|i| graph.add_node(i)).collect();
+        for (i, (app, _, account)) in written.iter().enumerate() {
+            let Some(from) = &account.from else { continue };
+            let Ok(target) = self.app_named(from) else { continue };
+            let mut any = false;
+            for (j, (other, ..)) in written.iter().enumerate() {
+                if *other == target {
+                    graph.add_edge(nodes[j], nodes[i], from.span);
+                    any = true;
+                }
+            }
+            if !any {
+                let (a, b) = (self.schema.app(*app).name.clone(), from.text.clone());
+                self.report(
+                    Diagnostic::new(
+                        &codes::NO_ACCOUNT,
+                        format!("`{a}` takes its accounts from `{b}`, which has none"),
+                    )
+                    .at(from.span, "has no `account`")
+                    .help(format!("declare `account {{ … }}` in app `{b}`")),
+                );
+            }
+        }
+        for component in petgraph::algo::tarjan_scc(&graph) {
+            let cyclic = component.len() > 1 || graph.find_edge(component[0], component[0]).is_some();
+            if cyclic {
+                let mut names: Vec<String> =
+                    component.iter().map(|n| self.schema.app(written[graph[*n]].0).name.clone()).collect();
+                names.sort();
+                names.push(names[0].clone());
+                let span = graph
+                    .edges(component[0])
+                    .next()
+                    .map_or(written[graph[component[0]]].2.head, |e| *e.weight());
+                self.report(
+                    Diagnostic::new(
+                        &codes::APP_CYCLE,
+                        format!("these accounts wait for each other: {}", names.join(" → ")),
+                    )
+                    .at(span, "part of the cycle")
+                    .help("one of them must come first: take its `from` away"),
+                );
+                return vec![];
+            }
+        }
+        match petgraph::algo::toposort(&graph, None) {
+            Ok(order) => order.into_iter().map(|n| graph[n]).collect(),
+            Err(_) => vec![],
+        }
+    }
+
+    fn lower_account(
+        &mut self,
+        app: AppId,
+        m: usize,
+        identity: IdentityId,
+        account: &ast::Account,
+    ) -> Option<AccountProgram> {
+        let from = account.from.as_ref().and_then(|f| self.app_named(f).ok());
+        let mut scope = Scope { from, ..Scope::new(m, Subject::Identity(identity), "an account") };
+        let when = match &account.when {
+            None => None,
+            Some(c) => {
+                let (id, _) = self.condition(c, &scope).ok()?;
+                scope = scope.with(&self.facts_of(id, true));
+                Some(id)
+            }
+        };
+        let mut enabled = None;
+        let mut attributes: Vec<(FieldDef, ExprId, Span)> = Vec::new();
+        let mut failed = false;
+        for f in &account.fields {
+            let name = &f.assign.name;
+            if name.text == "enabled" {
+                match self.condition(&f.assign.value, &scope) {
+                    Ok((id, _)) => enabled = Some(id),
+                    Err(Reported) => failed = true,
+                }
+                continue;
+            }
+            if attributes.iter().any(|a| a.0.name == name.text) {
+                self.report(
+                    Diagnostic::new(&codes::DUPLICATE_NAME, format!("`{}` is set twice", name.text))
+                        .at(name.span, "again here")
+                        .help("take one away"),
+                );
+                continue;
+            }
+            match self.expr(&f.assign.value, &scope, None) {
+                Ok((id, ty)) if ty.required().is_scalar() => {
+                    scope.account.push((name.text.clone(), (id, ty.clone())));
+                    attributes.push((FieldDef { name: name.text.clone(), ty }, id, name.span));
+                }
+                Ok((_, ty)) => {
+                    let shown = self.type_name(&ty);
+                    self.report(
+                        Diagnostic::new(
+                            &codes::TYPE_MISMATCH,
+                            format!("an account's attribute is one plain value, not `{shown}`"),
+                        )
+                        .at(f.assign.value.span, format!("this is `{shown}`"))
+                        .help("put what is needed into a string: `\"{…}\"`"),
+                    );
+                    failed = true;
+                }
+                Err(Reported) => failed = true,
+            }
+        }
+        if failed {
+            return None;
+        }
+        match attributes.first() {
+            None => {
+                self.report(
+                    Diagnostic::new(&codes::NO_ACCOUNT, "this account has no name")
+                        .at(account.head, "nothing in it")
+                        .help("its first attribute is its name in the app, for instance `login = id`"),
+                );
+                return None;
+            }
+            Some((first, _, span)) if first.ty.is_optional() => {
+                let (name, span) = (first.name.clone(), *span);
+                self.report(
+                    Diagnostic::new(
+                        &codes::MAYBE_ABSENT,
+                        format!("`{name}` names the account and may be absent"),
+                    )
+                    .at(span, "may be absent")
+                    .help("give it a default with `??`"),
+                );
+                return None;
+            }
+            Some(_) => {}
+        }
+        let fields: Vec<FieldDef> = attributes.iter().map(|a| a.0.clone()).collect();
+        let app_name = self.schema.app(app).name.clone();
+        match self.schema.app(app).account.clone() {
+            None => {
+                let rule = self.rule(
+                    RuleKind::Account,
+                    format!("{app_name}.account"),
+                    account.head,
+                    None,
+                    &account.annotations,
+                    None,
+                );
+                self.schema.apps[app.index()].account =
+                    Some(AccountDef { rule, from, attributes: fields.clone() });
+            }
+            Some(first) => {
+                let same = first.attributes.len() == fields.len()
+                    && first.attributes.iter().zip(&fields).all(|(a, b)| a.name == b.name);
+                if !same || first.from != from {
+                    self.report(
+                        Diagnostic::new(&codes::NO_ACCOUNT, format!("the accounts of `{app_name}` differ in their attributes"))
+                            .at(account.head, "differs from the first")
+                            .help("give the accounts of one app the same attributes, in the same order, and the same `from`"),
+                    );
+                    return None;
+                }
+                let joined: Vec<FieldDef> = first
+                    .attributes
+                    .iter()
+                    .zip(&fields)
+                    .map(|(a, b)| if b.ty.is_optional() { b.clone() } else { a.clone() })
+                    .collect();
+                if let Some(def) = &mut self.schema.apps[app.index()].account {
+                    def.attributes = joined;
+                }
+            }
+        }
+        let rule = self.schema.app(app).account.as_ref().map(|a| a.rule)?;
+        let _ = Type::Bool;
+        Some(AccountProgram {
+            app,
+            identity,
+            rule,
+            when,
+            enabled,
+            attributes: attributes.into_iter().map(|a| a.1).collect(),
+        })
+    }
+}

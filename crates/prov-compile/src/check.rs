@@ -1,0 +1,288 @@
+//! The checker's state and the order of its passes. Invariant: passes only add; what one settles the next may rely on.
+
+use crate::declare::{Declared, Decls};
+use crate::facts::Facts;
+use crate::modules::{self, Imports};
+use crate::{Module, Options, Query};
+use prov_diag::{Diagnostic, SourceMap, Span, codes};
+use prov_ir::{Expr, ExprId, ExprKind, Local, Program};
+use prov_model::{AppId, IdentityId, RuleId, RuleInfo, RuleKind, Schema, Type, Zone};
+use prov_syntax::ast;
+use std::collections::{BTreeMap, HashMap};
+
+/// A typed expression. `Err(Reported)` stands for one whose error is already reported.
+pub(crate) type Typed = (ExprId, Type);
+
+/// The mark of an error that has been reported: what depends on it stays silent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reported;
+
+/// A result whose error has been reported.
+pub(crate) type Try<T> = Result<T, Reported>;
+
+pub(crate) struct Checker<'a> {
+    pub(crate) modules: Vec<Module>,
+    pub(crate) sources: &'a SourceMap,
+    pub(crate) options: &'a Options,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) imports: Imports,
+    /// Every declaration by qualified name.
+    pub(crate) declared: BTreeMap<String, Declared>,
+    pub(crate) decls: Decls,
+    pub(crate) schema: Schema,
+    pub(crate) exprs: Vec<Expr>,
+    pub(crate) locals: u32,
+    /// Lets and fns being expanded, to see recursion.
+    pub(crate) expanding: Vec<String>,
+    /// Lets already lowered, by name.
+    pub(crate) lets: HashMap<String, Try<Typed>>,
+    pub(crate) zone: Zone,
+    /// Columns that each source reads, as they are met.
+    pub(crate) columns: Vec<Vec<String>>,
+}
+
+/// Whose values an expression reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// Nobody's: constants only.
+    Nobody,
+    /// An identity's.
+    Identity(IdentityId),
+    /// A row's, in the source at this position of the schema.
+    Row(u32),
+}
+
+/// Where an expression stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope {
+    pub(crate) module: usize,
+    pub(crate) subject: Subject,
+    pub(crate) locals: Vec<(String, Local, Type)>,
+    pub(crate) facts: Facts,
+    /// Whether `state` can be read.
+    pub(crate) state: bool,
+    /// Whether `has` can be read.
+    pub(crate) has: bool,
+    /// The app whose account attributes can be read.
+    pub(crate) from: Option<AppId>,
+    /// Attributes of the account being declared, by name.
+    pub(crate) account: Vec<(String, Typed)>,
+    /// What the place is called, for messages: "a lifecycle condition".
+    pub(crate) place: &'static str,
+}
+
+impl Scope {
+    pub(crate) fn new(module: usize, subject: Subject, place: &'static str) -> Scope {
+        Scope {
+            module,
+            subject,
+            locals: Vec::new(),
+            facts: Facts::default(),
+            state: true,
+            has: true,
+            from: None,
+            account: Vec::new(),
+            place,
+        }
+    }
+
+    pub(crate) fn with(&self, facts: &Facts) -> Scope {
+        Scope { facts: self.facts.clone().and(facts), ..self.clone() }
+    }
+
+    pub(crate) fn identity(&self) -> Option<IdentityId> {
+        match self.subject {
+            Subject::Identity(id) => Some(id),
+            Subject::Nobody | Subject::Row(_) => None,
+        }
+    }
+
+    /// In a source mapping absence passes through calculations; elsewhere presence must be settled first.
+    pub(crate) fn lifts(&self) -> bool {
+        matches!(self.subject, Subject::Row(_))
+    }
+}
+
+impl<'a> Checker<'a> {
+    fn new(modules: Vec<Module>, sources: &'a SourceMap, options: &'a Options) -> Checker<'a> {
+        Checker {
+            modules,
+            sources,
+            options,
+            diagnostics: Vec::new(),
+            imports: Imports::new(),
+            declared: BTreeMap::new(),
+            decls: Decls::default(),
+            schema: Schema::default(),
+            exprs: Vec::new(),
+            locals: 0,
+            expanding: Vec::new(),
+            lets: HashMap::new(),
+            zone: Zone::utc(),
+            columns: Vec::new(),
+        }
+    }
+
+    pub(crate) fn report(&mut self, d: Diagnostic) {
+        self.diagnostics.push(d);
+    }
+
+    /// Reports and gives the mark of it.
+    pub(crate) fn fail<T>(&mut self, d: Diagnostic) -> Try<T> {
+        self.report(d);
+        Err(Reported)
+    }
+
+    pub(crate) fn add(&mut self, kind: ExprKind, ty: Type, span: Span) -> Typed {
+        self.exprs.push(Expr { kind, ty: ty.clone(), span });
+        (ExprId(self.exprs.len() as u32 - 1), ty)
+    }
+
+    pub(crate) fn kind(&self, id: ExprId) -> &ExprKind {
+        &self.exprs[id.0 as usize].kind
+    }
+
+    pub(crate) fn span(&self, id: ExprId) -> Span {
+        self.exprs[id.0 as usize].span
+    }
+
+    pub(crate) fn type_name(&self, ty: &Type) -> String {
+        ty.name(&self.schema)
+    }
+
+    /// Registers something that can be a cause; ids follow the order of calls, so call in canonical order.
+    pub(crate) fn rule(
+        &mut self,
+        kind: RuleKind,
+        name: String,
+        span: Span,
+        docs: Option<&str>,
+        notes: &[ast::Annotation],
+        because: Option<&ast::StringLit>,
+    ) -> RuleId {
+        let annotations = self.annotations(notes);
+        let severity = self.severity(notes);
+        self.schema.rules.push(RuleInfo {
+            kind,
+            name,
+            file: self.sources.get(span.source).name.clone(),
+            line: self.sources.start(span).line,
+            docs: docs.map(str::to_owned),
+            severity,
+            annotations,
+            because: because.map(|b| b.text.clone()),
+        });
+        RuleId(self.schema.rules.len() as u32 - 1)
+    }
+
+    /// The identity type that an item speaks of: the one named by `for`, or the only one.
+    pub(crate) fn for_whom(
+        &mut self,
+        module: usize,
+        named: Option<&ast::Name>,
+        head: Span,
+    ) -> Try<IdentityId> {
+        match (named, self.schema.identities.len()) {
+            (Some(name), _) => self.identity_named(module, name),
+            (None, 1) => Ok(IdentityId(0)),
+            (None, 0) => Err(Reported),
+            (None, _) => {
+                let names: Vec<String> = self.schema.identities.iter().map(|i| i.name.clone()).collect();
+                let help = format!(
+                    "add `for {}` before `when`; the types are {}",
+                    names[0],
+                    modules::list(names.iter().map(String::as_str))
+                );
+                self.fail(
+                    Diagnostic::new(
+                        &codes::SAY_FOR_WHOM,
+                        "this policy has several identity types: say for which this is",
+                    )
+                    .at(head, "for whom?")
+                    .help(help),
+                )
+            }
+        }
+    }
+
+    fn passes(&mut self) -> Option<Program> {
+        self.collect();
+        self.resolve_uses();
+        self.unbuilt();
+        self.declare();
+        if self.schema.identities.is_empty() {
+            if !self.diagnostics.iter().any(Diagnostic::is_error) {
+                let source = self.modules.first().map(|m| m.source);
+                let mut d = Diagnostic::new(&codes::NO_IDENTITY, "this policy declares no identity").help(
+                    "start with `identity person { id : string key … }`: the people that the rules speak of",
+                );
+                if let Some(source) = source {
+                    d = d.at(Span::new(source, 0, 0), "");
+                }
+                self.report(d);
+            }
+            return None;
+        }
+        let lifecycles = self.lower_lifecycles();
+        let sources = self.lower_sources(&lifecycles);
+        let accounts = self.lower_accounts();
+        let rules = self.lower_rules();
+        let forbids = self.lower_forbids();
+        self.lower_guards();
+        self.check_unused_lets();
+        self.finish(sources, lifecycles, accounts, rules, forbids)
+    }
+}
+
+pub(crate) fn run(
+    mut modules: Vec<Module>,
+    sources: &mut SourceMap,
+    options: &Options,
+) -> (Option<Program>, Vec<Diagnostic>) {
+    modules.sort_by(|a, b| a.name.cmp(&b.name));
+    modules::add_stdlib(&mut modules, sources);
+    let mut checker = Checker::new(modules, sources, options);
+    let program = checker.passes();
+    (program, checker.diagnostics)
+}
+
+pub(crate) fn run_query(
+    mut modules: Vec<Module>,
+    sources: &mut SourceMap,
+    options: &Options,
+    expr: &ast::Expr,
+    identity: Option<&str>,
+) -> Result<Query, Vec<Diagnostic>> {
+    modules.sort_by(|a, b| a.name.cmp(&b.name));
+    modules::add_stdlib(&mut modules, sources);
+    let mut checker = Checker::new(modules, sources, options);
+    let program = checker.passes();
+    if checker.diagnostics.iter().any(Diagnostic::is_error) {
+        return Err(checker.diagnostics);
+    }
+    checker.diagnostics.clear();
+    let Some(mut program) = program else { return Err(checker.diagnostics) };
+    let found = match identity {
+        Some(name) => checker.schema.identities.iter().position(|i| i.name == name),
+        None if checker.schema.identities.len() == 1 => Some(0),
+        None => None,
+    };
+    let Some(index) = found else {
+        let names = modules::list(checker.schema.identities.iter().map(|i| i.name.as_str()));
+        let d = Diagnostic::new(&codes::SAY_FOR_WHOM, "say which identity type the query speaks of")
+            .at(expr.span, "for whom?")
+            .help(format!("the types are {names}"));
+        return Err(vec![d]);
+    };
+    let identity = IdentityId(index as u32);
+    let scope = Scope::new(0, Subject::Identity(identity), "a query");
+    let checked = checker.condition(expr, &scope);
+    match checked {
+        Ok((expr, _)) => {
+            program.exprs = checker.exprs;
+            program.locals = checker.locals;
+            Ok(Query { program, expr, identity })
+        }
+        Err(Reported) => Err(checker.diagnostics),
+    }
+}

@@ -1,0 +1,521 @@
+//! Birthrights, roles, forbids and guards. Invariant: the positions of rules follow their names, not their files.
+
+use crate::check::{Checker, Reported, Scope, Subject, Try};
+use crate::declare::What;
+use prov_diag::{Diagnostic, Span, codes, did_you_mean};
+use prov_ir::{EachProgram, ExprId, ExprKind, ForbidProgram, GrantProgram, GrantValue, RuleProgram};
+use prov_model::{
+    AppId, EffectKind, ForbidDef, GuardDef, GuardLimit, GuardWhat, IdentityId, KindId, RuleKind, Type, Value,
+    ValuePattern, join_values,
+};
+use prov_syntax::ast::{self, EntPattern, ItemKind, Member, PatternArg};
+
+/// Loops and conditions around a grant.
+#[derive(Clone, Default)]
+struct Around {
+    each: Vec<EachProgram>,
+}
+
+impl Checker<'_> {
+    /// The identity type of a rule by name, without a report.
+    pub(crate) fn rule_identity(&self, name: &str) -> Option<IdentityId> {
+        let d = self.declared.get(name)?;
+        let named = match &self.item(d.module, d.item).kind {
+            ItemKind::Birthright { for_type, .. } => for_type.as_ref(),
+            ItemKind::Role(r) => r.for_type.as_ref(),
+            _ => return None,
+        };
+        match named {
+            Some(n) => self.decls.identities.get(&n.text).copied(),
+            None => (self.schema.identities.len() == 1).then_some(IdentityId(0)),
+        }
+    }
+
+    pub(crate) fn lower_rules(&mut self) -> Vec<RuleProgram> {
+        let mut ordered: Vec<(u32, String)> = self.decls.rules.iter().map(|(n, i)| (*i, n.clone())).collect();
+        ordered.sort();
+        ordered
+            .into_iter()
+            .map(|(_, name)| {
+                let d = self.declared[&name].clone();
+                let item = self.item(d.module, d.item).clone();
+                let (kind, for_type, when, body) = match &item.kind {
+                    ItemKind::Birthright { for_type, when, body, .. } => {
+                        (RuleKind::Birthright, for_type, when, body)
+                    }
+                    ItemKind::Role(r) => (RuleKind::Role, &r.for_type, &r.when, &r.body),
+                    _ => unreachable!("rules are birthrights and roles"),
+                };
+                let rule = self.rule(kind, name, item.head, item.docs.as_deref(), &item.annotations, None);
+                let mut program = RuleProgram {
+                    rule,
+                    identity: IdentityId(0),
+                    when: None,
+                    includes: vec![],
+                    grants: vec![],
+                };
+                let Ok(identity) = self.for_whom(d.module, for_type.as_ref(), item.head) else {
+                    return program;
+                };
+                program.identity = identity;
+                let mut scope = Scope::new(d.module, Subject::Identity(identity), "a rule");
+                match when {
+                    Some(c) => {
+                        if let Ok((id, _)) = self.condition(c, &scope) {
+                            scope = scope.with(&self.facts_of(id, true));
+                            program.when = Some(id);
+                        }
+                    }
+                    None if kind == RuleKind::Birthright => {
+                        program.when =
+                            Some(self.add(ExprKind::Const(Value::Bool(true)), Type::Bool, item.head).0);
+                    }
+                    None => {}
+                }
+                if body.is_empty() {
+                    self.report(
+                        Diagnostic::new(&codes::EMPTY_RULE, "this rule gives nothing")
+                            .at(item.head, "empty")
+                            .help("add a `grant`, or take the rule away"),
+                    );
+                }
+                self.members(body, &scope, &Around::default(), &mut program);
+                program.includes.sort_unstable();
+                program.includes.dedup();
+                program
+            })
+            .collect()
+    }
+
+    fn members(&mut self, body: &[Member], scope: &Scope, around: &Around, out: &mut RuleProgram) {
+        for member in body {
+            match member {
+                Member::Includes { roles, .. } => {
+                    for r in roles {
+                        self.include(r, out);
+                    }
+                }
+                Member::Grant(g) => self.grant(g, scope, around, out),
+                Member::Each { var, list, filter, body, .. } => {
+                    let _ = self.each(var, list, filter.as_ref(), body, scope, around, out);
+                }
+            }
+        }
+    }
+
+    fn include(&mut self, r: &ast::RoleRef, out: &mut RuleProgram) {
+        let found = self
+            .declared
+            .get(&r.name.text)
+            .filter(|d| matches!(d.what, What::Role | What::Birthright))
+            .map(|d| d.what);
+        match found {
+            Some(What::Role) => {
+                if let Some(d) = self.declared.get_mut(&r.name.text) {
+                    d.used = true;
+                }
+                if self.rule_identity(&r.name.text).is_some_and(|i| i != out.identity) {
+                    self.report(
+                        Diagnostic::new(
+                            &codes::TYPE_MISMATCH,
+                            format!("role `{}` is for another identity type", r.name.text),
+                        )
+                        .at(r.span, "can't be included here")
+                        .help("include a role for the same type"),
+                    );
+                    return;
+                }
+                out.includes.push(self.decls.rules[&r.name.text]);
+            }
+            Some(_) => self.report(
+                Diagnostic::new(
+                    &codes::NOT_A_VALUE,
+                    format!("`{}` is a birthright: only roles are included", r.name.text),
+                )
+                .at(r.span, "not a role")
+                .help("make it a `role` with the same condition"),
+            ),
+            None => {
+                let names = self.names_of(What::Role);
+                let _ = self.unknown::<()>(&r.name, "role", &names);
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one tree node and its setting")]
+    fn each(
+        &mut self,
+        var: &ast::Name,
+        over: &ast::Expr,
+        filter: Option<&ast::Expr>,
+        body: &[Member],
+        scope: &Scope,
+        around: &Around,
+        out: &mut RuleProgram,
+    ) -> Try<()> {
+        let (id, ty) = self.expr(over, scope, None)?;
+        let ty = self.coerce((id, ty.clone()), ty.required(), over.span, scope)?.1;
+        let element = self.element(&ty, over.span)?;
+        let (mut inner, local) = self.bind(scope, &var.text, element);
+        let filter = match filter {
+            None => None,
+            Some(c) => {
+                let (f, _) = self.condition(c, &inner)?;
+                inner = inner.with(&self.facts_of(f, true));
+                Some(f)
+            }
+        };
+        let mut around = around.clone();
+        around.each.push(EachProgram { local, list: id, filter });
+        self.members(body, &inner, &around, out);
+        Ok(())
+    }
+
+    fn grant(&mut self, g: &ast::Grant, scope: &Scope, around: &Around, out: &mut RuleProgram) {
+        let mut scope = scope.clone();
+        let when = match &g.when {
+            None => None,
+            Some(c) => match self.condition(c, &scope) {
+                Ok((id, _)) => {
+                    scope = scope.with(&self.facts_of(id, true));
+                    Some(id)
+                }
+                Err(Reported) => return,
+            },
+        };
+        for e in &g.entitlements {
+            if let Ok((app, kind, values)) = self.granted(e, &scope) {
+                out.grants.push(GrantProgram {
+                    span: e.span,
+                    app,
+                    kind,
+                    values,
+                    when,
+                    each: around.each.clone(),
+                });
+            }
+        }
+    }
+
+    fn granted(&mut self, e: &ast::EntRef, scope: &Scope) -> Try<(AppId, KindId, Vec<GrantValue>)> {
+        let app = self.app_named(&e.app)?;
+        let kind = self.kind_named(app, &e.kind)?;
+        self.arity(app, kind, e.args.len(), e.span)?;
+        let types = self.schema.kind(app, kind).types.clone();
+        let mut values = Vec::new();
+        for (arg, ty) in e.args.iter().zip(types) {
+            if arg.each.is_some() {
+                let want = Type::Set(Box::new(ty.clone()));
+                let typed = self.expr(&arg.value, scope, Some(&want))?;
+                let required = typed.1.required().clone();
+                if !matches!(required, Type::Set(_)) {
+                    let name = self.type_name(&typed.1);
+                    return self.fail(
+                        Diagnostic::new(
+                            &codes::TYPE_MISMATCH,
+                            format!("`each` needs a set, and this is `{name}`"),
+                        )
+                        .at(arg.value.span, format!("this is `{name}`"))
+                        .help("take `each` away to grant the one value"),
+                    );
+                }
+                values.push(GrantValue::Each(self.coerce(typed, &want, arg.value.span, scope)?.0));
+            } else {
+                let (id, _) = self.expr_as(&arg.value, scope, &ty)?;
+                self.check_catalog(app, kind, id, arg.value.span);
+                values.push(GrantValue::One(id));
+            }
+        }
+        Ok((app, kind, values))
+    }
+
+    pub(crate) fn arity(&mut self, app: AppId, kind: KindId, given: usize, span: Span) -> Try<()> {
+        let def = self.schema.kind(app, kind);
+        if def.types.len() == given {
+            return Ok(());
+        }
+        let name = format!("{}.{}", self.schema.app(app).name, def.name);
+        let types: Vec<String> = def.types.iter().map(|t| t.name(&self.schema)).collect();
+        let (n, shown) = (types.len(), types.join(", "));
+        self.fail(
+            Diagnostic::new(
+                &codes::WRONG_ARGUMENTS,
+                format!("`{name}` takes {n} value{}, not {given}", if n == 1 { "" } else { "s" }),
+            )
+            .at(span, "written here")
+            .help(format!("write `{name}({shown})` with values of these types")),
+        )
+    }
+
+    /// A constant value must stand in the catalog, where there is one.
+    pub(crate) fn check_catalog(&mut self, app: AppId, kind: KindId, value: ExprId, span: Span) {
+        let def = self.schema.kind(app, kind);
+        if !def.catalog || def.types.len() != 1 {
+            return;
+        }
+        let name = format!("{}.{}", self.schema.app(app).name, def.name);
+        let (Some(catalog), ExprKind::Const(v)) = (self.options.catalogs.get(&name), self.kind(value)) else {
+            return;
+        };
+        let folds = def.types[0] == Type::Text;
+        let plain = v.plain(&def.types[0], &self.schema);
+        let same =
+            |c: &String| if folds { prov_model::fold(c) == prov_model::fold(&plain) } else { *c == plain };
+        if catalog.iter().any(same) {
+            return;
+        }
+        let near = did_you_mean(&plain, catalog.iter().map(String::as_str)).map(str::to_owned);
+        let mut d =
+            Diagnostic::new(&codes::NOT_IN_CATALOG, format!("`{plain}` is not in the catalog of `{name}`"))
+                .at(span, "no such value")
+                .help(near.as_ref().map_or_else(
+                    || format!("the catalog has {} values; add it there if it is new", catalog.len()),
+                    |n| format!("did you mean `{n}`?"),
+                ));
+        if let Some(n) = near {
+            d = d.fix(format!("replace by `{n}`"), span, format!("\"{n}\""));
+        }
+        self.report(d);
+    }
+
+    pub(crate) fn lower_forbids(&mut self) -> Vec<ForbidProgram> {
+        let mut found: Vec<(String, usize, usize, usize)> = Vec::new();
+        for (m, module) in self.modules.clone().iter().enumerate() {
+            for (i, item) in module.file.items.iter().enumerate() {
+                if let ItemKind::Forbid { patterns, .. } = &item.kind {
+                    for (p, pattern) in patterns.iter().enumerate() {
+                        let key = format!("{}\0{}", self.text(pattern.span()), self.sources.text(item.span));
+                        found.push((key, m, i, p));
+                    }
+                }
+            }
+        }
+        found.sort();
+        let mut out = Vec::new();
+        for (_, m, i, p) in found {
+            let item = self.item(m, i).clone();
+            let ItemKind::Forbid { patterns, for_type, when, because } = &item.kind else { continue };
+            let pattern = &patterns[p];
+            let shown = format!("forbid {}", self.text(pattern.span()));
+            let rule = self.rule(
+                RuleKind::Forbid,
+                shown,
+                item.head,
+                item.docs.as_deref(),
+                &item.annotations,
+                because.as_ref(),
+            );
+            let (identity, subject) = if for_type.is_none() && when.is_none() {
+                (None, Subject::Nobody)
+            } else {
+                let Ok(id) = self.for_whom(m, for_type.as_ref(), item.head) else { continue };
+                (Some(id), Subject::Identity(id))
+            };
+            let scope = Scope::new(m, subject, "a forbid");
+            let when = match when {
+                None => None,
+                Some(c) => match self.condition(c, &scope) {
+                    Ok((id, _)) => Some(id),
+                    Err(Reported) => continue,
+                },
+            };
+            if let Ok((app, kind, values)) = self.entitlement_pattern(pattern, m) {
+                self.schema.forbids.push(ForbidDef { rule, app, kind, values });
+                out.push(ForbidProgram { identity, when });
+            }
+        }
+        out
+    }
+
+    fn entitlement_pattern(
+        &mut self,
+        p: &EntPattern,
+        module: usize,
+    ) -> Try<(AppId, Option<KindId>, Vec<ValuePattern>)> {
+        let (app, kind, args, span) = match p {
+            EntPattern::Entitlement { app, kind, args, span } => (app, kind, args, *span),
+            EntPattern::Role(r) => {
+                if self.decls.apps.contains_key(&r.name.text) {
+                    let app = self.app_named(&r.name)?;
+                    return Ok((app, None, vec![]));
+                }
+                return self.fail(
+                    Diagnostic::new(&codes::NOT_A_VALUE, format!("`{}` is no entitlement", r.name.text))
+                        .at(r.span, "can't be forbidden")
+                        .help("forbid what it grants: `forbid app.kind(\"value\") when …`"),
+                );
+            }
+        };
+        let app = self.app_named(app)?;
+        let Some(kind) = kind else { return Ok((app, None, vec![])) };
+        let kind = self.kind_named(app, kind)?;
+        let Some(args) = args else { return Ok((app, Some(kind), vec![])) };
+        self.arity(app, kind, args.len(), span)?;
+        let types = self.schema.kind(app, kind).types.clone();
+        // Sameness is decided on the joined, folded spelling: with several values all fold where one does.
+        let folds = types.contains(&Type::Text);
+        let mut values = Vec::new();
+        for (arg, ty) in args.iter().zip(types) {
+            values.push(match arg {
+                PatternArg::Any(_) => ValuePattern::Any,
+                PatternArg::Matches(p) => ValuePattern::Matches(self.pattern(p, folds)?),
+                PatternArg::Value(e) => {
+                    let scope = Scope { has: false, ..Scope::new(module, Subject::Nobody, "a pattern") };
+                    let (id, _) = self.expr_as(e, &scope, &ty)?;
+                    self.check_catalog(app, kind, id, e.span);
+                    match self.kind(id) {
+                        ExprKind::Const(v) => {
+                            let plain = v.plain(&ty, &self.schema);
+                            ValuePattern::Exactly(if folds {
+                                prov_model::fold(&plain).into_owned()
+                            } else {
+                                plain
+                            })
+                        }
+                        _ => {
+                            return self.fail(
+                                Diagnostic::new(
+                                    &codes::NOT_CONSTANT,
+                                    "what is forbidden is named by constants or patterns",
+                                )
+                                .at(e.span, "not a constant")
+                                .help("write a value as it stands, `matches \"…*\"` or `any`"),
+                            );
+                        }
+                    }
+                }
+            });
+        }
+        Ok((app, Some(kind), values))
+    }
+
+    /// The joined spelling of constant values, folded where the kind folds; for splitting kinds by value.
+    pub(crate) fn constant_key(&self, app: AppId, kind: KindId, values: &[ExprId]) -> Option<String> {
+        let types = &self.schema.kind(app, kind).types;
+        let plain: Option<Vec<String>> =
+            values
+                .iter()
+                .zip(types)
+                .map(|(v, t)| {
+                    if let ExprKind::Const(v) = self.kind(*v) { Some(v.plain(t, &self.schema)) } else { None }
+                })
+                .collect();
+        let joined = join_values(&plain?);
+        Some(if types.contains(&Type::Text) { prov_model::fold(&joined).into_owned() } else { joined })
+    }
+
+    pub(crate) fn lower_guards(&mut self) {
+        let mut defs: Vec<(GuardDef, Span)> = Vec::new();
+        for module in self.modules.clone() {
+            for item in &module.file.items {
+                let ItemKind::Guard(g) = &item.kind else { continue };
+                let Ok((name, what, limits)) = self.guard(g) else { continue };
+                if let Some((_, first)) = defs.iter().find(|d| d.0.name == name) {
+                    let first = *first;
+                    self.report(
+                        Diagnostic::new(&codes::DUPLICATE_NAME, format!("guard `{name}` stands twice"))
+                            .at(item.head, "again here")
+                            .at(first, "first here")
+                            .help("keep one; of several limits in `max(…)` the most generous counts"),
+                    );
+                    continue;
+                }
+                let rule = self.rule(
+                    RuleKind::Guard,
+                    name.clone(),
+                    item.head,
+                    item.docs.as_deref(),
+                    &item.annotations,
+                    None,
+                );
+                defs.push((GuardDef { name, rule, what, limits }, item.head));
+            }
+        }
+        defs.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+        self.schema.guards = defs.into_iter().map(|d| d.0).collect();
+    }
+
+    fn guard(&mut self, g: &ast::Guard) -> Try<(String, GuardWhat, Vec<GuardLimit>)> {
+        match g {
+            ast::Guard::Effects { what, of, app, limit, per } => {
+                if of.is_some() {
+                    return Err(Reported);
+                }
+                let words = [
+                    ("grants", EffectKind::Grants),
+                    ("revokes", EffectKind::Revokes),
+                    ("creates", EffectKind::Creates),
+                    ("disables", EffectKind::Disables),
+                    ("deletes", EffectKind::Deletes),
+                    ("leavers", EffectKind::Leavers),
+                ];
+                let effect = self.word(what, "effect that a guard counts", &words).ok_or(Reported)?;
+                let app = match app {
+                    Some(a) => Some(self.app_named(a)?),
+                    None => None,
+                };
+                let per_app = match per {
+                    None => false,
+                    Some(p) => {
+                        self.word(p, "way to count a guard by", &[("app", true)]).ok_or(Reported)?;
+                        true
+                    }
+                };
+                let limits = self.limits(&limit.amounts)?;
+                let name = match app {
+                    Some(a) => format!("{}.{}", what.text, self.schema.app(a).name),
+                    None => what.text.clone(),
+                };
+                Ok((name, GuardWhat::Effects { effect, app, per_app }, limits))
+            }
+            ast::Guard::Rows { source, at_least, of_last_run } => {
+                let Some(index) = self.schema.sources.iter().position(|s| s.name == source.text) else {
+                    let names: Vec<String> = self.schema.sources.iter().map(|s| s.name.clone()).collect();
+                    return self.unknown(source, "source", &names);
+                };
+                let limits = self.limits(std::slice::from_ref(at_least))?;
+                if at_least.percent != *of_last_run {
+                    return self.fail(
+                        Diagnostic::new(&codes::BAD_LIMIT, "a share of rows is a share of the last run's")
+                            .at(at_least.span, if at_least.percent { "of what?" } else { "not a share" })
+                            .help("write `at least 95% of last run`, or a plain number: `at least 500`"),
+                    );
+                }
+                Ok((
+                    format!("rows.{}", source.text),
+                    GuardWhat::Rows { source: index as u32, of_last_run: *of_last_run },
+                    limits,
+                ))
+            }
+            // Refused by name already.
+            ast::Guard::Age { .. } | ast::Guard::Empty { .. } => Err(Reported),
+        }
+    }
+
+    fn limits(&mut self, amounts: &[ast::Amount]) -> Try<Vec<GuardLimit>> {
+        let mut out = Vec::new();
+        for a in amounts {
+            if let Some(of) = &a.of {
+                self.word(of, "base of a share", &[("accounts", ()), ("people", ()), ("holders", ())])
+                    .ok_or(Reported)?;
+            }
+            let n = a.value.0;
+            let bad = if n < 0 || (a.percent && n > 1_000_000) {
+                Some("a share lies between 0% and 100%, a count is not negative")
+            } else if !a.percent && n % 10_000 != 0 {
+                Some("a count is a whole number")
+            } else {
+                None
+            };
+            if let Some(why) = bad {
+                return self.fail(
+                    Diagnostic::new(&codes::BAD_LIMIT, "this is no limit")
+                        .at(a.span, why)
+                        .help("write for instance `5%`, `20` or `max(20, 1% of people)`"),
+                );
+            }
+            out.push(if a.percent { GuardLimit::Share(n / 100) } else { GuardLimit::Count(n / 10_000) });
+        }
+        Ok(out)
+    }
+}

@@ -1,0 +1,161 @@
+//! What the grammar reads but this version gives no meaning yet: each is refused by name, never passed over.
+//! Invariant: a policy that passes holds nothing whose meaning is missing.
+
+use crate::check::Checker;
+use prov_diag::{Diagnostic, Span, codes};
+use prov_syntax::ast::{AppMember, Arg, Expr, ExprKind, Grant, Guard, ItemKind, Member, StrPart};
+
+impl Checker<'_> {
+    pub(crate) fn not_yet(&mut self, span: Span, what: &str) {
+        self.report(
+            Diagnostic::new(&codes::NOT_BUILT, format!("{what} has no meaning in this version of Prov yet"))
+                .at(span, "not built yet")
+                .because("a rule that is silently passed over would give or leave access that nobody meant")
+                .help("take it out for now; `prov explain-code P0900` lists what is still to come"),
+        );
+    }
+
+    /// Refuses every item and clause without meaning.
+    pub(crate) fn unbuilt(&mut self) {
+        for module in self.modules.clone() {
+            for item in &module.file.items {
+                for a in &item.annotations {
+                    if a.name.text == "stage" {
+                        self.not_yet(a.span, "`@stage`");
+                    }
+                }
+                let head = item.head;
+                match &item.kind {
+                    ItemKind::Separate(_) => self.not_yet(head, "`separate`"),
+                    ItemKind::Protect(_) => self.not_yet(head, "`protect`"),
+                    ItemKind::Limit { .. } => self.not_yet(head, "`limit`"),
+                    ItemKind::Federation { .. } => self.not_yet(head, "`federation`"),
+                    ItemKind::Login { .. } => self.not_yet(head, "a `login` mapping"),
+                    ItemKind::Writeback { .. } => self.not_yet(head, "`writeback`"),
+                    ItemKind::Prove { .. } => self.not_yet(head, "`prove`"),
+                    ItemKind::Test { .. } => self.not_yet(head, "`test`"),
+                    ItemKind::Identity { attributes, .. } => {
+                        for a in attributes.iter().filter(|a| !a.prefer.is_empty()) {
+                            self.not_yet(a.span, "`prefer`");
+                        }
+                    }
+                    ItemKind::Source(s) => {
+                        if let Some(j) = &s.joins {
+                            self.not_yet(j.span, "`joins`");
+                        }
+                        if let Some(e) = &s.element_of {
+                            self.not_yet(e.span, "a source of list elements");
+                        }
+                        if let Some(e) = &s.effective_from {
+                            self.not_yet(e.span, "`effective from`");
+                        }
+                    }
+                    ItemKind::App(app) => {
+                        for m in &app.members {
+                            let AppMember::Account(a) = m else { continue };
+                            if let Some(n) = &a.name {
+                                self.not_yet(n.span, "a second account of one person");
+                            }
+                            if let Some(c) = a.correlate.first() {
+                                self.not_yet(c.span, "`correlate`");
+                            }
+                            for f in &a.fields {
+                                if let Some(r) = f.rename_on_change {
+                                    self.not_yet(r, "`rename on change`");
+                                }
+                                self.unbuilt_in(&f.assign.value);
+                            }
+                        }
+                    }
+                    ItemKind::Role(role) => {
+                        if let Some(r) = &role.requestable {
+                            self.not_yet(r.span, "`requestable`");
+                        }
+                        if let Some(p) = role.params.first() {
+                            self.not_yet(p.name.span, "a role with parameters");
+                        }
+                        self.unbuilt_members(&role.body);
+                    }
+                    ItemKind::Birthright { body, .. } => self.unbuilt_members(body),
+                    ItemKind::Guard(g) => match g {
+                        Guard::Age { .. } => self.not_yet(head, "a guard on the age of a feed"),
+                        Guard::Empty { .. } => self.not_yet(head, "a guard on empty columns"),
+                        Guard::Effects { of: Some(of), .. } => {
+                            self.not_yet(of.span(), "a guard on one entitlement")
+                        }
+                        Guard::Effects { .. } | Guard::Rows { .. } => {}
+                    },
+                    ItemKind::Use { .. }
+                    | ItemKind::Timezone(_)
+                    | ItemKind::Record { .. }
+                    | ItemKind::Lifecycle { .. }
+                    | ItemKind::Forbid { .. }
+                    | ItemKind::Table { .. }
+                    | ItemKind::Let { .. }
+                    | ItemKind::Fn { .. } => {}
+                }
+            }
+        }
+    }
+
+    fn unbuilt_members(&mut self, body: &[Member]) {
+        for m in body {
+            match m {
+                Member::Grant(g) => self.unbuilt_grant(g),
+                Member::Each { body, .. } => self.unbuilt_members(body),
+                Member::Includes { roles, .. } => {
+                    for r in roles.iter().filter(|r| !r.args.is_empty()) {
+                        self.not_yet(r.span, "a role with parameters");
+                    }
+                }
+            }
+        }
+    }
+
+    fn unbuilt_grant(&mut self, g: &Grant) {
+        if let Some(a) = &g.as_account {
+            self.not_yet(a.span, "`as` in a grant");
+        }
+        if let Some(f) = &g.from {
+            self.not_yet(f.span, "`from` in a grant");
+        }
+        if let Some(u) = &g.until {
+            self.not_yet(u.date.span, "`until` in a grant");
+        }
+        if let Some(k) = &g.keep {
+            self.not_yet(k.span, "`keep` in a grant");
+        }
+        for a in g.annotations.iter().filter(|a| a.name.text == "stage") {
+            self.not_yet(a.span, "`@stage`");
+        }
+    }
+
+    /// `unique(…)` anywhere in an account's attribute.
+    fn unbuilt_in(&mut self, e: &Expr) {
+        match &e.kind {
+            ExprKind::Call(callee, args) => {
+                if matches!(&callee.kind, ExprKind::Name(n) if n.text == "unique") {
+                    self.not_yet(e.span, "`unique`");
+                }
+                args.iter().for_each(|Arg { value, .. }| self.unbuilt_in(value));
+            }
+            ExprKind::Str(parts) => {
+                for p in parts {
+                    if let StrPart::Expr(e) = p {
+                        self.unbuilt_in(e);
+                    }
+                }
+            }
+            ExprKind::Binary(a, _, _, b) => {
+                self.unbuilt_in(a);
+                self.unbuilt_in(b);
+            }
+            ExprKind::Paren(a) | ExprKind::Slice(a, _, _) => self.unbuilt_in(a),
+            ExprKind::If(_, a, b) => {
+                self.unbuilt_in(a);
+                self.unbuilt_in(b);
+            }
+            _ => {}
+        }
+    }
+}
