@@ -79,9 +79,8 @@ impl<'a> Interp<'a> {
         if hold.is_some() {
             decision = Decision { state, hold, ..Decision::default() };
         }
-        let keeps = def.is_some_and(|d| {
-            (0..self.world.program.schema.apps.len()).any(|a| d.keeps(AppId(a as u32)))
-        });
+        let keeps =
+            def.is_some_and(|d| (0..self.world.program.schema.apps.len()).any(|a| d.keeps(AppId(a as u32))));
         if keeps || hold.is_some() {
             decision.active_forbids = self.active_forbids(ty);
         }
@@ -143,14 +142,22 @@ impl<'a> Interp<'a> {
 
     /// The accounts, in order of app, with what of them can't be known. Of one who has left, what can't be known is
     /// not wanted.
-    pub(crate) fn accounts(&mut self, ty: IdentityId, leaver: bool) -> (Vec<DesiredAccount>, Option<Unknown>) {
+    pub(crate) fn accounts(
+        &mut self,
+        ty: IdentityId,
+        leaver: bool,
+    ) -> (Vec<DesiredAccount>, Option<Unknown>) {
         let mut unknown = None;
         let mut list = Vec::new();
         let shape = self.shape;
         for &number in &shape.accounts[ty.index()] {
             let program = &self.world.program.accounts[number as usize];
-            let off =
-                DesiredAccount { app: program.app, wanted: false, enabled: false, attributes: Box::default() };
+            let off = DesiredAccount {
+                app: program.app,
+                wanted: false,
+                enabled: false,
+                attributes: Box::default(),
+            };
             match self.facts.account(number).wanted {
                 Tri::No => list.push(off),
                 Tri::Unknown(u) => {

@@ -9,8 +9,8 @@ use crate::shape::Shape;
 use crate::world::{Catalogs, LookupTable, NO_STATE, World};
 use prov_ir::Program;
 use prov_model::{
-    Csr, Desired, DesiredAccount, EntId, EntitlementIssue, Entitlements, HoldReason, IdentityFlags, IdentityId,
-    Moment, Population,
+    Csr, Desired, DesiredAccount, EntId, EntitlementIssue, Entitlements, HoldReason, IdentityFlags,
+    IdentityId, Moment, Population,
 };
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -227,9 +227,7 @@ fn merge(
         let ids: Vec<EntId> = block
             .entitlements
             .iter()
-            .map(|(_, e)| {
-                desired.entitlements.intern(e.app, e.kind, &e.value, shape.folds(e.app, e.kind))
-            })
+            .map(|(_, e)| desired.entitlements.intern(e.app, e.kind, &e.value, shape.folds(e.app, e.kind)))
             .collect();
         desired.ids.extend(block.ids);
         desired.rows.extend(rows.clone().map(|row| (*ty, row)));
@@ -244,7 +242,8 @@ fn merge(
             list.sort_unstable_by_key(|id| desired.entitlements.same_as(*id));
             desired.holdings.push(list.iter().copied());
         }
-        let withheld = block.withheld.into_iter().map(|(at, id, issue)| (base + at, ids[id.0 as usize], issue));
+        let withheld =
+            block.withheld.into_iter().map(|(at, id, issue)| (base + at, ids[id.0 as usize], issue));
         desired.withheld.extend(withheld);
         desired.active_forbids.extend(block.active_forbids.into_iter().map(|(at, f)| (base + at, f)));
     }

@@ -24,13 +24,6 @@ impl Tri {
             Err(unknown) => Tri::Unknown(unknown),
         }
     }
-
-    pub(crate) fn unknown(self) -> Option<Unknown> {
-        match self {
-            Tri::Unknown(u) => Some(u),
-            Tri::No | Tri::Yes => None,
-        }
-    }
 }
 
 /// An account that may be wanted.
@@ -229,18 +222,23 @@ impl<'a> Interp<'a> {
                 return fact;
             }
         }
-        // Where the highest value wins, the others decide too.
-        let highest = self.world.program.schema.kind(app, kind).highest_wins;
+        // A step speaks of its one value, or of all values that have no step of their own: the others' forbids and
+        // conditions may not be settled yet.
+        let values = shape.kinds.get(&(app, kind));
         let folds = shape.folds(app, kind);
-        let only = only.filter(|_| !highest).map(|v| if folds { fold(v) } else { v.into() });
+        let only = only.map(|v| if folds { fold(v) } else { v.into() });
+        let mine = |value: &str| {
+            let value = if folds { fold(value) } else { value.into() };
+            match &only {
+                Some(only) => value == *only,
+                None => !values.is_some_and(|v| v.contains_key(&Some(value.into_owned()))),
+            }
+        };
         let mut grants = Vec::new();
         for &(rule, grant) in shape.granted_by.get(&(app, kind)).map_or(&[][..], Vec::as_slice) {
-            if let (Some(only), Some(constant)) = (&only, shape.rules[rule as usize].constants[grant as usize])
-            {
-                let value = &shape.constants[constant as usize].value;
-                if if folds { fold(value) != *only } else { value != only } {
-                    continue;
-                }
+            let constant = shape.rules[rule as usize].constants[grant as usize];
+            if constant.is_some_and(|c| !mine(&shape.constants[c as usize].value)) {
+                continue;
             }
             match self.has_role(rule) {
                 Tri::No => {}
@@ -252,6 +250,7 @@ impl<'a> Interp<'a> {
                 Tri::Unknown(unknown) => fact.unknown = fact.unknown.or(Some(unknown)),
             }
         }
+        grants.retain(|g| mine(&self.interner.entitlements.get(g.entitlement).value));
         let settled = self.settle(&mut grants);
         fact.unknown = fact.unknown.or(settled.unknown);
         fact.held = settled.held.iter().map(|id| self.interner.entitlements.same_as(*id)).collect();
@@ -283,18 +282,18 @@ impl<'a> Interp<'a> {
             }
         };
         let Some(nodes) = self.shape.kinds.get(&(app, kind)) else { return Ok(Some(false)) };
-        let own = value.as_ref().and_then(|_| nodes.get(&value)).map(std::slice::from_ref);
+        let own = value.as_ref().and_then(|_| nodes.get(&value).or_else(|| nodes.get(&None)));
         let all: Vec<u32>;
         let nodes = match own {
-            Some(own) => own,
+            Some(own) => std::slice::from_ref(own),
             None => {
                 all = nodes.values().copied().collect();
                 &all
             }
         };
-        let id = value.as_ref().map(|v| {
-            self.interner.entitlements.find(app, kind, v, self.shape.folds(app, kind))
-        });
+        let id = value
+            .as_ref()
+            .map(|v| self.interner.entitlements.find(app, kind, v, self.shape.folds(app, kind)));
         let mut unknown = None;
         for &node in nodes {
             let fact = &self.facts.kinds[node as usize];

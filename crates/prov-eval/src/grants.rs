@@ -168,7 +168,7 @@ impl<'a> Interp<'a> {
     }
 
     /// What stands of grants in apps where the identity at hand may hold something. `grants` comes out sorted.
-    pub(crate) fn settle(&mut self, grants: &mut Vec<Granted>) -> Settled {
+    pub(crate) fn settle(&mut self, grants: &mut [Granted]) -> Settled {
         let mut settled = Settled::default();
         if grants.is_empty() {
             return settled;
@@ -233,9 +233,7 @@ impl<'a> Interp<'a> {
             .iter()
             .filter(|f| f.identity.is_none_or(|of| of == ty))
             .map(|f| f.position)
-            .filter(|&p| {
-                self.world.program.schema.forbids[p as usize].covers(item.app, item.kind, &value)
-            })
+            .filter(|&p| self.world.program.schema.forbids[p as usize].covers(item.app, item.kind, &value))
             .collect()
     }
 

@@ -12,6 +12,9 @@ struct Key<'a> {
     values: Vec<&'a Value<'static>>,
 }
 
+/// A rule with the values it waits for.
+type Waiting<'p> = (u32, Vec<&'p Value<'static>>);
+
 /// The rules of one identity type, by what they wait for, over one population.
 pub(crate) struct RuleIndex<'a> {
     /// By rule: whether it must be looked at for everyone (else only where a value calls for it).
@@ -29,7 +32,7 @@ pub(crate) struct Candidates {
 impl<'a> RuleIndex<'a> {
     pub(crate) fn new(program: &Program, population: &'a Population, ty: IdentityId) -> RuleIndex<'a> {
         let mut always = vec![true; program.rules.len()];
-        let mut by_attr: Vec<(AttrId, Vec<(u32, Vec<&Value<'static>>)>)> = Vec::new();
+        let mut by_attr: Vec<(AttrId, Vec<Waiting<'_>>)> = Vec::new();
         for (number, rule) in program.rules.iter().enumerate() {
             let Some(when) = rule.when.filter(|_| rule.identity == ty) else { continue };
             let Some(key) = key(program, ty, when) else { continue };
@@ -84,7 +87,7 @@ impl Candidates {
 }
 
 /// For each code of a column, the rules that wait for it.
-fn by_code(column: &Column, rules: &[(u32, Vec<&Value<'static>>)]) -> Vec<Vec<u32>> {
+fn by_code(column: &Column, rules: &[Waiting<'_>]) -> Vec<Vec<u32>> {
     let mut by_value: FxHashMap<String, Vec<u32>> = FxHashMap::default();
     let mut by_number: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
     for (rule, values) in rules {
@@ -160,6 +163,8 @@ fn key<'p>(program: &'p Program, ty: IdentityId, cond: ExprId) -> Option<Key<'p>
 fn fits(program: &Program, ty: IdentityId, attr: AttrId, value: &Value<'_>) -> bool {
     matches!(
         (program.schema.identity(ty).attributes[attr.index()].ty.required(), value),
-        (Type::Str, Value::Str(_)) | (Type::Text, Value::Str(_) | Value::Text(_)) | (Type::Enum(_), Value::Enum(_))
+        (Type::Str, Value::Str(_))
+            | (Type::Text, Value::Str(_) | Value::Text(_))
+            | (Type::Enum(_), Value::Enum(_))
     )
 }

@@ -9,8 +9,8 @@ use crate::shape::Shape;
 use crate::world::{NO_STATE, Unknown, World, borrow};
 use prov_ir::{Arm, ArmPattern, ExprId, ExprKind, Local, StrPart};
 use prov_model::{
-    AttrId, Builtin, Date, IdentityId, Instant, RawCell, RawRow, RowRef, Type, Value, Zone, arith, equal,
-    in_range, nfc, slice,
+    AttrId, Builtin, IdentityId, Instant, RawCell, RawRow, RowRef, Type, Value, Zone, arith, equal, in_range,
+    nfc, slice,
 };
 
 /// Whom an expression is evaluated for.
@@ -475,11 +475,6 @@ impl<'a> Interp<'a> {
         self.base = base;
         self.subject = subject;
         result
-    }
-
-    /// The day it is for whom the policy's zone counts.
-    pub(crate) fn today(&self) -> Date {
-        self.world.moment.today
     }
 }
 

@@ -16,11 +16,14 @@ mod index;
 mod interner;
 mod interp;
 mod one;
+mod reject;
 mod seq;
 mod shape;
+mod source;
 mod truth;
 mod world;
 
 pub use evaluate::Engine;
 pub use one::{Cause, Caused, Causes, Matches, OneDesired, Withheld};
+pub use source::{build_population, build_population_with};
 pub use world::{Catalogs, LookupTable, Unknown};

@@ -189,9 +189,11 @@ impl OneDesired {
             }
         }
         let mut seen = Vec::new();
-        causes.grants.retain(|r| !seen.contains(r) && {
-            seen.push(*r);
-            true
+        causes.grants.retain(|r| {
+            !seen.contains(r) && {
+                seen.push(*r);
+                true
+            }
         });
         causes.withholds.sort_unstable();
         causes.withholds.dedup();
@@ -215,7 +217,8 @@ impl<'a> Interp<'a> {
             })
             .collect();
         let mut withheld: Vec<Caused> = Vec::new();
-        let mut add = |caused: Caused| match withheld.iter_mut().find(|c| c.entitlement == caused.entitlement) {
+        let mut add = |caused: Caused| match withheld.iter_mut().find(|c| c.entitlement == caused.entitlement)
+        {
             Some(known) => known.withheld.extend(caused.withheld),
             None => withheld.push(caused),
         };
@@ -305,10 +308,8 @@ fn reads_facts(program: &Program, id: ExprId) -> bool {
     let mut open = vec![id];
     while let Some(id) = open.pop() {
         let kind = &program.expr(id).kind;
-        found |= matches!(
-            kind,
-            ExprKind::HasRole(_) | ExprKind::HasEntitlement(..) | ExprKind::AccountAttr(..)
-        );
+        found |=
+            matches!(kind, ExprKind::HasRole(_) | ExprKind::HasEntitlement(..) | ExprKind::AccountAttr(..));
         kind.children(|child| open.push(child));
     }
     found

@@ -211,12 +211,12 @@ pub struct Desired {
     pub holds: BTreeMap<u32, HoldReason>,
     /// Accounts, each list in order of app; every app with accounts for the type is there unless the identity is held.
     pub accounts: Csr<DesiredAccount>,
-    /// Entitlements before states drop or keep any, after forbids; each list in order of [`Entitlements::same_as`],
-    /// without doubles.
+    /// Entitlements that are granted now, after forbids: nothing where the state drops them or no account is wanted, and
+    /// not yet what the state keeps; each list in order of [`Entitlements::same_as`], without doubles.
     pub holdings: Csr<EntId>,
     /// Withheld grants worth a finding: catalog misses and forbids, as (position, entitlement, issue), sorted.
     pub withheld: Vec<(u32, EntId, EntitlementIssue)>,
-    /// Which forbids hold, for identities in a state that keeps entitlements.
+    /// Which forbids hold, for identities that are held or in a state that keeps entitlements.
     pub active_forbids: BTreeMap<u32, Vec<u32>>,
     /// The entitlements that the ids speak of.
     pub entitlements: Entitlements,

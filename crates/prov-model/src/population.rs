@@ -14,6 +14,32 @@ pub struct Population {
     pub counts: Vec<SourceCount>,
     /// What was rejected, in order of file, line and column.
     pub rejections: Vec<Rejection>,
+    /// What is odd in the data and yet usable, by type and attribute.
+    pub warnings: Vec<DataWarning>,
+}
+
+/// References that are odd, counted over an attribute.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DataWarning {
+    /// The identity type.
+    pub identity: String,
+    /// The attribute.
+    pub attribute: String,
+    /// What is odd.
+    pub oddity: Oddity,
+    /// How many identities it concerns.
+    pub count: u64,
+    /// The global ids of the first few of them.
+    pub examples: Vec<String>,
+}
+
+/// What can be odd about references.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Oddity {
+    /// It refers to no one, and counts as absent.
+    RefersToNobody,
+    /// Followed, it comes back.
+    Circle,
 }
 
 /// The identities of one type.
