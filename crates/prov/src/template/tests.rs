@@ -1,0 +1,51 @@
+use super::*;
+use std::collections::BTreeSet;
+
+#[test]
+fn a_template_is_written_whole_into_a_new_directory() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("deep/acme");
+    let paths = write(Template::Company, &dir).unwrap();
+    assert_eq!(paths.len(), Template::Company.files().len());
+    assert!(paths.iter().all(|p| p.is_file()));
+    let left: Vec<_> = fs::read_dir(dir.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["acme"], "no draft stays behind");
+}
+
+#[test]
+fn an_empty_directory_is_taken_and_a_full_one_refused() {
+    let base = tempfile::tempdir().unwrap();
+    write(Template::Minimal, base.path()).unwrap();
+    let before = fs::read(base.path().join("acme.prov")).unwrap();
+    assert!(matches!(write(Template::Company, base.path()), Err(TemplateError::NotEmpty(_))));
+    assert_eq!(fs::read(base.path().join("acme.prov")).unwrap(), before);
+    assert!(!base.path().join("apps.prov").exists());
+}
+
+#[test]
+fn a_file_is_not_a_directory() {
+    let base = tempfile::tempdir().unwrap();
+    let file = base.path().join("x");
+    fs::write(&file, "mine").unwrap();
+    assert!(matches!(write(Template::Minimal, &file), Err(TemplateError::NotADirectory(_))));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+}
+
+#[test]
+fn names_are_distinct_and_read_back() {
+    let names: BTreeSet<_> = Template::ALL.iter().map(|t| t.name()).collect();
+    assert_eq!(names.len(), Template::ALL.len());
+    assert!(Template::ALL.iter().all(|t| Template::parse(t.name()) == Some(*t)));
+}
+
+#[test]
+fn every_policy_file_of_a_template_parses() {
+    for template in Template::ALL {
+        for (path, text) in template.files().iter().filter(|(p, _)| p.ends_with(".prov")) {
+            let mut sources = prov_diag::SourceMap::default();
+            let id = sources.add((*path).to_owned(), text.as_str());
+            let (_, diagnostics) = prov_syntax::parse(id, text);
+            assert!(diagnostics.is_empty(), "{path}: {diagnostics:?}");
+        }
+    }
+}
