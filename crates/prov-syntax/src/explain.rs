@@ -174,7 +174,7 @@ impl Failure<'_> {
                 Diagnostic::new(&codes::BAD_TEXT, "this text is not closed")
                     .at(self.context.token_span(t), "opened here, and the line ends")
                     .help(if quotes > 1 {
-                        "a text ends with `\"` on its own line; inside of it a quote is written `\\\"` and braces `{{` and `}}`"
+                        "an inserted `{…}` may lack its `}`, or a quote its partner; a brace itself is written twice: `{{`"
                     } else {
                         "end the text with `\"` on the same line"
                     }),
@@ -205,6 +205,11 @@ impl Failure<'_> {
         }
         if let Some(&opener) = self.open().last() {
             return Some(self.unclosed(opener));
+        }
+        if self.before_text() == "." && self.index > 1 && self.code[self.index - 2].kind == TokenKind::Number {
+            let number = self.text(self.code[self.index - 2]).to_owned();
+            let dot = self.context.token_span(self.code[self.index - 1]);
+            return Some(half_decimal(dot, format!("write `{number}.0`")));
         }
         if let Some(doc) = self.code.last().filter(|t| t.kind == TokenKind::Doc) {
             return Some(
@@ -279,7 +284,15 @@ impl Failure<'_> {
         }
         match text {
             "->" if self.expected.has(Rule::p_arrow) => Some(instead("=>", "=>")),
-            "<" if self.after_text() == ">" => Some(instead("!=", "!=").at(self.context.token_span(self.code[self.index + 1]), "")),
+            ">" if self.before_text() == "<" => {
+                let both = self.context.token_span(self.code[self.index - 1]).to(self.context.token_span(found));
+                Some(
+                    Diagnostic::new(&codes::FOREIGN_SIGN, "`<>` is not part of the language")
+                        .at(both, "not known here")
+                        .help("write `!=`")
+                        .fix("write `!=`", both, "!="),
+                )
+            }
             _ => None,
         }
     }
@@ -311,11 +324,11 @@ impl Failure<'_> {
             return None;
         }
         if text == "." && self.before().is_some_and(|t| t.kind == TokenKind::Number) {
-            return say("a decimal has digits on both sides of its point".to_owned(), format!("write `{}.0`", self.before_text()));
+            return Some(half_decimal(self.here(), format!("write `{}.0`", self.before_text())));
         }
         let digits_follow = self.after_text().starts_with(|c: char| c.is_ascii_digit());
         if text == "." && digits_follow && self.expected.has_value() {
-            return say("a decimal has digits on both sides of its point".to_owned(), format!("write `0.{}`", self.after_text()));
+            return Some(half_decimal(self.here(), format!("write `0.{}`", self.after_text())));
         }
         None
     }
@@ -328,7 +341,7 @@ impl Failure<'_> {
                 .at_found(&codes::MISPLACED, "a doc comment can't stand here".to_owned(), "describes nothing")
                 .map(|d| d.help("`///` stands before an item, an attribute, a state or a member; write `//` for a plain comment"));
         }
-        if !self.expected.has(Rule::item) && !self.open().is_empty() {
+        if !self.at_item() {
             return None;
         }
         let word = self.text(found);
@@ -346,10 +359,14 @@ impl Failure<'_> {
 
     fn bracket(&self) -> Option<Diagnostic> {
         let text = self.found_text();
+        let open = self.open();
+        if text == "{" && !self.expected.has_value() && !self.expected.has(Rule::p_lbrace) {
+            // A body begins while a condition's bracket is open.
+            return open.last().filter(|t| self.text(**t) != "{").map(|t| self.unclosed(*t));
+        }
         if !matches!(text, ")" | "]" | "}") {
             return None;
         }
-        let open = self.open();
         let Some(&opener) = open.last() else {
             return self
                 .at_found(&codes::UNCLOSED, format!("this `{text}` closes nothing"), "nothing is open here")
@@ -387,8 +404,16 @@ impl Failure<'_> {
             ("is", "not") if after == "present" => Some("write `is absent`".to_owned()),
             ("is", "not") if after == "absent" => Some("write `is present`".to_owned()),
             ("is", _) => Some("write `is present` or `is absent`; values are compared with `==`".to_owned()),
-            ("where", _) if self.expected.has(Rule::paren) => Some("put the condition after `where` into parentheses: `where (…)`".to_owned()),
-            (_, "not") if matches!(after, "contains" | "starts" | "ends") => Some(format!("write `not (… {after} …)`")),
+            ("where", _) if self.expected.has(Rule::paren) || self.expected.has(Rule::p_lparen) => Some("put the condition after `where` into parentheses: `where (…)`".to_owned()),
+            ("not", "contains" | "starts" | "ends") => Some(format!("write `not (… {found} …)`")),
+            (_, ":") if self.expected.has(Rule::p_arrow) => Some("write `=>` between what is matched and its result".to_owned()),
+            ("enum", "{") => Some("the values of an enumeration stand in parentheses: `enum(a, b)`".to_owned()),
+            (_, "{") if self.expected.operator() && self.before().is_some_and(|t| t.kind == TokenKind::Word) => {
+                Some("records are written only in tests".to_owned())
+            }
+            (_, word) if ITEM_WORDS.contains(&word) && !self.open().is_empty() && !self.expected.has_value() => {
+                Some(format!("`{word}` begins an item of its own, which stands outside of this one"))
+            }
             (_, "elif" | "elsif" | "elseif") => Some("write `else if … then … else …`".to_owned()),
             (_, "if" | "where") if self.expected.has_word("when") => Some("conditions begin with `when`".to_owned()),
             (_, "unless") if self.expected.has_word("when") => Some("write `when not (…)`".to_owned()),
@@ -414,13 +439,16 @@ impl Failure<'_> {
         self.expected.has(Rule::item) && self.open().is_empty()
     }
 
-    fn unknown_item(&self) -> Option<Diagnostic> {
-        let found = self.found()?;
+    /// Whether an item is wanted here, or could well have been meant: on a new line, after an item that may end.
+    fn at_item(&self) -> bool {
+        let Some(found) = self.found() else { return false };
         let before_end = self.before().map_or(0, |t| t.end);
         let begins_line = self.index == 0 || self.context.text[before_end..found.start].contains('\n');
-        if !(self.is_item_start() || begins_line && self.expected.has(Rule::EOI) && self.open().is_empty()) {
-            return None;
-        }
+        self.is_item_start() || begins_line && self.expected.has(Rule::EOI) && self.open().is_empty()
+    }
+
+    fn unknown_item(&self) -> Option<Diagnostic> {
+        let found = self.found().filter(|_| self.at_item())?;
         let word = self.text(found);
         if found.kind != TokenKind::Word {
             return self
@@ -466,6 +494,10 @@ impl Failure<'_> {
         }
         None
     }
+}
+
+fn half_decimal(at: Span, help: String) -> Diagnostic {
+    Diagnostic::new(&codes::BAD_LITERAL, "a decimal has digits on both sides of its point").at(at, "can't be read").help(help)
 }
 
 fn word_list() -> String {

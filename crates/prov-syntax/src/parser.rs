@@ -226,9 +226,36 @@ impl<'a> Reader<'a> {
 
     fn skip(&mut self, start: usize, next: Option<Boundary>, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
-        self.note_broken(start, next.map_or(self.context.text.len(), |b| b.start));
+        let next = next.map_or(self.context.tokens.len(), |b| b.token);
+        let next = self.after_block(next).unwrap_or(next);
+        let end = self.context.tokens.get(next).map_or(self.context.text.len(), |t| t.start);
+        self.note_broken(start, end);
         self.previous = None;
-        self.at = next.map_or(self.context.tokens.len(), |b| b.token);
+        self.at = next;
+    }
+
+    /// The token before `end` that follows the broken item's whole block and stands as far left as the item does: two
+    /// misspelt items in a row are two errors.
+    fn after_block(&self, end: usize) -> Option<usize> {
+        let tokens = &self.context.tokens[self.at..end];
+        let column = |t: &Token| t.start - self.context.text[..t.start].rfind('\n').map_or(0, |n| n + 1);
+        let own_column = column(tokens.first()?);
+        let mut depth = 0usize;
+        for (i, pair) in tokens.windows(2).enumerate() {
+            match pair[0].text(self.context.text) {
+                "(" | "[" | "{" => depth += 1,
+                ")" | "]" => depth = depth.saturating_sub(1),
+                "}" => {
+                    depth = depth.checked_sub(1)?;
+                    let gap = &self.context.text[pair[0].end..pair[1].start];
+                    if depth == 0 && gap.contains('\n') && column(&pair[1]) == own_column {
+                        return Some(self.at + i + 1);
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
     }
 
     fn note_broken(&mut self, start: usize, end: usize) {

@@ -6,7 +6,7 @@ use crate::grammar::{Rule, is_keyword};
 use crate::parser::ITEM_WORDS;
 
 /// How many alternatives a sentence names.
-const MAX_NAMED: usize = 5;
+const MAX_NAMED: usize = 7;
 
 /// The rules that would have matched at a place.
 pub(super) struct Expected {
@@ -66,30 +66,26 @@ impl Expected {
 
     fn list(&self) -> String {
         let mut phrases: Vec<String> = Vec::new();
-        let mut push = |p: String| {
-            if !phrases.contains(&p) {
-                phrases.push(p);
-            }
-        };
         for &rule in &self.rules {
             match phrase(rule) {
-                Some("an operator") => {}
-                Some(p) => push(p.to_owned()),
-                None => candidates::words(rule).iter().for_each(|w| push(format!("`{w}`"))),
+                Some(p) => phrases.push(p.to_owned()),
+                None => phrases.extend(candidates::words(rule).iter().map(|w| format!("`{w}`"))),
             }
         }
-        if phrases.len() > 1 {
-            // The end of the item says least.
-            phrases.retain(|p| p != "the end of the item");
+        // What could always stand there says least: it is named only where nothing else could.
+        for quiet in ["an operator", "`?`", "`.`", "`,`", "`:`", "`(`", "a unit such as `days`", "an annotation", "the end of the item"] {
+            if phrases.iter().any(|p| p != quiet) {
+                phrases.retain(|p| p != quiet);
+            }
         }
-        if phrases.is_empty() {
-            return if self.operator() { "an operator".to_owned() } else { "something else".to_owned() };
-        }
+        phrases.sort_by_key(|p| p.starts_with('`') && !p[1..].starts_with(|c: char| c.is_alphabetic()));
+        let mut seen = std::collections::HashSet::new();
+        phrases.retain(|p| seen.insert(p.clone()));
         if phrases.len() > MAX_NAMED {
             phrases.truncate(MAX_NAMED);
             return format!("{} …", phrases.join(", "));
         }
-        let last = phrases.pop().unwrap_or_default();
+        let Some(last) = phrases.pop() else { return "something else".to_owned() };
         if phrases.is_empty() { last } else { format!("{} or {last}", phrases.join(", ")) }
     }
 }
@@ -129,7 +125,6 @@ fn phrase(rule: Rule) -> Option<&'static str> {
         Rule::hold_item => "an entitlement or a role",
         Rule::ent_pattern | Rule::kind_pattern | Rule::patterns => "an entitlement or a role",
         Rule::verb => "what happens to accounts (`disable accounts`, `kill sessions` …)",
-        Rule::test_stmt => "`given`, `at`, `change`, `leave`, `wait` or `expect`",
         Rule::expect => "what is expected",
         Rule::body | Rule::assign_block | Rule::record_body | Rule::verb_block | Rule::use_list | Rule::p_lbrace => "`{`",
         Rule::params | Rule::ent_types | Rule::ent_args | Rule::pattern_args | Rule::p_lparen => "`(`",
