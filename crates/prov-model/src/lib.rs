@@ -24,7 +24,7 @@ pub use access::{
 pub use builtin::{Builtin, BuiltinInfo, CallError, ParamType, ResultType, slice};
 pub use cell::{CellError, cell_record, cell_rows, cell_value, key_spelling, shorten};
 pub use column::{Column, ColumnBuilder, Dict, Table, Validity};
-pub use memory::{Memory, MemoryError, Since};
+pub use memory::{Memory, MemoryError, Since, SourceMemory};
 pub use ops::{ArithOp, CompareOp, TextOp, add_type, arith, compare, equal, in_range, in_set, text_op};
 pub use population::{DataWarning, IdentityTable, Oddity, Population, RawCell, RawRow, RawTable, Rejection, SourceCount};
 pub use schema::{
