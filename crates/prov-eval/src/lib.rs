@@ -10,6 +10,7 @@
 
 mod decide;
 mod evaluate;
+pub mod explain;
 mod facts;
 mod grants;
 mod index;
@@ -24,6 +25,7 @@ mod truth;
 mod world;
 
 pub use evaluate::Engine;
+pub use explain::Explanation;
 pub use one::{Cause, Caused, Causes, Matches, OneDesired, Withheld};
 pub use source::{build_population, build_population_with};
 pub use world::{Catalogs, LookupTable, Unknown};

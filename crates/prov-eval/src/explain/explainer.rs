@@ -1,0 +1,380 @@
+//! Puts an explanation together: state, accounts, rules, forbids, entitlements.
+//! Invariant: reads the decision and the facts that led to it; decides nothing itself.
+
+use super::{
+    AccountExplanation, CauseExplanation, EntitlementExplanation, Explanation, ForbidExplanation,
+    GrantExplanation, IncludedBy, Outcome, Quarantine, Read, RuleExplanation, RuleRef, StateExplanation,
+    StateTried, Target, Verdict, WithheldExplanation,
+};
+use crate::decide::{Decision, Hold};
+use crate::evaluate::Engine;
+use crate::facts::Tri;
+use crate::interp::{Interp, Subject};
+use crate::one::{Caused, Withheld, path};
+use crate::world::NO_STATE;
+use prov_model::{AppId, Entitlement, IdentityId, KindId, Moment, Population, RuleId, fold};
+
+impl Engine {
+    /// Why an identity holds what it holds, or does not hold what was asked about: everything, an app, or one
+    /// entitlement (compared as its kind compares).
+    pub fn explain(
+        &self,
+        population: &Population,
+        who: (IdentityId, u32),
+        target: Option<(AppId, Option<(KindId, &str)>)>,
+        moment: &Moment,
+    ) -> Explanation {
+        let world = self.ready().world(population, moment, None);
+        let mut interp = Interp::new(world, &self.ready().shape, Subject::Identity(who.0, who.1));
+        let decision = interp.decide(|_| false);
+        interp.explain(who, target, &decision)
+    }
+}
+
+impl<'a> Interp<'a> {
+    fn explain(
+        &mut self,
+        who: (IdentityId, u32),
+        target: Option<(AppId, Option<(KindId, &str)>)>,
+        decision: &Decision,
+    ) -> Explanation {
+        let program = self.world.program;
+        let schema = &program.schema;
+        let key = self.world.population.and_then(|p| p.of(who.0).table.key(who.1)).unwrap_or("");
+        let (held, withheld) = match decision.hold {
+            None => self.caused(decision),
+            Some(_) => (Vec::new(), Vec::new()),
+        };
+        let asked = |e: &Entitlement| match target {
+            None => true,
+            Some((app, None)) => e.app == app,
+            Some((app, Some((kind, value)))) => {
+                e.app == app && e.kind == kind && self.same_value(app, kind, &e.value, value)
+            }
+        };
+        let of = |list: &[Caused]| -> Vec<Caused> {
+            list.iter().filter(|c| asked(&c.entitlement)).cloned().collect()
+        };
+        let (held, withheld) = (of(&held), of(&withheld));
+        let verdict = self.verdict(target, decision, &held, &withheld);
+        let rules = match target {
+            Some((app, Some((kind, value)))) => self.rules_for(app, kind, value),
+            Some((_, None)) | None => Vec::new(),
+        };
+        let forbids = match target {
+            Some((app, Some((kind, value)))) => self.forbids_for(who.0, app, kind, value),
+            Some((_, None)) | None => Vec::new(),
+        };
+        let entitlements =
+            held.iter().chain(&withheld).map(|c| self.entitlement(c, who.0)).collect::<Vec<_>>();
+        Explanation {
+            identity: schema.global_id(who.0, key),
+            today: self.world.moment.today,
+            target: target.map(|(app, of)| Target {
+                app: schema.app(app).name.clone(),
+                kind: of.map(|(kind, _)| schema.kind(app, kind).name.clone()),
+                value: of.map(|(_, value)| value.to_owned()),
+            }),
+            verdict,
+            quarantine: decision.hold.map(|h| self.quarantine(h, who)),
+            state: self.explain_state(who),
+            accounts: self.accounts_for(who.0, target.map(|t| t.0)),
+            rules,
+            forbids,
+            entitlements,
+        }
+    }
+
+    fn same_value(&self, app: AppId, kind: KindId, a: &str, b: &str) -> bool {
+        a == b || self.shape.folds(app, kind) && fold(a) == fold(b)
+    }
+
+    fn verdict(
+        &self,
+        target: Option<(AppId, Option<(KindId, &str)>)>,
+        decision: &Decision,
+        held: &[Caused],
+        withheld: &[Caused],
+    ) -> Verdict {
+        if decision.hold.is_some() {
+            return Verdict::Quarantined;
+        }
+        match target {
+            None => Verdict::Overview,
+            Some((app, None)) => match decision.accounts.iter().find(|a| a.app == app) {
+                Some(account) if account.wanted => Verdict::Held,
+                None if !held.is_empty() => Verdict::Held,
+                Some(_) | None => Verdict::NotHeld,
+            },
+            Some((_, Some(_))) if !held.is_empty() => Verdict::Held,
+            Some((_, Some(_))) if !withheld.is_empty() => Verdict::Withheld,
+            Some((_, Some(_))) => Verdict::NotHeld,
+        }
+    }
+
+    fn quarantine(&self, hold: Hold, who: (IdentityId, u32)) -> Quarantine {
+        let schema = &self.world.program.schema;
+        let (ty, row) = match hold {
+            Hold::Own => who,
+            Hold::On(unknown) => (unknown.identity, unknown.row),
+        };
+        let table = self.world.population.map(|p| p.of(ty));
+        let names = table.and_then(|t| t.broken.get(&row)).map_or(&[][..], Vec::as_slice);
+        let key = table.and_then(|t| t.table.key(row)).unwrap_or("");
+        Quarantine {
+            identity: schema.global_id(ty, key),
+            attributes: names
+                .iter()
+                .filter_map(|a| schema.identity(ty).attributes.get(a.index()))
+                .map(|a| a.name.clone())
+                .collect(),
+        }
+    }
+
+    fn rule_ref(&self, rule: RuleId) -> RuleRef {
+        let info = self.world.program.schema.rule(rule);
+        RuleRef {
+            kind: info.kind,
+            name: info.name.clone(),
+            file: info.file.clone(),
+            line: info.line,
+            because: info.because.clone(),
+            docs: info.docs.clone(),
+        }
+    }
+
+    fn explain_state(&mut self, who: (IdentityId, u32)) -> Option<StateExplanation> {
+        let program = self.world.program;
+        let lifecycle = program.schema.identity(who.0).lifecycle.as_ref()?;
+        let conditions = &program.lifecycles.iter().find(|l| l.identity == who.0)?.conditions;
+        let state = self.state_of(who.0, who.1).unwrap_or(NO_STATE);
+        let mut tried = Vec::new();
+        for (def, cond) in lifecycle.defs.iter().zip(conditions) {
+            let when = cond.map(|c| self.nested(self.subject, |me| me.clause(c, 0)));
+            let outcome = when.as_ref().map_or(Outcome::True, |c| c.outcome);
+            tried.push(StateTried { rule: self.rule_ref(def.rule), outcome, when });
+            if outcome != Outcome::False {
+                break;
+            }
+        }
+        let def = lifecycle.defs.get(state as usize);
+        Some(StateExplanation {
+            state: def.map(|d| d.name.clone()),
+            leaver: def.is_some_and(|d| d.leaver),
+            tried,
+        })
+    }
+
+    /// The accounts of the type, or those of one app and of the apps it comes from.
+    fn accounts_for(&mut self, ty: IdentityId, app: Option<AppId>) -> Vec<AccountExplanation> {
+        let schema = &self.world.program.schema;
+        let mut wanted: Option<Vec<AppId>> = app.map(|a| vec![a]);
+        if let Some(apps) = &mut wanted {
+            while let Some(from) = apps.last().and_then(|a| schema.app(*a).account.as_ref()?.from) {
+                if apps.contains(&from) {
+                    break;
+                }
+                apps.push(from);
+            }
+        }
+        let numbers: Vec<u32> = self.shape.accounts[ty.index()].clone();
+        numbers
+            .into_iter()
+            .filter(|n| {
+                let app = self.world.program.accounts[*n as usize].app;
+                wanted.as_ref().is_none_or(|w| w.contains(&app))
+            })
+            .map(|n| self.account_explanation(n))
+            .collect()
+    }
+
+    fn account_explanation(&mut self, number: u32) -> AccountExplanation {
+        let program = self.world.program;
+        let account = &program.accounts[number as usize];
+        let app = program.schema.app(account.app);
+        let wanted = self.facts.account(number).wanted;
+        let mut attributes = Vec::new();
+        if wanted == Tri::Yes {
+            let defs = app.account.as_ref().map_or(&[][..], |a| &a.attributes);
+            for (i, (def, expr)) in defs.iter().zip(&account.attributes).enumerate() {
+                let value = match self.attribute_of(number, i as u32) {
+                    Ok(value) => value.shown(&program.expr(*expr).ty, &program.schema),
+                    Err(_) => "unknown".to_owned(),
+                };
+                attributes.push(Read { name: def.name.clone(), value });
+            }
+        }
+        AccountExplanation {
+            app: app.name.clone(),
+            rule: self.rule_ref(account.rule),
+            wanted: wanted.into(),
+            enabled: match wanted {
+                Tri::Yes => Tri::of(self.holds(account.enabled)).into(),
+                Tri::No | Tri::Unknown(_) => Outcome::NotEvaluated,
+            },
+            from: app.account.as_ref().and_then(|a| a.from).map(|from| program.schema.app(from).name.clone()),
+            when: account.when.map(|w| self.clause(w, 0)),
+            attributes,
+        }
+    }
+
+    /// Every rule that could grant an entitlement: by a constant that is it, or by a computed value of its kind.
+    fn rules_for(&mut self, app: AppId, kind: KindId, value: &str) -> Vec<RuleExplanation> {
+        let shape = self.shape;
+        let mut out: Vec<(u32, RuleExplanation)> = Vec::new();
+        let Subject::Identity(ty, _) = self.subject else { return Vec::new() };
+        for &(rule, number) in shape.granted_by.get(&(app, kind)).map_or(&[][..], Vec::as_slice) {
+            if self.world.program.rules[rule as usize].identity != ty {
+                continue;
+            }
+            let constant = shape.rules[rule as usize].constants[number as usize];
+            if constant
+                .is_some_and(|c| !self.same_value(app, kind, &shape.constants[c as usize].value, value))
+            {
+                continue;
+            }
+            let grant = self.grant_explanation(rule, number, constant.is_none(), value);
+            match out.last_mut() {
+                Some((last, explanation)) if *last == rule => explanation.grants.push(grant),
+                _ => out.push((rule, self.rule_explanation(rule, grant))),
+            }
+        }
+        out.into_iter().map(|(_, explanation)| explanation).collect()
+    }
+
+    fn rule_explanation(&mut self, rule: u32, grant: GrantExplanation) -> RuleExplanation {
+        let program = self.world.program;
+        let shape = self.shape;
+        let mut included_by = Vec::new();
+        for &through in shape.rules[rule as usize].had_through.iter().filter(|r| **r != rule) {
+            let Some(when) = program.rules[through as usize].when else { continue };
+            included_by.push(IncludedBy {
+                path: path(program, shape, through, rule)
+                    .into_iter()
+                    .map(|r| self.rule_ref(program.rules[r as usize].rule))
+                    .collect(),
+                outcome: self.facts.rule(through).into(),
+                when: Some(self.clause(when, 0)),
+            });
+        }
+        RuleExplanation {
+            rule: self.rule_ref(program.rules[rule as usize].rule),
+            has: self.has_role(rule).into(),
+            when: program.rules[rule as usize].when.map(|w| self.clause(w, 0)),
+            included_by,
+            grants: vec![grant],
+        }
+    }
+
+    /// A grant as far as it goes by itself, whether or not the identity has its rule.
+    fn grant_explanation(&mut self, rule: u32, number: u32, computed: bool, value: &str) -> GrantExplanation {
+        let program = self.world.program;
+        let grant = &program.rules[rule as usize].grants[number as usize];
+        let mut given = Vec::new();
+        let result = self.expand(rule, number, &mut given);
+        let mut values: Vec<String> =
+            given.iter().map(|g| self.interner.entitlements.get(g.entitlement).value.to_string()).collect();
+        let hit = values.iter().any(|v| self.same_value(grant.app, grant.kind, v, value));
+        let outcome = match result {
+            _ if hit => Outcome::True,
+            Ok(()) => Outcome::False,
+            Err(_) => Outcome::Unknown,
+        };
+        let mut reads = Vec::new();
+        if grant.each.is_empty() {
+            // What it comes to is worth knowing although its `when` fails.
+            if let (true, Ok(computed)) = (values.is_empty(), self.joined_values(grant)) {
+                values = computed;
+            }
+            for of in &grant.values {
+                let (prov_ir::GrantValue::One(id) | prov_ir::GrantValue::Each(id)) = *of;
+                self.collect_reads(id, &mut reads);
+            }
+        } else {
+            for each in &grant.each {
+                self.collect_reads(each.list, &mut reads);
+            }
+        }
+        values.sort();
+        values.dedup();
+        GrantExplanation {
+            place: grant.span.into(),
+            outcome,
+            when: grant.when.filter(|_| grant.each.is_empty()).map(|w| self.clause(w, 0)),
+            computed,
+            values,
+            reads,
+        }
+    }
+
+    fn forbids_for(
+        &mut self,
+        ty: IdentityId,
+        app: AppId,
+        kind: KindId,
+        value: &str,
+    ) -> Vec<ForbidExplanation> {
+        let program = self.world.program;
+        let shape = self.shape;
+        let compared = if shape.folds(app, kind) { fold(value) } else { value.into() };
+        let speaking: Vec<u32> = shape.forbids[app.index()]
+            .iter()
+            .filter(|f| f.identity.is_none_or(|of| of == ty))
+            .map(|f| f.position)
+            .filter(|p| program.schema.forbids[*p as usize].covers(app, kind, &compared))
+            .collect();
+        speaking
+            .into_iter()
+            .map(|position| ForbidExplanation {
+                rule: self.rule_ref(program.schema.forbids[position as usize].rule),
+                outcome: self.forbid(position).into(),
+                when: program.forbids[position as usize].when.map(|w| self.clause(w, 0)),
+            })
+            .collect()
+    }
+
+    fn entitlement(&self, caused: &Caused, ty: IdentityId) -> EntitlementExplanation {
+        let program = self.world.program;
+        let schema = &program.schema;
+        let Entitlement { app, kind, value } = &caused.entitlement;
+        let causes = caused.causes.iter().filter_map(|cause| {
+            let last = *cause.path.last()?;
+            Some(CauseExplanation {
+                path: cause.path.iter().map(|r| self.rule_ref(program.rules[*r as usize].rule)).collect(),
+                place: program.rules[last as usize].grants.get(cause.grant as usize)?.span.into(),
+            })
+        });
+        let withheld = caused.withheld.iter().filter_map(|w| {
+            Some(match w {
+                Withheld::NotInCatalog => {
+                    let catalog = self.shape.catalogs.get(&(*app, *kind));
+                    let mut known: Vec<&str> = catalog.into_iter().flatten().map(|(_, v)| &**v).collect();
+                    known.sort_unstable();
+                    let near = prov_diag::did_you_mean(value, known);
+                    WithheldExplanation::NotInCatalog { did_you_mean: near.map(str::to_owned) }
+                }
+                Withheld::Forbidden(f) => {
+                    WithheldExplanation::Forbid { rule: self.rule_ref(schema.forbids[*f as usize].rule) }
+                }
+                Withheld::Outranked(by) => WithheldExplanation::Outranked { value: by.value.to_string() },
+                Withheld::Dropped(state) => {
+                    let lifecycle = schema.identity(ty).lifecycle.as_ref()?;
+                    let rule = self.rule_ref(lifecycle.defs.get(*state as usize)?.rule);
+                    WithheldExplanation::State { rule }
+                }
+                Withheld::NoAccount => {
+                    let rule = self.rule_ref(schema.app(*app).account.as_ref()?.rule);
+                    WithheldExplanation::NoAccount { rule }
+                }
+            })
+        });
+        EntitlementExplanation {
+            app: schema.app(*app).name.clone(),
+            kind: schema.kind(*app, *kind).name.clone(),
+            value: value.to_string(),
+            held: caused.withheld.is_empty(),
+            causes: causes.collect(),
+            withheld: withheld.collect(),
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! Why, and why not: explanations as data. Texts of clauses are places in the policy; the surfaces show them.
+//! Invariant: outcomes come from the functions that decide, without any index, so that nothing is explained that does
+//! not happen.
+
+mod clause;
+mod explainer;
+
+use prov_diag::{SourceId, Span};
+use serde::Serialize;
+
+/// A place in the text of the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The number of the text in the policy's source map.
+    pub source: u32,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl From<Span> for Place {
+    fn from(span: Span) -> Place {
+        Place { source: span.source.0, start: span.start, end: span.end }
+    }
+}
+
+impl Place {
+    /// As a span of the source map.
+    pub fn span(self) -> Span {
+        Span { source: SourceId(self.source), start: self.start, end: self.end }
+    }
+}
+
+/// How a condition came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// It reads what could not be read.
+    Unknown,
+    /// Something before it decided.
+    NotEvaluated,
+}
+
+/// What a clause is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum ClauseKind {
+    /// `and`: its clauses must all hold.
+    All,
+    /// `or`: one of its clauses must hold.
+    Any,
+    /// `not`: its clause must not hold.
+    Not,
+    /// `if`: the condition, then the side that was taken.
+    If,
+    /// `let` by name: its clause is the definition.
+    Named {
+        /// The name.
+        name: String,
+    },
+    /// `any`, `all`: its clauses are elements, those that decide.
+    Elements {
+        /// How many the list has.
+        count: u64,
+    },
+    /// One element of a list.
+    Element {
+        /// Its number, from 1.
+        number: u64,
+        /// Its key, or its value.
+        shown: String,
+    },
+    /// `has ROLE`: its clauses are the conditions that give the role.
+    Role {
+        /// The role.
+        name: String,
+    },
+    /// `has app.kind(value)`.
+    Entitlement {
+        /// The app.
+        app: String,
+        /// The kind.
+        kind: String,
+    },
+    /// A comparison or a test, not divided any more.
+    Test,
+}
+
+/// A condition, or a part of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Clause {
+    /// Its text.
+    pub place: Place,
+    /// What it is.
+    #[serde(flatten)]
+    pub kind: ClauseKind,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// What it read; for tests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<Read>,
+    /// Its parts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clauses: Vec<Clause>,
+}
+
+/// An operand that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Read {
+    /// Its name, as a policy says it: `department`, `manager.title`, `state`.
+    pub name: String,
+    /// Its value, as a policy would write it; `unknown` where its row was rejected.
+    pub value: String,
+}
+
+/// A rule, by name and place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleRef {
+    /// What it is.
+    pub kind: prov_model::RuleKind,
+    /// Its name.
+    pub name: String,
+    /// Its file.
+    pub file: String,
+    /// The line of its head, from 1.
+    pub line: u32,
+    /// `because "…"`, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// Its `///` text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docs: Option<String>,
+}
+
+/// What was asked about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Target {
+    /// The app.
+    pub app: String,
+    /// The kind, where an entitlement is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The value, where an entitlement is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+/// The answer in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The entitlement is held, or the account is wanted.
+    Held,
+    /// It is not: nothing grants it.
+    NotHeld,
+    /// Something grants it, and something takes it away.
+    Withheld,
+    /// The identity is quarantined: what it has is left as it is.
+    Quarantined,
+    /// Everything about the identity was asked for.
+    Overview,
+}
+
+/// All that can be said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The global id.
+    pub identity: String,
+    /// The day it holds for.
+    pub today: prov_model::Date,
+    /// What was asked about; nothing = everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// The answer.
+    pub verdict: Verdict,
+    /// Why the identity is quarantined, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<Quarantine>,
+    /// The state, where the identity type has a lifecycle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<StateExplanation>,
+    /// The accounts that matter: of the app, and those it comes from; all, where everything was asked for.
+    pub accounts: Vec<AccountExplanation>,
+    /// Rules that grant, or could grant, what was asked about.
+    pub rules: Vec<RuleExplanation>,
+    /// Forbids that speak of what was asked about.
+    pub forbids: Vec<ForbidExplanation>,
+    /// What is held or withheld: of the target; everything, where everything was asked for.
+    pub entitlements: Vec<EntitlementExplanation>,
+}
+
+/// Why an identity is quarantined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Quarantine {
+    /// The global id of the identity whose row was rejected.
+    pub identity: String,
+    /// Which of its attributes could not be read.
+    pub attributes: Vec<String>,
+}
+
+/// How a state was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StateExplanation {
+    /// The state; nothing where it can't be known.
+    pub state: Option<String>,
+    /// Whether who is in it has left.
+    pub leaver: bool,
+    /// The states in order, up to the one that holds.
+    pub tried: Vec<StateTried>,
+}
+
+/// A state that was tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StateTried {
+    /// The state.
+    pub rule: RuleRef,
+    /// Whether its condition holds.
+    pub outcome: Outcome,
+    /// Its condition; nothing for `otherwise`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<Clause>,
+}
+
+/// Why an account is wanted or not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AccountExplanation {
+    /// The app.
+    pub app: String,
+    /// Its `account` block.
+    pub rule: RuleRef,
+    /// Whether the account is wanted.
+    pub wanted: Outcome,
+    /// Whether it may sign in; only where it is wanted.
+    pub enabled: Outcome,
+    /// The app whose account must be there first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// `when`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<Clause>,
+    /// Its attributes, where it is wanted: name and value.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<Read>,
+}
+
+/// A rule that grants, or could grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleExplanation {
+    /// The rule.
+    pub rule: RuleRef,
+    /// Whether the identity has it, by itself or through another.
+    pub has: Outcome,
+    /// Its own condition; nothing where it comes only through others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<Clause>,
+    /// Rules that include it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub included_by: Vec<IncludedBy>,
+    /// Its grants in question.
+    pub grants: Vec<GrantExplanation>,
+}
+
+/// A rule that brings another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IncludedBy {
+    /// From the rule that is assigned down to the one that grants.
+    pub path: Vec<RuleRef>,
+    /// Whether the first is assigned.
+    pub outcome: Outcome,
+    /// Its condition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<Clause>,
+}
+
+/// A grant that gives, or could give, what was asked about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GrantExplanation {
+    /// Its text.
+    pub place: Place,
+    /// Whether it gives it to this identity, as far as the grant itself goes.
+    pub outcome: Outcome,
+    /// `when` of the grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<Clause>,
+    /// Whether its value depends on the identity.
+    pub computed: bool,
+    /// The values that it comes to for this identity.
+    pub values: Vec<String>,
+    /// What the value was computed from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<Read>,
+}
+
+/// A forbid that speaks of what was asked about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ForbidExplanation {
+    /// The forbid.
+    pub rule: RuleRef,
+    /// Whether its condition holds.
+    pub outcome: Outcome,
+    /// Its condition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<Clause>,
+}
+
+/// An entitlement with what gives it and what withholds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EntitlementExplanation {
+    /// The app.
+    pub app: String,
+    /// The kind.
+    pub kind: String,
+    /// The value.
+    pub value: String,
+    /// Whether it is held.
+    pub held: bool,
+    /// What grants it.
+    pub causes: Vec<CauseExplanation>,
+    /// What withholds it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<WithheldExplanation>,
+}
+
+/// A grant and how the identity came by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CauseExplanation {
+    /// From the rule that is assigned down to the one that grants.
+    pub path: Vec<RuleRef>,
+    /// The grant.
+    pub place: Place,
+}
+
+/// What withholds an entitlement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "by")]
+pub enum WithheldExplanation {
+    /// Its value is not in the catalog.
+    NotInCatalog {
+        /// A value of the catalog that may have been meant.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        did_you_mean: Option<String>,
+    },
+    /// A forbid.
+    Forbid {
+        /// Which.
+        rule: RuleRef,
+    },
+    /// A higher value of the kind.
+    Outranked {
+        /// Which.
+        value: String,
+    },
+    /// The state.
+    State {
+        /// Which.
+        rule: RuleRef,
+    },
+    /// There is to be no account.
+    NoAccount {
+        /// The `account` block.
+        rule: RuleRef,
+    },
+}
