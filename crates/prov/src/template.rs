@@ -111,8 +111,10 @@ pub fn write(template: Template, dir: &Path) -> Result<Vec<PathBuf>, TemplateErr
 /// Whether there is a directory; it must be empty.
 fn is_empty_directory(dir: &Path) -> Result<bool, TemplateError> {
     match fs::read_dir(dir) {
-        Ok(mut entries) if entries.next().is_none() => Ok(true),
-        Ok(_) => Err(TemplateError::NotEmpty(dir.to_owned())),
+        Ok(mut entries) => match entries.next() {
+            None => Ok(true),
+            Some(_) => Err(TemplateError::NotEmpty(dir.to_owned())),
+        },
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => Err(TemplateError::NotADirectory(dir.to_owned())),
         Err(e) => Err(TemplateError::Io(dir.to_owned(), e)),

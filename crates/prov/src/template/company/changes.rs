@@ -139,7 +139,7 @@ fn orphaned(company: &mut Company, draw: &mut Random) {
     let former: Vec<usize> =
         (0..company.people.len()).filter(|&i| company.people[i].part == Part::Former).collect();
     for i in 0..9 {
-        let manager = if i < 3 { Manager::Of(former[i]) } else { Manager::Gone(2_000 + 37 * (i as u32 / 2)) };
+        let manager = if i < 3 { Manager::Of(former[i]) } else { Manager::Gone(2_000 + 37 * ((i as u32 - 3) / 2)) };
         let reports = company.reports(true);
         let safe = |f: &Facts| matches!(f.manager, Manager::Of(m) if reports[m] > 4);
         if let Some(who) = choose(company, draw, safe) {

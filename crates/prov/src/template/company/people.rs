@@ -138,12 +138,14 @@ fn employment(draw: &mut Random, kind: Kind) -> (Date, Option<Date>) {
             (first_working_day(draw, start), None)
         }
         Kind::Contractor => {
-            let start = first_working_day(draw, Date(QUIET.0 - draw.between(0, 700)));
+            let about = Date(QUIET.0 - draw.between(0, 700));
+            let start = first_working_day(draw, about);
             let end = month_end(Date(super::ANCHOR.0 + draw.between(20, 330)));
             (start, draw.percent(90).then_some(end))
         }
         Kind::Intern => {
-            let start = first_working_day(draw, Date(QUIET.0 - draw.between(0, 120)));
+            let about = Date(QUIET.0 - draw.between(0, 120));
+            let start = first_working_day(draw, about);
             (start, Some(month_end(start.plus(Duration { months: 6, days: 0 }))))
         }
     }
