@@ -50,18 +50,8 @@ impl Rejector<'_> {
     }
 
     /// A cell that is not a value of its attribute's type.
-    pub(crate) fn cell(
-        &self,
-        line: u64,
-        column: u32,
-        def: &FieldDef,
-        error: CellError,
-        id: Option<&str>,
-    ) -> Rejection {
-        let mut message = match error.code {
-            "P0604" if error.value.is_empty() => missing(def),
-            _ => error.message,
-        };
+    pub(crate) fn cell(&self, line: u64, column: u32, error: CellError, id: Option<&str>) -> Rejection {
+        let mut message = error.message;
         if let Some(near) = did_you_mean(&error.value, error.candidates.iter().map(String::as_str)) {
             message.push_str(&format!("; did you mean `{near}`?"));
         }

@@ -211,26 +211,21 @@ impl<'a> Mapper<'a> {
                     return None; // said once, for the file
                 }
                 let cell = column.map_or(prov_model::RawCell::Absent, |c| raw.cell(c));
-                let read = match def.ty.required() {
-                    Type::List(_) => cell_rows(cell, record_of(&def.ty)?, schema, &self.world.moment.zone)
-                        .map(Mapped::List),
-                    Type::Record(id) => {
-                        cell_record(cell, *id, schema, &self.world.moment.zone).map(Mapped::Record)
+                let zone = &self.world.moment.zone;
+                let read = match (cell, def.ty.required()) {
+                    (prov_model::RawCell::Absent, _) => Ok(Mapped::Value(Value::Absent)),
+                    (cell, Type::List(_)) => {
+                        cell_rows(cell, record_of(&def.ty)?, schema, zone).map(Mapped::List)
                     }
+                    (cell, Type::Record(id)) => cell_record(cell, *id, schema, zone).map(Mapped::Record),
                     // Columns fold once a distinct spelling.
-                    Type::Text if def.ty.is_optional() => {
-                        cell_value(cell, &Type::Str.optional(), schema, &self.world.moment.zone)
-                            .map(Mapped::Value)
-                    }
-                    Type::Text => {
-                        cell_value(cell, &Type::Str, schema, &self.world.moment.zone).map(Mapped::Value)
-                    }
-                    _ => cell_value(cell, &def.ty, schema, &self.world.moment.zone).map(Mapped::Value),
+                    (cell, Type::Text) => cell_value(cell, &Type::Str, schema, zone).map(Mapped::Value),
+                    (cell, ty) => cell_value(cell, ty, schema, zone).map(Mapped::Value),
                 };
                 match read {
                     Ok(value) => value,
                     Err(error) => {
-                        rejections.push(self.rejector.cell(raw.line(), *number, def, error, id));
+                        rejections.push(self.rejector.cell(raw.line(), *number, error, id));
                         return None;
                     }
                 }

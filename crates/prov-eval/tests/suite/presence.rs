@@ -111,7 +111,7 @@ fn a_known_leaver_state_acts_although_the_record_is_broken() {
     let country = b.attr("country");
     b.account(AD, None, vec![("login", country)]);
     let left = person("1").with("status", "terminated").with("level", "x");
-    let desired = b.desired(&[left.clone()]);
+    let desired = b.desired(std::slice::from_ref(&left));
     assert!(!desired.flags[0].held);
     assert_eq!(desired.states[0], crate::build::TERMINATED);
     assert_eq!(held(&b.program, &desired, "1"), Vec::<String>::new());
