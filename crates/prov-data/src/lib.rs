@@ -1,1 +1,18 @@
-//! Placeholder.
+//! Reading bytes from outside into the nouns of `prov-model`: sources, tables, catalogs, the actual state.
+//!
+//! Invariant: no input makes a reader panic, and none is read by half unnoticed: what could not be read is a
+//! [`Diagnostic`](prov_diag::Diagnostic) or a [`Rejection`](prov_model::Rejection) with file and line, and a file that
+//! was cut off says so.
+
+mod actual;
+mod csv;
+mod encoding;
+mod jsonl;
+mod lookup;
+mod raw;
+
+pub use actual::read_actual;
+pub use csv::read_csv;
+pub use jsonl::read_json;
+pub use lookup::{read_catalog, read_lookup};
+pub use raw::{CELL_LIMIT, Raw, read_table};

@@ -1,0 +1,278 @@
+//! Comma-separated values with positions, by RFC 4180: cells in double quotes may hold commas, quotes (doubled) and
+//! line breaks; blank lines are no rows.
+//!
+//! Our own scanner: csv-core can tell neither that a file ends within quotes nor where in a row a byte is wrong, and
+//! both decide what Prov does. Invariant: the scanner only hands out ranges, so a row costs no more than its bytes.
+
+use crate::raw::{CELL_LIMIT, Raw};
+use crate::{encoding, raw};
+use prov_diag::{Diagnostic, codes};
+use prov_model::{RawCell, shorten};
+use std::borrow::Cow;
+
+/// Reads a CSV file; its first line names the columns. What concerns the whole file is an error; a row that can't be
+/// read is rejected and the rest read on.
+pub fn read_csv(file: &str, bytes: &[u8]) -> Result<Raw, Vec<Diagnostic>> {
+    let bytes = encoding::after_mark(file, bytes)?;
+    let mut scanner = Scanner { bytes, at: 0, line: 1 };
+    let mut cells = Vec::new();
+    let Some(header) = scanner.row(&mut cells) else {
+        return Err(vec![
+            Diagnostic::new(
+                &codes::EMPTY_FILE,
+                format!("`{file}` is empty: the first line must name the columns"),
+            )
+            .in_data(file, None, None),
+        ]);
+    };
+    let mut raw = Raw::new(file, columns(file, bytes, &header, &cells)?);
+    let mut texts: Vec<Cow<'_, str>> = Vec::with_capacity(cells.len());
+    while let Some(row) = scanner.row(&mut cells) {
+        texts.clear();
+        read_row(&mut raw, bytes, &row, &cells, &mut texts);
+    }
+    Ok(raw)
+}
+
+/// The names of the columns, trimmed.
+fn columns(file: &str, bytes: &[u8], row: &Row, cells: &[Cell]) -> Result<Vec<String>, Vec<Diagnostic>> {
+    let error = |code, message: String, help: Option<String>| {
+        Diagnostic::new(code, message).in_data(file, Some(row.line), None).maybe_help(help)
+    };
+    match row.fault {
+        Some(Fault::Unclosed) => {
+            let message = "the file ends within a quoted column name: it is cut off, or a quote is missing";
+            let mut cut = error(&codes::TRUNCATED, message.into(), None);
+            cut.severity = prov_diag::Severity::Error;
+            return Err(vec![cut]);
+        }
+        Some(Fault::AfterQuote(_)) => {
+            let message = "text stands behind the closing quote of a column name";
+            return Err(vec![error(&codes::RAGGED_ROW, message.into(), None)]);
+        }
+        None => {}
+    }
+    let text = encoding::text(&bytes[row.start..row.end]).map_err(|e| {
+        vec![error(&codes::NOT_UTF8, format!("the names of the columns can't be read: {}", e.message), None)]
+    })?;
+    let names: Vec<String> = cells.iter().map(|c| c.text(text, row.start).trim().to_owned()).collect();
+    if let [one] = names.as_slice()
+        && let Some(c) = [';', '\t', '|'].into_iter().find(|&c| one.contains(c))
+    {
+        let c = if c == '\t' { "a tab".to_owned() } else { format!("`{c}`") };
+        return Err(vec![error(
+            &codes::UNKNOWN_FORMAT,
+            format!("the columns of `{file}` seem to be separated by {c}; they must be separated by commas"),
+            Some("export the file with commas as separators".to_owned()),
+        )]);
+    }
+    let mut errors = Vec::new();
+    let mut seen = rustc_hash::FxHashMap::default();
+    for (i, name) in names.iter().enumerate() {
+        if name.is_empty() {
+            errors.push(error(&codes::DUPLICATE_COLUMN, format!("column {} has no name", i + 1), None));
+        } else if let Some(first) = seen.insert(name.as_str(), i) {
+            errors.push(error(
+                &codes::DUPLICATE_COLUMN,
+                format!("columns {} and {} are both named `{}`", first + 1, i + 1, shorten(name)),
+                Some("rename or remove one of them".to_owned()),
+            ));
+        }
+    }
+    if errors.is_empty() { Ok(names) } else { Err(errors) }
+}
+
+/// Adds a row, or rejects it.
+fn read_row<'a>(raw: &mut Raw, bytes: &'a [u8], row: &Row, cells: &[Cell], texts: &mut Vec<Cow<'a, str>>) {
+    let named = raw.table.columns.len();
+    match row.fault {
+        Some(Fault::Unclosed) => {
+            return raw.cut_off(
+                row.line,
+                "the file ends within a cell in quotes that begins in this row: the file is cut off, or a quote is \
+                 missing",
+            );
+        }
+        Some(Fault::AfterQuote(cell)) => {
+            let column = raw.table.columns.get(cell).cloned();
+            return raw.reject(
+                row.line,
+                column.as_deref(),
+                codes::RAGGED_ROW.id,
+                "text stands behind the closing quote of a cell; a quote within quotes must be doubled"
+                    .to_owned(),
+            );
+        }
+        None => {}
+    }
+    if cells.len() != named {
+        let (count, names) = (count(cells.len(), "cell"), count(named, "column"));
+        if cells.len() < named && row.end == bytes.len() {
+            let message =
+                format!("the last row has {count}, line 1 names {names}, and no line break ends it");
+            return raw.cut_off(row.line, &message);
+        }
+        let hint = if cells.len() > named {
+            "is there a comma in a cell that is not in double quotes?"
+        } else {
+            "is a comma missing, or a line broken in two?"
+        };
+        let message = format!("the row has {count}, but line 1 names {names}: {hint}");
+        return raw.reject(row.line, None, codes::RAGGED_ROW.id, message);
+    }
+    if let Some((i, long)) = cells.iter().enumerate().find(|(_, c)| c.end - c.start > CELL_LIMIT) {
+        let column = raw.table.columns[i].clone();
+        let message = raw::too_long(long.end - long.start);
+        return raw.reject(row.line, Some(&column), codes::CELL_TOO_LONG.id, message);
+    }
+    let text = match encoding::text(&bytes[row.start..row.end]) {
+        Ok(text) => text,
+        Err(e) if e.cut && row.end == bytes.len() => {
+            return raw.cut_off(row.line, "the file ends within a character");
+        }
+        Err(e) => {
+            let at = row.start + e.at;
+            let column =
+                cells.iter().position(|c| c.start <= at && at < c.end).map(|i| raw.table.columns[i].clone());
+            let message = format!("{}: {}", place(bytes, row, at), e.message);
+            return raw.reject(row.line, column.as_deref(), codes::NOT_UTF8.id, message);
+        }
+    };
+    texts.extend(cells.iter().map(|c| c.text(text, row.start)));
+    raw.table.push(row.line, texts.iter().map(|t| RawCell::Text(t)));
+}
+
+/// Where a byte of a row stands, for people.
+fn place(bytes: &[u8], row: &Row, at: usize) -> String {
+    let breaks = line_breaks(&bytes[row.start..at]);
+    let line = bytes[..at].iter().rposition(|&b| b == b'\n' || b == b'\r').map_or(0, |i| i + 1);
+    let character = encoding::character(&bytes[line..], at - line);
+    if breaks == 0 {
+        format!("character {character}")
+    } else {
+        format!("line {}, character {character}", row.line + breaks)
+    }
+}
+
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// Finds rows and cells. A line ends at `\n`, `\r\n` or `\r`.
+struct Scanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+/// A row: its bytes without the line break, and the line it begins on.
+struct Row {
+    start: usize,
+    end: usize,
+    line: u64,
+    fault: Option<Fault>,
+}
+
+enum Fault {
+    /// The file ends within quotes.
+    Unclosed,
+    /// Text stands behind the closing quote of the cell of this number.
+    AfterQuote(usize),
+}
+
+/// A cell: its bytes without its quotes.
+struct Cell {
+    start: usize,
+    end: usize,
+    /// Whether quotes in it are doubled.
+    escaped: bool,
+}
+
+impl Cell {
+    /// What the cell says; `row` is the text of its row, which begins at byte `start` of the file.
+    fn text<'a>(&self, row: &'a str, start: usize) -> Cow<'a, str> {
+        // INVARIANT: cells end at ASCII delimiters, so their ranges are whole characters.
+        let text = row.get(self.start - start..self.end - start).unwrap_or("");
+        if self.escaped { Cow::Owned(text.replace("\"\"", "\"")) } else { Cow::Borrowed(text) }
+    }
+}
+
+impl Scanner<'_> {
+    /// The next row that is not blank.
+    fn row(&mut self, cells: &mut Vec<Cell>) -> Option<Row> {
+        loop {
+            cells.clear();
+            if self.at == self.bytes.len() {
+                return None;
+            }
+            let (start, line) = (self.at, self.line);
+            let mut fault = None;
+            loop {
+                if self.bytes.get(self.at) == Some(&b'"') {
+                    self.quoted(cells, &mut fault);
+                } else {
+                    let cell_start = self.at;
+                    self.skip_to_delimiter();
+                    cells.push(Cell { start: cell_start, end: self.at, escaped: false });
+                }
+                if self.bytes.get(self.at) != Some(&b',') {
+                    break;
+                }
+                self.at += 1;
+            }
+            let end = self.at;
+            self.line_break();
+            if !self.bytes[start..end].iter().all(u8::is_ascii_whitespace) {
+                return Some(Row { start, end, line, fault });
+            }
+        }
+    }
+
+    /// A cell in quotes, up to the delimiter behind it.
+    fn quoted(&mut self, cells: &mut Vec<Cell>, fault: &mut Option<Fault>) {
+        let start = self.at + 1;
+        self.at = start;
+        let mut escaped = false;
+        let end = loop {
+            let Some(quote) = memchr::memchr(b'"', &self.bytes[self.at..]) else {
+                self.at = self.bytes.len();
+                fault.get_or_insert(Fault::Unclosed);
+                break self.at;
+            };
+            let quote = self.at + quote;
+            self.at = quote + 1;
+            if self.bytes.get(self.at) != Some(&b'"') {
+                break quote;
+            }
+            escaped = true;
+            self.at += 1;
+        };
+        self.line += line_breaks(&self.bytes[start..end]);
+        let behind = self.at;
+        self.skip_to_delimiter();
+        if self.bytes[behind..self.at].iter().any(|b| !b.is_ascii_whitespace()) {
+            fault.get_or_insert(Fault::AfterQuote(cells.len()));
+        }
+        cells.push(Cell { start, end, escaped });
+    }
+
+    fn skip_to_delimiter(&mut self) {
+        let rest = &self.bytes[self.at..];
+        self.at += memchr::memchr3(b',', b'\n', b'\r', rest).unwrap_or(rest.len());
+    }
+
+    fn line_break(&mut self) {
+        match &self.bytes[self.at..] {
+            [b'\r', b'\n', ..] => self.at += 2,
+            [b'\r' | b'\n', ..] => self.at += 1,
+            _ => return,
+        }
+        self.line += 1;
+    }
+}
+
+/// How many line breaks: `\n`, `\r\n` and `\r` count as one each.
+fn line_breaks(bytes: &[u8]) -> u64 {
+    let ends = |&i: &usize| bytes[i] == b'\n' || bytes.get(i + 1) != Some(&b'\n');
+    memchr::memchr2_iter(b'\n', b'\r', bytes).filter(ends).count() as u64
+}
