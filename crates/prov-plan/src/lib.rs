@@ -1,1 +1,30 @@
-//! Placeholder.
+//! Diff, order, guards: the plan and its outputs.
+//!
+//! Owns what is to be done so that everyone has what they should, in an order that can be run, and how that is told.
+//! Knows no engine and no syntax: only what is desired, what is there, and what is remembered.
+
+pub mod csv;
+mod diff;
+mod findings;
+mod guards;
+pub mod human;
+mod json;
+mod memory;
+mod names;
+mod order;
+mod person;
+mod plan;
+mod reasons;
+mod simulate;
+mod standing;
+
+pub use diff::{PlanInput, plan};
+pub use json::PlanError;
+pub use memory::memory_after;
+pub use order::verify_order;
+pub use plan::{
+    ActionId, ActionKind, ActionView, Because, Change, Finding, FindingKind, Header, Held, Plan, SourceRows,
+    Verdict,
+};
+pub use reasons::{AccountQuestion, Cause, Loss, NoReasons, Reasons};
+pub use simulate::apply_to;

@@ -1,5 +1,66 @@
 //! Codes of actual state, plans and guards.
 
-use super::codes;
+use super::{Example::Shown, codes};
 
-codes! {}
+codes! {
+    GUARD_TRIPPED = "P0700" Error "a guard tripped" {
+        "The plan would do more than a guard of the policy lets any plan do: take access from too many at once, disable or delete too many accounts, end too many people; or a source brought too few rows. Guards count what the whole plan does, whatever its cause, so that a broken export or a careless rule is noticed before anything runs.\n\nLook at who is hit. If the export is broken, mend it and plan again. If the change is meant, apply with `--override GUARD --reason \"…\"`; the override is recorded. A tripped guard does not hold what leavers lose, save the guard `leavers`, which holds that alone."
+        bad Shown("A policy says `guard revokes at most 5% of accounts per app`; of 200 accounts in `erp`, 40 would lose a role:\n\nguard `revokes` tripped in `erp`: 40 of 200 accounts, at most 10\n"),
+        good Shown("guard `revokes` passed in `erp`: 4 of 200 accounts, at most 10\n"),
+    }
+    UNREADABLE_PLAN = "P0701" Error "this is not a plan that can be read" {
+        "A plan is JSON Lines as `prov plan --format jsonl` or `--out FILE` writes it: a first object with `\"type\":\"plan\"`, then one object an action, then one a finding. This file has another form, was written by a later version, or was changed by hand: the id of an action no longer fits what the action does.\n\nMake the plan again; a plan is not for editing."
+        bad Shown("{\"action\":\"grant\",\"identity\":\"1\"}\n"),
+        good Shown("A file that `prov plan --out plan.jsonl` wrote."),
+    }
+    INCOMPLETE_PLAN = "P0702" Error "a plan is cut short" {
+        "The first line of the plan says how many actions and findings follow, and fewer or more of them are there: the file was cut off while it was copied, or two files were put together. Half a plan might take away without giving, so nothing of it is applied.\n\nCopy the whole file, or make the plan again."
+        bad Shown("A plan whose first line says `\"actions\":12`, with 7 actions.\n"),
+        good Shown("A plan whose first line says `\"actions\":12`, with 12 actions.\n"),
+    }
+    STALE_PLAN = "P0703" Error "the policy changed since the plan was made" {
+        "A plan carries the hash of the policy it was made from, and the policy at hand has another. What was reviewed is not what the policy says now.\n\nPlan again, review, apply."
+        bad Shown("`prov plan --out plan.jsonl`, then an edit of `roles.prov`, then `prov apply plan.jsonl`.\n"),
+        good Shown("`prov plan --out plan.jsonl`, then `prov apply plan.jsonl`.\n"),
+    }
+    UNREADABLE_MEMORY = "P0704" Error "the memory can't be read" {
+        "Prov remembers a little of the past: when states with waiting verbs were entered, since when people are missing, how many rows each source had. The file that holds it is not of this form, or a later version wrote it. Without it, waiting times would begin anew, so Prov does not go on as if it were empty.\n\nRestore the file from the last run; or remove it, to begin anew knowingly."
+        bad Shown("{\"version\":99}\n"),
+        good Shown("{\"version\":1,\"sources\":{\"hr\":{\"rows\":1234}}}\n"),
+    }
+    WITHHELD = "P0710" Warning "a grant is withheld" {
+        "A rule grants this, and it is not given: a `forbid` withholds it, or the value is not in the catalog of its kind. Nothing else of the person is touched by that.\n\nSee `prov explain` for the rules on both sides. A value outside the catalog is most often misspelled, or the catalog is old."
+        bad Shown("`forbid erp.role(\"PAYMENTS_ADMIN\") when kind != employee`, and a role that grants it to a contractor.\n"),
+        good Shown("The role has `when kind == employee`.\n"),
+    }
+    CONFLICT = "P0711" Warning "accounts conflict" {
+        "Someone has several accounts in one app, or the name of the account to be made is taken by somebody else's account, by one that belongs to nobody, or is wanted by two people. Prov does not guess whose an account is: nothing is made, renamed or granted there until it is settled. Who has left is disabled in all of their accounts all the same.\n\nLink or remove the surplus account in the app, or give the name by `unique(…)`."
+        bad Shown("`accounts.csv`:\n\napp,account,identity,enabled\nad,jdupont,1,true\nad,jdupont2,1,true\n"),
+        good Shown("app,account,identity,enabled\nad,jdupont,1,true\nad,jdupont2,2,true\n"),
+    }
+    UNMANAGED = "P0712" Notice "access that the policy does not manage" {
+        "People hold access in an app that no rule gives them and no `managed` pattern covers. Prov never takes away what it is not told to manage; it says how much of it there is.\n\nTo have it taken away, write `managed KIND` (or `managed KIND matches \"eng-*\"`) in the app; to have it explained, write the rule that grants it."
+        bad Shown("`app ad via ldap { entitlement group(text) }`, and groups that were given by hand.\n"),
+        good Shown("`app ad via ldap { managed group  entitlement group(text) }`\n"),
+    }
+    ORPHAN_ACCOUNT = "P0713" Warning "an account belongs to nobody" {
+        "The account in the app names no identity. It may be a service account, or that of someone nobody remembers. Prov never touches it.\n\nGive it its owner in the app, or remove it."
+        bad Shown("`accounts.csv`:\n\napp,account,identity,enabled\nad,old-admin,,true\n"),
+        good Shown("app,account,identity,enabled\nad,old-admin,1042,true\n"),
+    }
+    MISSING_IDENTITY = "P0714" Warning "someone with access is in no source" {
+        "The app knows an account or access of this identity, and no source brings the identity. To be absent from an export is not to have left: exports break. So what it has is held as it is, unless a source says `missing means STATE after D`.\n\nFind out why the row is gone. Who has left is best said by the source itself."
+        bad Shown("`accounts.csv` has an account of `1042`, and `people.csv` has no row `1042`.\n"),
+        good Shown("`people.csv` has the row `1042,terminated`.\n"),
+    }
+    HELD_IDENTITY = "P0715" Warning "someone is held as they are" {
+        "The row of this identity, or of one that its rules read (its manager, say), could not be read. Rules that ran on half a record would grant and revoke wrongly, so nothing is granted or revoked until the row can be read. Where the row says for certain that the person has left, that still acts.\n\nMend the rejected row; the finding `rejected_row` names file, line and column."
+        bad Shown("`people.csv`, for `start : date`:\n\nid,start\n1,02.03.2026\n"),
+        good Shown("id,start\n1,2026-03-02\n"),
+    }
+    NAMELESS_ACCOUNT = "P0716" Warning "an account would have no name" {
+        "The first attribute of an `account` block is the account's name, and for this identity it is empty. Nothing is made or renamed.\n\nGive the name from an attribute that everyone has, or a default: `login = nick ?? id`."
+        bad Shown("`account { login = nick }`, and a person without a nick.\n"),
+        good Shown("`account { login = nick ?? id }`\n"),
+    }
+}

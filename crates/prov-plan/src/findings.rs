@@ -1,0 +1,215 @@
+//! What is found on the way, in words. Invariant: a finding names who and where, and never a secret or a whole row.
+
+use crate::diff::{Context, Part};
+use crate::names::Block;
+use crate::standing::{Situation, Standing};
+use crate::{Because, Cause, Finding, FindingKind, Held};
+use prov_diag::codes;
+use prov_model::{Account, AppId, EntId, Entitlement, EntitlementIssue, HoldReason, Rejection};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+
+/// How many examples a summary gives.
+const EXAMPLES: usize = 5;
+
+pub(crate) fn missing(context: &Context<'_>, part: &mut Part, id: &str, standing: Standing<'_>) {
+    let message = match standing {
+        Standing::Missing { since, ends: None } => format!("in no source since {since}; held as it is"),
+        Standing::Missing { since, ends: Some((day, state)) } if day > context.input.desired.at.today => {
+            format!("in no source since {since}; held until {day}, then `{}`", state.name)
+        }
+        Standing::Missing { since, ends: Some(_) } => {
+            format!("in no source since {since}; held, for a file of the source is cut off")
+        }
+        Standing::In(Situation { state: Some(state), missed, .. }) => match missed {
+            Some(since) => format!("in no source since {since}; treated as `{}`", state.name),
+            None => format!("in no source; treated as `{}`", state.name),
+        },
+        Standing::In(_) | Standing::Held(_) => return,
+    };
+    let mut finding = Finding::new(FindingKind::Missing, codes::MISSING_IDENTITY.id, message);
+    finding.identity = Some(id.to_owned());
+    if let Standing::In(Situation { missing: Some(source), .. }) = standing {
+        finding.because = vec![Because::of(context.input.schema, Cause::from(source.rule))];
+    }
+    part.findings.push(finding);
+}
+
+pub(crate) fn held(part: &mut Part, id: &str, reason: Option<&HoldReason>) {
+    let message = match reason {
+        Some(HoldReason::Rejected) => "its row was rejected; held as it is".to_owned(),
+        Some(HoldReason::DependsOn(other)) => {
+            format!("its rules read `{other}`, whose row was rejected; held as it is")
+        }
+        None => "its result can't be known; held as it is".to_owned(),
+    };
+    let mut finding = Finding::new(FindingKind::Held, codes::HELD_IDENTITY.id, message);
+    finding.identity = Some(id.to_owned());
+    part.findings.push(finding);
+}
+
+/// Withheld grants of someone, where they would else be given.
+pub(crate) fn withheld(
+    context: &Context<'_>,
+    part: &mut Part,
+    id: &str,
+    position: Option<u32>,
+    situation: &Situation<'_>,
+) {
+    let Some(position) = position else { return };
+    let input = &context.input;
+    let all = &input.desired.withheld;
+    let start = all.partition_point(|w| w.0 < position);
+    for (_, ent, issue) in all[start..].iter().take_while(|w| w.0 == position) {
+        let ent = input.desired.entitlements.get(*ent);
+        if situation.drops(ent.app) {
+            continue;
+        }
+        let shown = spelled(context, ent);
+        let (message, cause) = match issue {
+            EntitlementIssue::NotInCatalog => (format!("`{shown}` is not in its catalog"), None),
+            EntitlementIssue::Outranked => continue,
+            EntitlementIssue::Forbidden(index) => {
+                let Some(forbid) = input.schema.forbids.get(*index as usize) else { continue };
+                let because = input.schema.rule(forbid.rule).because.as_deref();
+                let because = because.map(|b| format!(": {b}")).unwrap_or_default();
+                (format!("`{shown}` is forbidden{because}"), Some(forbid.rule))
+            }
+        };
+        let mut finding = Finding::new(FindingKind::Withheld, codes::WITHHELD.id, message);
+        finding.identity = Some(id.to_owned());
+        finding.app = Some(input.schema.app(ent.app).name.clone());
+        finding.entitlement = Some(Held {
+            kind: input.schema.kind(ent.app, ent.kind).name.clone(),
+            value: Some(ent.value.to_string()),
+        });
+        finding.because = cause.map(|c| Because::of(input.schema, Cause::from(c))).into_iter().collect();
+        part.findings.push(finding);
+    }
+}
+
+fn about(
+    context: &Context<'_>,
+    kind: FindingKind,
+    code: &str,
+    id: &str,
+    app: AppId,
+    message: String,
+) -> Finding {
+    let mut finding = Finding::new(kind, code, message);
+    finding.identity = Some(id.to_owned());
+    finding.app = Some(context.input.schema.app(app).name.clone());
+    finding
+}
+
+pub(crate) fn several(context: &Context<'_>, part: &mut Part, id: &str, app: AppId, has: &[Account]) {
+    let name = &context.input.schema.app(app).name;
+    let message = format!("{} accounts in `{name}`; which of them counts is not clear", has.len());
+    let mut finding = about(context, FindingKind::Conflict, codes::CONFLICT.id, id, app, message);
+    finding.count = Some(has.len() as u64);
+    finding.examples = has.iter().take(EXAMPLES).map(|a| a.name.to_string()).collect();
+    part.findings.push(finding);
+}
+
+pub(crate) fn name_taken(
+    context: &Context<'_>,
+    part: &mut Part,
+    id: &str,
+    app: AppId,
+    name: Option<&Box<str>>,
+    block: &Block,
+) {
+    let name = name.map_or("", |n| n);
+    let whose = match block {
+        Block::Taken(owner) => format!("is that of `{owner}`"),
+        Block::Orphan => "exists already and belongs to nobody".to_owned(),
+        Block::Twice(other) => format!("would also be that of `{other}`"),
+    };
+    let message = format!("account `{name}` {whose}");
+    let mut finding = about(context, FindingKind::Conflict, codes::CONFLICT.id, id, app, message);
+    finding.account = Some(name.to_owned());
+    part.findings.push(finding);
+}
+
+pub(crate) fn nameless(context: &Context<'_>, part: &mut Part, id: &str, app: AppId, account: Option<&str>) {
+    let message = "the account's name would be empty".to_owned();
+    let mut finding =
+        about(context, FindingKind::NamelessAccount, codes::NAMELESS_ACCOUNT.id, id, app, message);
+    finding.account = account.map(str::to_owned);
+    part.findings.push(finding);
+}
+
+/// Findings about no one person: rejected rows, accounts of nobody, what is not managed.
+pub(crate) fn common(
+    context: &Context<'_>,
+    unmanaged: &FxHashMap<u32, u64>,
+    accounts: &FxHashMap<u32, u64>,
+    findings: &mut Vec<Finding>,
+) {
+    let input = &context.input;
+    findings.extend(input.desired.rejections.iter().chain(&input.actual.rejections).map(rejected));
+    for orphan in &input.actual.orphans {
+        let app = &input.schema.app(orphan.app).name;
+        let state = if orphan.enabled { "" } else { ", disabled" };
+        let message = format!("account `{}` in `{app}` belongs to nobody{state}", orphan.name);
+        let mut finding = Finding::new(FindingKind::OrphanAccount, codes::ORPHAN_ACCOUNT.id, message);
+        finding.app = Some(app.clone());
+        finding.account = Some(orphan.name.to_string());
+        finding.line = Some(orphan.origin.line).filter(|&l| l > 0);
+        findings.push(finding);
+    }
+    let ids = &input.actual.entitlements;
+    let mut kinds: BTreeMap<_, Vec<(u64, &str)>> = BTreeMap::new();
+    for (&id, &n) in unmanaged {
+        let ent = ids.get(EntId(id));
+        kinds.entry((ent.app, ent.kind)).or_default().push((n, &*ent.value));
+    }
+    for ((app, kind), mut values) in kinds {
+        values.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+        let count: u64 = values.iter().map(|v| v.0).sum();
+        let (app, kind) = (&input.schema.app(app).name, &input.schema.kind(app, kind).name);
+        let message =
+            format!("`{app}.{kind}`: held without a rule {}, {} not managed", times(count), of(values.len()));
+        let mut finding = Finding::new(FindingKind::Unmanaged, codes::UNMANAGED.id, message);
+        finding.app = Some(app.clone());
+        finding.entitlement = Some(Held { kind: kind.clone(), value: None });
+        finding.count = Some(count);
+        finding.examples = values.iter().take(EXAMPLES).map(|v| v.1.to_owned()).collect();
+        findings.push(finding);
+    }
+    for (&app, &n) in accounts {
+        let app = &input.schema.apps[app as usize].name;
+        let message = format!("`{app}`: {n} accounts in an app without an `account` block");
+        let mut finding = Finding::new(FindingKind::Unmanaged, codes::UNMANAGED.id, message);
+        finding.app = Some(app.clone());
+        finding.count = Some(n);
+        findings.push(finding);
+    }
+}
+
+fn times(n: u64) -> String {
+    if n == 1 { "once".into() } else { format!("{n} times") }
+}
+
+fn of(n: usize) -> String {
+    if n == 1 { "one value".into() } else { format!("{n} values") }
+}
+
+fn rejected(rejection: &Rejection) -> Finding {
+    let kind = if rejection.code == codes::UNKNOWN_APP_OR_KIND.id {
+        FindingKind::UnknownApp
+    } else {
+        FindingKind::RejectedRow
+    };
+    let mut finding = Finding::new(kind, rejection.code, rejection.message.clone());
+    finding.identity.clone_from(&rejection.identity);
+    finding.file = Some(rejection.file.clone());
+    finding.line = Some(rejection.line).filter(|&l| l > 0);
+    finding.column.clone_from(&rejection.column);
+    finding
+}
+
+fn spelled(context: &Context<'_>, ent: &Entitlement) -> String {
+    let schema = context.input.schema;
+    format!("{}.{}({})", schema.app(ent.app).name, schema.kind(ent.app, ent.kind).name, ent.value)
+}

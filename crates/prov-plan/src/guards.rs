@@ -1,0 +1,255 @@
+//! Guards: what a plan would do is counted, whatever its cause, before anything runs (7.3, 11.18, 11.19).
+//! Invariant: actions of apps in mode `report` count for nothing, since they are never applied.
+
+use crate::{PlanInput, Verdict};
+use prov_model::{AppId, EffectKind, GuardDef, GuardLimit, GuardWhat, Mode};
+
+/// How many of those who are hit a verdict names.
+const HIT: usize = 10;
+
+/// A number and the first who make it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Count {
+    n: u64,
+    hit: Vec<Box<str>>,
+}
+
+impl Count {
+    fn hit(&mut self, id: &str, n: u64) {
+        self.n += n;
+        if self.hit.len() < HIT && self.hit.last().is_none_or(|h| **h != *id) {
+            self.hit.push(id.into());
+        }
+    }
+
+    fn add(&mut self, other: Count) {
+        self.n += other.n;
+        self.hit.extend(other.hit);
+        self.hit.truncate(HIT);
+    }
+}
+
+/// The effects of a plan, by kind and app, and what shares are of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    /// By effect: in all apps, then by app.
+    effects: [Vec<Count>; 6],
+    /// Accounts, and holders without one, by app.
+    bases: Vec<u64>,
+    /// Identities that only the actual state knows.
+    pub missing: u64,
+}
+
+fn slot(effect: EffectKind) -> usize {
+    match effect {
+        EffectKind::Grants => 0,
+        EffectKind::Revokes => 1,
+        EffectKind::Creates => 2,
+        EffectKind::Disables => 3,
+        EffectKind::Deletes => 4,
+        EffectKind::Leavers => 5,
+    }
+}
+
+fn word(effect: EffectKind) -> &'static str {
+    match effect {
+        EffectKind::Grants => "grants",
+        EffectKind::Revokes => "revokes",
+        EffectKind::Creates => "creates",
+        EffectKind::Disables => "disables",
+        EffectKind::Deletes => "deletes",
+        EffectKind::Leavers => "leavers",
+    }
+}
+
+impl Tally {
+    pub fn new(apps: usize) -> Tally {
+        Tally {
+            effects: std::array::from_fn(|_| vec![Count::default(); apps + 1]),
+            bases: vec![0; apps],
+            missing: 0,
+        }
+    }
+
+    /// Counts `n` accounts of a person in an app. People must come in order of id.
+    pub fn hit(&mut self, effect: EffectKind, app: AppId, id: &str, n: u64) {
+        let counts = &mut self.effects[slot(effect)];
+        counts[0].hit(id, n);
+        counts[app.index() + 1].hit(id, n);
+    }
+
+    /// Counts a leaver who loses something, in these apps.
+    pub fn leaver(&mut self, id: &str, apps: impl Iterator<Item = AppId>) {
+        let counts = &mut self.effects[slot(EffectKind::Leavers)];
+        counts[0].hit(id, 1);
+        apps.for_each(|app| counts[app.index() + 1].hit(id, 1));
+    }
+
+    /// Counts accounts that there are before the plan.
+    pub fn base(&mut self, app: AppId, n: u64) {
+        self.bases[app.index()] += n;
+    }
+
+    pub fn add(&mut self, other: Tally) {
+        for (mine, theirs) in self.effects.iter_mut().zip(other.effects) {
+            mine.iter_mut().zip(theirs).for_each(|(m, t)| m.add(t));
+        }
+        self.bases.iter_mut().zip(other.bases).for_each(|(m, t)| *m += t);
+        self.missing += other.missing;
+    }
+}
+
+/// What all guards say: those of the policy in its order, then those that always are.
+pub(crate) fn verdicts(input: &PlanInput<'_>, tally: &Tally) -> Vec<Verdict> {
+    let guards = &input.schema.guards;
+    let mut all: Vec<Verdict> = guards.iter().flat_map(|g| of_policy(input, tally, g)).collect();
+    let own_lane = guards
+        .iter()
+        .any(|g| matches!(g.what, GuardWhat::Effects { effect: EffectKind::Leavers, app: None, .. }));
+    if !own_lane {
+        let limits = [GuardLimit::Count(5), GuardLimit::People(100)];
+        all.push(effects(input, tally, "leavers", EffectKind::Leavers, None, &limits));
+    }
+    let people = input.desired.ids.len() as u64;
+    let actual = input.actual.ids.len() as u64;
+    all.push(Verdict {
+        guard: "population".into(),
+        what: "population".into(),
+        tripped: people == 0 && actual > 0,
+        count: people,
+        limit: u64::from(actual > 0),
+        base: Some(actual),
+        unit: "people".into(),
+        hit: if people == 0 { first(input) } else { Vec::new() },
+        ..Verdict::default()
+    });
+    all
+}
+
+fn first(input: &PlanInput<'_>) -> Vec<String> {
+    input.actual.ids.iter().take(HIT).map(|id| id.to_string()).collect()
+}
+
+fn of_policy(input: &PlanInput<'_>, tally: &Tally, guard: &GuardDef) -> Vec<Verdict> {
+    let mut verdicts = match guard.what {
+        GuardWhat::Rows { source, of_last_run } => vec![rows(input, guard, source, of_last_run)],
+        GuardWhat::Effects { effect, app, per_app } => {
+            let apps: Vec<Option<AppId>> = match (app, per_app) {
+                (Some(app), _) => vec![Some(app)],
+                (None, false) => vec![None],
+                (None, true) => (0..input.schema.apps.len() as u32)
+                    .map(AppId)
+                    .filter(|&a| input.schema.app(a).mode != Mode::Report)
+                    .map(Some)
+                    .collect(),
+            };
+            let of_app = |app| effects(input, tally, &guard.name, effect, app, &guard.limits);
+            apps.into_iter().map(of_app).collect()
+        }
+    };
+    let rule = input.schema.rule(guard.rule);
+    for verdict in &mut verdicts {
+        verdict.file = Some(rule.file.clone());
+        verdict.line = Some(rule.line);
+    }
+    verdicts
+}
+
+fn effects(
+    input: &PlanInput<'_>,
+    tally: &Tally,
+    name: &str,
+    effect: EffectKind,
+    app: Option<AppId>,
+    limits: &[GuardLimit],
+) -> Verdict {
+    let schema = input.schema;
+    let counted = &tally.effects[slot(effect)][app.map_or(0, |a| a.index() + 1)];
+    let people = input.desired.ids.len() as u64 + tally.missing;
+    let accounts = match app {
+        Some(app) => tally.bases[app.index()],
+        None => {
+            let ours = schema.apps.iter().zip(&tally.bases).filter(|(a, _)| a.mode != Mode::Report);
+            ours.map(|(_, n)| n).sum()
+        }
+    };
+    let (base, unit) = match (effect, app) {
+        (EffectKind::Leavers, _) => (people, "people"),
+        (_, Some(app)) if schema.app(app).account.is_none() => (accounts, "holders"),
+        _ => (accounts, "accounts"),
+    };
+    let limit = limits.iter().map(|l| at_most(*l, base, people)).max().unwrap_or(u64::MAX);
+    Verdict {
+        guard: name.to_owned(),
+        what: word(effect).into(),
+        app: app.map(|a| schema.app(a).name.clone()),
+        tripped: counted.n > limit,
+        count: counted.n,
+        limit,
+        limits: limits.iter().map(|l| spelled(*l)).collect(),
+        base: Some(base),
+        unit: unit.into(),
+        hit: counted.hit.iter().map(|h| h.to_string()).collect(),
+        ..Verdict::default()
+    }
+}
+
+/// 11.19: a share trips above max(1, ⌊p·N⌋), a number above itself.
+fn at_most(limit: GuardLimit, base: u64, people: u64) -> u64 {
+    let share = |p: i64, n: u64| ((p.max(0) as u128 * u128::from(n) / 10_000) as u64).max(1);
+    match limit {
+        GuardLimit::Count(n) => n.max(0) as u64,
+        GuardLimit::Share(p) => share(p, base),
+        GuardLimit::People(p) => share(p, people),
+    }
+}
+
+fn spelled(limit: GuardLimit) -> String {
+    let percent = |p: i64| {
+        let places = format!("{:02}", p.rem_euclid(100));
+        let places = places.trim_end_matches('0');
+        let dot = if places.is_empty() { "" } else { "." };
+        format!("{}{dot}{places}%", p.div_euclid(100))
+    };
+    match limit {
+        GuardLimit::Count(n) => n.to_string(),
+        GuardLimit::Share(p) => percent(p),
+        GuardLimit::People(p) => format!("{} of people", percent(p)),
+    }
+}
+
+fn rows(input: &PlanInput<'_>, guard: &GuardDef, source: u32, of_last_run: bool) -> Verdict {
+    let name = input.schema.sources.get(source as usize).map_or("", |s| s.name.as_str());
+    let now = input.desired.counts.iter().find(|c| c.source == name).map(|c| c.rows);
+    let last = input.memory.sources.get(name).map(|s| s.rows);
+    // The most generous of several is the least.
+    let limit = |last: u64| {
+        let least = guard.limits.iter().map(|l| match *l {
+            GuardLimit::Count(n) => n.max(0) as u64,
+            GuardLimit::Share(p) | GuardLimit::People(p) => {
+                (p.max(0) as u128 * u128::from(last)).div_ceil(10_000) as u64
+            }
+        });
+        least.min().unwrap_or(0)
+    };
+    let relative = guard.limits.iter().any(|l| !matches!(l, GuardLimit::Count(_)));
+    let (limit, notice) = match (now, last) {
+        (None, _) => (0, Some("the source was not read in this run")),
+        (_, None) if of_last_run || relative => (0, Some("there is no last run to compare with")),
+        (_, last) => (limit(last.unwrap_or(0)), None),
+    };
+    let count = now.unwrap_or(0);
+    Verdict {
+        guard: guard.name.clone(),
+        what: "rows".into(),
+        source: Some(name.to_owned()),
+        tripped: count < limit,
+        count,
+        limit,
+        limits: guard.limits.iter().map(|l| spelled(*l)).collect(),
+        base: last,
+        unit: "rows".into(),
+        notice: notice.map(str::to_owned),
+        ..Verdict::default()
+    }
+}
