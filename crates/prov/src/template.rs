@@ -116,7 +116,9 @@ fn is_empty_directory(dir: &Path) -> Result<bool, TemplateError> {
             Some(_) => Err(TemplateError::NotEmpty(dir.to_owned())),
         },
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => Err(TemplateError::NotADirectory(dir.to_owned())),
+        Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => {
+            Err(TemplateError::NotADirectory(dir.to_owned()))
+        }
         Err(e) => Err(TemplateError::Io(dir.to_owned(), e)),
     }
 }

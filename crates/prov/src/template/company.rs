@@ -162,4 +162,6 @@ impl Company {
 }
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ pub(super) const JOINERS: usize = 15;
 pub(super) const LATE_JOINERS: usize = 4;
 pub(super) const NEXT_WEEK: usize = 5;
 /// How many changed department, grade, title, site, name or kind.
+#[cfg(test)]
 pub(super) const MOVERS: usize = 25;
 /// How many left over the weekend, and how many before in the last months.
 pub(super) const LEAVERS: usize = 8;
@@ -124,7 +125,8 @@ fn departures(company: &mut Company, draw: &mut Random) {
         let mut facts = worker(draw, number, country);
         // The accounts of the first three are due for deletion on the day.
         let end = if i < 3 { Date(ANCHOR.0 - 31) } else { Date(ANCHOR.0 - draw.between(4, 180)) };
-        let end = if end > Date(ANCHOR.0 - 34) || i < 3 { end } else { month_end(end).min(Date(ANCHOR.0 - 34)) };
+        let end =
+            if end > Date(ANCHOR.0 - 34) || i < 3 { end } else { month_end(end).min(Date(ANCHOR.0 - 34)) };
         facts.start = facts.start.min(Date(end.0 - 200));
         facts.end = Some(end);
         facts.status = Status::Terminated;
@@ -138,8 +140,9 @@ fn departures(company: &mut Company, draw: &mut Random) {
 fn orphaned(company: &mut Company, draw: &mut Random) {
     let former: Vec<usize> =
         (0..company.people.len()).filter(|&i| company.people[i].part == Part::Former).collect();
-    for i in 0..9 {
-        let manager = if i < 3 { Manager::Of(former[i]) } else { Manager::Gone(2_000 + 37 * ((i as u32 - 3) / 2)) };
+    let on_paper = former.iter().take(3).map(|&i| Manager::Of(i));
+    let gone = (0..6).map(|i| Manager::Gone(2_000 + 37 * (i / 2)));
+    for manager in on_paper.chain(gone) {
         let reports = company.reports(true);
         let safe = |f: &Facts| matches!(f.manager, Manager::Of(m) if reports[m] > 4);
         if let Some(who) = choose(company, draw, safe) {

@@ -9,8 +9,21 @@ use prov_model::{Date, Memory, Since, SourceMemory};
 use std::collections::BTreeMap;
 
 const HR_COLUMNS: [&str; 15] = [
-    "Employee_ID", "Worker_Status", "Worker_Type", "First_Name", "Last_Name", "Department", "Job_Title", "Grade",
-    "Country", "Site", "Cost_Center", "Manager_ID", "Hire_Date", "End_Date", "Trainings",
+    "Employee_ID",
+    "Worker_Status",
+    "Worker_Type",
+    "First_Name",
+    "Last_Name",
+    "Department",
+    "Job_Title",
+    "Grade",
+    "Country",
+    "Site",
+    "Cost_Center",
+    "Manager_ID",
+    "Hire_Date",
+    "End_Date",
+    "Trainings",
 ];
 const ATTRIBUTES: [&str; 5] = ["display_name", "mail", "department", "title", "company"];
 

@@ -192,12 +192,9 @@ fn trainings(draw: &mut Random, dep: &str, title: &str) -> Vec<&'static str> {
 fn twins(company: &mut Company) {
     let of = |name: &str| {
         let number = department(name);
-        company
-            .people
-            .iter()
-            .position(|p| {
-                p.part == Part::Staff && p.today.department == number && p.today.kind == Kind::Employee
-            })
+        company.people.iter().position(|p| {
+            p.part == Part::Staff && p.today.department == number && p.today.kind == Kind::Employee
+        })
     };
     if let (Some(a), Some(b)) = (of("Engineering"), of("Finance")) {
         for i in [a, b] {

@@ -351,7 +351,9 @@ fn highest(grants: BTreeSet<Grant>) -> BTreeSet<Grant> {
     }
     grants
         .iter()
-        .filter(|(app, kind, value)| rank(app, kind, value).is_none_or(|r| best.get(&(*app, *kind)) == Some(&r)))
+        .filter(|(app, kind, value)| {
+            rank(app, kind, value).is_none_or(|r| best.get(&(*app, *kind)) == Some(&r))
+        })
         .cloned()
         .collect()
 }

@@ -91,8 +91,17 @@ fn the_export_has_the_mess_that_exports_have() {
     let hr = file(&generate(2026), "data/hr.csv");
     assert!(hr.lines().count() > 1000 && hr.matches("\r\n").count() == hr.matches('\n').count());
     for mess in [
-        "31/02/2024", "2023-11-06", ",On Sabbatical,", ",L4,", ",TBD,", ",Consultant,", "\"Paris, La Défense\"",
-        "\"Freeman, Jr.\"", "SALES", "E02000", "\r\n,",
+        "31/02/2024",
+        "2023-11-06",
+        ",On Sabbatical,",
+        ",L4,",
+        ",TBD,",
+        ",Consultant,",
+        "\"Paris, La Défense\"",
+        "\"Freeman, Jr.\"",
+        "SALES",
+        "E02000",
+        "\r\n,",
     ] {
         assert!(hr.contains(mess), "{mess}");
     }
@@ -113,10 +122,23 @@ fn changes_by_person(company: &Company) -> BTreeMap<String, usize> {
             .into_iter()
             .find(|a| *a == cells[0])
             .expect("an app of the policy");
-        let kind = ["group", "license", "channel", "usergroup", "team", "access", "profile", "territory", "role", "policy", "zone", "course"]
-            .into_iter()
-            .find(|k| *k == cells[2])
-            .expect("a kind of the policy");
+        let kind = [
+            "group",
+            "license",
+            "channel",
+            "usergroup",
+            "team",
+            "access",
+            "profile",
+            "territory",
+            "role",
+            "policy",
+            "zone",
+            "course",
+        ]
+        .into_iter()
+        .find(|k| *k == cells[2])
+        .expect("a kind of the policy");
         actual.entry(cells[1].into()).or_default().grants.insert((app, kind, cells[3].into()));
     }
     let reports = company.reports(true);
