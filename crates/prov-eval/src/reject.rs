@@ -2,7 +2,7 @@
 //! Invariant: every rejection names file and line, the column where one is to blame, and shows the value shortened.
 
 use crate::interp::Failure;
-use prov_diag::did_you_mean;
+use prov_diag::{codes, did_you_mean};
 use prov_ir::{ArmPattern, AttributeProgram, ExprId, ExprKind, Program, SourceProgram};
 use prov_model::{CellError, FieldDef, Rejection, shorten};
 
@@ -35,17 +35,15 @@ impl Rejector<'_> {
     }
 
     /// A column that is not there; on the line of the column names.
-    pub(crate) fn missing_column(&self, column: &str, there: &[String]) -> Rejection {
-        let near = did_you_mean(column, there.iter().map(String::as_str));
-        let hint = near.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+    pub(crate) fn missing_column(&self, column: &str) -> Rejection {
         Rejection {
             file: self.file.to_owned(),
             line: 1,
             column: Some(column.to_owned()),
             source: self.name.to_owned(),
             identity: None,
-            message: format!("there is no column `{column}`{hint}"),
-            code: "P0601",
+            message: format!("there is no column `{column}`"),
+            code: codes::MISSING_COLUMN.id,
         }
     }
 
@@ -66,7 +64,7 @@ impl Rejector<'_> {
         of: &AttributeProgram,
         id: Option<&str>,
     ) -> Rejection {
-        self.rejection(line, self.column_of(of), "P0604", missing(def), id)
+        self.rejection(line, self.column_of(of), codes::MISSING_VALUE.id, missing(def), id)
     }
 
     /// A mapping that failed on the way.
@@ -74,7 +72,7 @@ impl Rejector<'_> {
         match failure {
             Failure::Call { at, value, reason } => {
                 let message = format!("`{}` {reason}", shorten(&value));
-                self.rejection(line, self.first_cell(at), "P0602", message, id)
+                self.rejection(line, self.first_cell(at), codes::BAD_VALUE.id, message, id)
             }
             Failure::Unmatched { at, value } => {
                 let known = self.patterns(at);
@@ -85,7 +83,7 @@ impl Rejector<'_> {
                     ExprKind::Match(of, _) => self.first_cell(*of),
                     _ => None,
                 };
-                self.rejection(line, column, "P0606", message, id)
+                self.rejection(line, column, codes::UNMATCHED.id, message, id)
             }
         }
     }
@@ -116,7 +114,7 @@ impl Rejector<'_> {
             def.name,
             places.join(", ")
         );
-        self.rejection(line, self.column_of(of), "P0605", message, Some(id))
+        self.rejection(line, self.column_of(of), codes::DUPLICATE_KEY.id, message, Some(id))
     }
 
     /// Whether a mapping reads a column through a cell.

@@ -145,7 +145,7 @@ impl<'a> Mapper<'a> {
         };
         (0..self.columns.len())
             .filter(|&c| self.columns[c].is_none() && !optional(c))
-            .map(|c| self.rejector.missing_column(&self.program.columns[c], &self.rows.columns))
+            .map(|c| self.rejector.missing_column(&self.program.columns[c]))
             .collect()
     }
 

@@ -3,10 +3,10 @@
 //! them, so that a true side of an `or` makes it true whatever the other.
 
 use crate::facts::Tri;
-use crate::interp::{Interp, Res};
-use crate::world::Unknown;
+use crate::interp::{Interp, Res, Subject};
+use crate::world::{NO_STATE, Unknown};
 use prov_ir::{ExprId, ExprKind, Local, Quant};
-use prov_model::{CompareOp, Value, compare, in_range, text_op};
+use prov_model::{Column, CompareOp, Value, compare, in_range, text_op};
 
 impl<'a> Interp<'a> {
     /// Whether a condition holds; `None` where its operands are absent, which counts as not.
@@ -118,8 +118,43 @@ impl<'a> Interp<'a> {
     }
 
     fn compare(&mut self, op: CompareOp, a: ExprId, b: ExprId) -> Res<Option<bool>> {
+        if let Some(known) = self.compare_in_place(op, a, b) {
+            return known;
+        }
         let (a, b) = (self.eval(a)?, self.eval(b)?);
         Ok(if a.is_absent() || b.is_absent() { None } else { Some(op.holds(compare(&a, &b))) })
+    }
+
+    /// An attribute or the state against a constant, without making values of them: most conditions are this.
+    fn compare_in_place(&mut self, op: CompareOp, a: ExprId, b: ExprId) -> Option<Res<Option<bool>>> {
+        let program = self.world.program;
+        let ExprKind::Const(constant) = &program.expr(b).kind else { return None };
+        let Subject::Identity(ty, row) = self.subject else { return None };
+        let attr = match (&program.expr(a).kind, constant) {
+            (ExprKind::Attr(attr), _) => *attr,
+            (ExprKind::State, Value::Enum(wanted)) => {
+                return Some(
+                    self.state_of(ty, row).map(|s| (s != NO_STATE).then(|| op.holds(s.cmp(wanted)))),
+                );
+            }
+            _ => return None,
+        };
+        let table = self.world.population?.of(ty);
+        if table.is_broken(row, attr) {
+            return Some(Err(Unknown { identity: ty, row, attr }));
+        }
+        let row = row as usize;
+        let column = table.table.columns.get(attr.index())?;
+        let order = match (column, constant) {
+            (Column::Enum(v, _), Value::Enum(c)) => v[row].cmp(c),
+            (Column::Bool(v, _), Value::Bool(c)) => v[row].cmp(c),
+            (Column::Int(v, _), Value::Int(c)) => v[row].cmp(c),
+            (Column::Date(v, _), Value::Date(c)) => v[row].cmp(c),
+            (Column::Str(v, dict, _), Value::Str(c)) => dict.spelled(v[row]).cmp(c),
+            (Column::Text(v, dict, _), Value::Text(c)) => dict.folded(v[row]).cmp(&*c.folded),
+            _ => return None,
+        };
+        Some(Ok(column.is_present(row).then(|| op.holds(order))))
     }
 
     /// Presence, without making a set or a list of it.
