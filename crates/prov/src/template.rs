@@ -30,6 +30,9 @@ pub enum TemplateError {
     Io(PathBuf, #[source] std::io::Error),
 }
 
+/// The day that the templates' data is made for.
+pub const ANCHOR: &str = "2026-03-02";
+
 /// The seed of the company's data: changing it changes every example that the docs show.
 const SEED: u64 = 2026;
 

@@ -109,7 +109,7 @@ pub(super) fn person(
         manager: Manager::Nobody,
         start,
         end,
-        trainings: trainings(draw, DEPARTMENTS[number].name, title),
+        trainings: trainings(draw, DEPARTMENTS[number].name, title, kind),
     }
 }
 
@@ -168,7 +168,7 @@ pub(super) fn month_end(day: Date) -> Date {
     Date(first.plus(Duration { months: 1, days: 0 }).0 - 1)
 }
 
-fn trainings(draw: &mut Random, dep: &str, title: &str) -> Vec<&'static str> {
+fn trainings(draw: &mut Random, dep: &str, title: &str, kind: Kind) -> Vec<&'static str> {
     let mut list = Vec::new();
     if draw.percent(4) {
         list.push("First aid");
@@ -179,7 +179,9 @@ fn trainings(draw: &mut Random, dep: &str, title: &str) -> Vec<&'static str> {
     if dep == "Finance" && draw.percent(65) {
         list.push("SOX");
     }
-    if dep == "Information Technology" && draw.percent(60) {
+    // The training takes a day of their own people's time, which few spend on externals.
+    let trained = if kind == Kind::Contractor { 20 } else { 60 };
+    if dep == "Information Technology" && draw.percent(trained) {
         list.push("Production access");
     }
     if title == "Forklift Driver" {

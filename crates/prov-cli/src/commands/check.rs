@@ -1,0 +1,42 @@
+//! `prov check`
+
+use crate::args::CheckArgs;
+use crate::output::{Done, Output};
+use prov::Policy;
+
+pub fn run(args: &CheckArgs, out: &Output) -> Done {
+    let loaded = Policy::check(&args.dir)?;
+    let (errors, warnings) = loaded.report.counts();
+    if args.emit.is_some() {
+        out.report(&loaded.report);
+        return match &loaded.policy {
+            Some(policy) => out.print(&policy.print_ir()).map(|()| 0),
+            None => Ok(1),
+        };
+    }
+    if out.is_machine() {
+        out.json(&serde_json::json!({ "errors": errors, "warnings": warnings, "diagnostics": loaded.report.json() }))?;
+        return Ok(u8::from(errors > 0));
+    }
+    out.report(&loaded.report);
+    let count = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+    match &loaded.policy {
+        Some(policy) => {
+            let schema = policy.schema();
+            let rules = policy.program().rules.len();
+            out.say(&format!(
+                "{} is well formed: {}, {}, {}{}",
+                policy.name(),
+                count(schema.apps.len(), "app"),
+                count(rules, "rule"),
+                count(schema.forbids.len(), "forbid"),
+                if warnings > 0 { format!("; {}", count(warnings, "warning")) } else { String::new() },
+            ));
+            Ok(0)
+        }
+        None => {
+            out.say(&format!("{}; `prov explain-code CODE` tells more about each", count(errors, "error")));
+            Ok(1)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! One file a command, and what they share: from arguments to an engine, a population and a moment.
+
+pub mod check;
+pub mod eval;
+pub mod explain;
+pub mod explain_code;
+pub mod fmt;
+pub mod graph;
+pub mod new;
+pub mod plan;
+pub mod query;
+pub mod shell;
+
+use crate::args::{BackendArg, When};
+use crate::output::{Failure, Output};
+use crate::progress::Progress;
+use prov::{Backend, Engine, Moment, Policy, Population, Wiring};
+use std::path::Path;
+
+/// A policy without errors; its warnings go to stderr.
+pub fn policy(dir: &Path, out: &Output) -> Result<Policy, Failure> {
+    let loaded = Policy::check(dir)?;
+    match loaded.policy {
+        Some(policy) => {
+            out.report(&loaded.report);
+            Ok(policy)
+        }
+        None => Err(prov::Error::from(loaded.report).into()),
+    }
+}
+
+/// What most commands need.
+pub struct Setting {
+    pub engine: Engine,
+    pub people: Population,
+    pub at: Moment,
+}
+
+/// Loads a policy and its population.
+pub fn setting(dir: &Path, when: &When, out: &Output, progress: &Progress) -> Result<Setting, Failure> {
+    progress.doing("reading the policy");
+    let policy = policy(dir, out)?;
+    let at = match &when.at {
+        Some(text) => policy.at(text)?,
+        None => policy.at_time(std::time::SystemTime::now()),
+    };
+    let backend = match out.global.backend {
+        BackendArg::Auto => Backend::Auto,
+        BackendArg::Interpreter => Backend::Interpreter,
+    };
+    let engine = policy.compile(backend)?.with_threads(out.global.threads.map(usize::from));
+    progress.doing("reading the population");
+    let wiring = Wiring { sources: when.sources.iter().cloned().collect() };
+    let people = Population::load(&policy, &wiring, &at)?;
+    out.notices(&people.notices);
+    Ok(Setting { engine, people, at })
+}

@@ -1,0 +1,81 @@
+//! `prov plan`
+
+use super::{Setting, setting};
+use crate::args::{Format, PlanArgs};
+use crate::output::{Done, Failure, Output, write_file};
+use crate::progress::Progress;
+use prov::{Actual, Memory, Plan, plan_csv, plan_human};
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+pub fn run(args: &PlanArgs, out: &Output) -> Done {
+    let progress = Progress::new(out);
+    let Setting { engine, people, at } = setting(&args.dir, &args.when, out, &progress)?;
+    let policy = engine.policy();
+    progress.doing("reading the actual state");
+    let wired = policy.project().actual.dir.as_ref().map(|d| policy.dir().join(d));
+    let actual = match args.actual.clone().or(wired) {
+        Some(dir) if dir == PathBuf::from("none") => Actual::empty(),
+        Some(dir) => Actual::load(policy, dir)?,
+        None => {
+            return Err(Failure::Message(
+                "nothing says what everyone has now".into(),
+                "name the folder with `--actual DIR`, or under `[actual]` in prov.toml; `--actual none` plans from nothing".into(),
+            ));
+        }
+    };
+    out.notices(&actual.notices);
+    let wired = policy.project().memory.file.as_ref().map(|f| policy.dir().join(f));
+    let memory = match args.memory.clone().or(wired) {
+        Some(file) => prov::read_memory(&file)?,
+        None => Memory::default(),
+    };
+    progress.doing("evaluating");
+    let desired = engine.evaluate(&people, &at);
+    progress.doing("comparing");
+    let plan = engine.plan(&desired, &actual, &memory);
+    if let Some(path) = &args.out {
+        progress.doing("writing");
+        let csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
+        write_file(
+            path,
+            |mut w| if csv { plan_csv::write(&plan, &mut w) } else { plan.write_jsonl(&mut w) },
+        )?;
+    }
+    if let Some(path) = &args.memory_out {
+        let after = engine.memory_after(&desired, &actual, &memory);
+        write_file(path, |w| w.write_all(after.to_json().as_bytes()))?;
+    }
+    drop(progress);
+    show(&plan, args, out)?;
+    if let Some(path) = &args.out {
+        out.say(&format!("wrote {}", path.display()));
+    }
+    let tripped = plan.tripped().next().is_some();
+    Ok(if tripped {
+        3
+    } else if plan.is_empty() {
+        0
+    } else {
+        2
+    })
+}
+
+fn show(plan: &Plan, args: &PlanArgs, out: &Output) -> Result<(), Failure> {
+    let mut w = BufWriter::new(std::io::stdout().lock());
+    match out.format() {
+        Format::Human => {
+            let mut options = plan_human::HumanOptions { color: out.color(), ..Default::default() };
+            if args.by_app {
+                options.by = plan_human::Grouping::App;
+            }
+            if args.all {
+                options.limit = usize::MAX;
+            }
+            plan_human::write(plan, &options, &mut w)?;
+        }
+        Format::Json | Format::Jsonl => plan.write_jsonl(&mut w)?,
+        Format::Csv => plan_csv::write(plan, &mut w)?,
+    }
+    Ok(w.flush()?)
+}

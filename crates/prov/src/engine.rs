@@ -1,0 +1,204 @@
+//! The engine as callers use it. Invariant: pure; the same arguments give the same result.
+
+use crate::error::Error;
+use crate::identity::{Entitlement, Identity, OneResult, show};
+use crate::policy::Policy;
+use crate::population::{Actual, Population};
+use crate::reasons::EngineReasons;
+use prov_eval::Explanation;
+use prov_model::{IdentityId, Memory, Moment};
+use prov_plan::{Plan, PlanInput};
+
+/// How a policy is run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// The best that there is for the policy and the population: today the interpreter.
+    #[default]
+    Auto,
+    /// The interpreter.
+    Interpreter,
+}
+
+/// A policy that can be asked. `Send + Sync`, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    policy: Policy,
+    inner: prov_eval::Engine,
+    threads: Option<usize>,
+}
+
+/// What everyone should have.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    pub(crate) policy: Policy,
+    pub(crate) population: Population,
+    pub(crate) data: prov_model::Desired,
+}
+
+impl Engine {
+    pub(crate) fn new(policy: Policy, _: Backend) -> Engine {
+        let inner =
+            prov_eval::Engine::new(policy.0.program.clone(), policy.0.tables.clone(), &policy.0.catalogs);
+        Engine { policy, inner, threads: None }
+    }
+
+    /// The same engine on a number of threads; the result does not depend on it.
+    #[must_use]
+    pub fn with_threads(self, threads: Option<usize>) -> Engine {
+        Engine { threads, ..self }
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// What everyone of a population should have at a moment. In parallel.
+    pub fn evaluate(&self, people: &Population, at: &Moment) -> Desired {
+        let data = self.inner.evaluate(&people.data, at, self.threads);
+        Desired { policy: self.policy.clone(), population: people.clone(), data }
+    }
+
+    /// What one identity should have at a moment.
+    pub fn evaluate_one(&self, identity: &Identity, at: &Moment) -> OneResult {
+        let data = self.inner.evaluate_one(&identity.population.data, identity.who, at);
+        OneResult { policy: self.policy.clone(), data }
+    }
+
+    /// What is to be done so that the actual state becomes the desired one, given what is remembered.
+    pub fn plan(&self, desired: &Desired, actual: &Actual, memory: &Memory) -> Plan {
+        let reasons = EngineReasons::new(&self.policy, &self.inner, desired);
+        let input = PlanInput {
+            schema: self.policy.schema(),
+            desired: &desired.data,
+            actual: &actual.data,
+            memory,
+            reasons: &reasons,
+            policy: self.policy.hash(),
+            engine: crate::VERSION,
+        };
+        self.pool(|| prov_plan::plan(input))
+    }
+
+    /// What is to be remembered once a plan has been carried out.
+    pub fn memory_after(&self, desired: &Desired, actual: &Actual, memory: &Memory) -> Memory {
+        prov_plan::memory_after(self.policy.schema(), &desired.data, &actual.data, memory)
+    }
+
+    /// Why an identity holds what it holds, or does not: everything (`None`), an app, or one entitlement.
+    pub fn explain(&self, identity: &Identity, what: Option<&Entitlement>, at: &Moment) -> Explanation {
+        let target = what.map(|e| (e.app, e.kind.as_ref().map(|(k, v)| (*k, v.as_str()))));
+        self.inner.explain(&identity.population.data, identity.who, target, at)
+    }
+
+    /// The global ids for which a condition holds, and those for which that can't be known, in order.
+    ///
+    /// # Errors
+    /// [`Error::Report`] where the condition is wrong.
+    pub fn query(
+        &self,
+        people: &Population,
+        condition: &str,
+        identity: Option<&str>,
+        at: &Moment,
+    ) -> Result<(Vec<String>, Vec<String>), Error> {
+        let query = self.policy.query(condition, identity)?;
+        let engine = prov_eval::Engine::new(
+            std::sync::Arc::new(query.program),
+            self.policy.0.tables.clone(),
+            &self.policy.0.catalogs,
+        );
+        let matches = self.pool(|| engine.query(&people.data, at, query.identity, query.expr));
+        let ids = |rows: Vec<u32>| rows.into_iter().map(|row| self.id(people, query.identity, row)).collect();
+        Ok((ids(matches.rows), ids(matches.unknown)))
+    }
+
+    fn id(&self, people: &Population, identity: IdentityId, row: u32) -> String {
+        let key = people.data.of(identity).table.key(row).unwrap_or("");
+        self.policy.schema().global_id(identity, key)
+    }
+
+    fn pool<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match self.threads.map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build()) {
+            Some(Ok(pool)) => pool.install(work),
+            Some(Err(_)) | None => work(),
+        }
+    }
+}
+
+impl Desired {
+    /// The global ids of everyone, in order.
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.data.ids.iter().map(|id| &**id)
+    }
+
+    /// The entitlements of an identity as `app.kind("value")`, in canonical order; none where it is not known.
+    pub fn entitlements(&self, id: &str) -> Vec<String> {
+        let Some(position) = self.data.position(id) else { return vec![] };
+        let mut held: Vec<_> =
+            self.data.holdings.get(position).iter().map(|e| self.data.entitlements.get(*e)).collect();
+        held.sort();
+        held.into_iter().map(|e| show(self.policy.schema(), e)).collect()
+    }
+
+    /// The lifecycle state of an identity.
+    pub fn state(&self, id: &str) -> Option<&str> {
+        let position = self.data.position(id)?;
+        let lifecycle = self.policy.schema().identity(self.data.rows[position].0).lifecycle.as_ref()?;
+        Some(&lifecycle.defs.get(self.data.states[position] as usize)?.name)
+    }
+
+    /// Whether an identity is held as it is, since its row (or one that its result reads) could not be read.
+    pub fn is_held(&self, id: &str) -> bool {
+        self.data.position(id).is_some_and(|p| self.data.flags[p].held)
+    }
+
+    /// The accounts an identity should have: app, attributes by name, whether enabled.
+    pub fn accounts(&self, id: &str) -> Vec<(&str, Vec<(&str, &str)>, bool)> {
+        let Some(position) = self.data.position(id) else { return vec![] };
+        let schema = self.policy.schema();
+        self.data
+            .accounts
+            .get(position)
+            .iter()
+            .filter(|a| a.wanted)
+            .filter_map(|a| {
+                let app = schema.app(a.app);
+                let names = app.account.as_ref()?.attributes.iter().map(|f| f.name.as_str());
+                Some((app.name.as_str(), names.zip(a.attributes.iter().map(|v| &**v)).collect(), a.enabled))
+            })
+            .collect()
+    }
+
+    /// How many entitlements everyone has together.
+    pub fn len(&self) -> usize {
+        self.data.holdings.items().len()
+    }
+
+    /// Whether nobody has anything.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The population.
+    pub fn population(&self) -> &Population {
+        &self.population
+    }
+}
+
+/// The state after a desired one has been carried out from nothing.
+pub(crate) fn applied(policy: &Policy, desired: &Desired) -> prov_model::Actual {
+    let memory = Memory::default();
+    let actual = prov_model::Actual::default();
+    let input = PlanInput {
+        schema: policy.schema(),
+        desired: &desired.data,
+        actual: &actual,
+        memory: &memory,
+        reasons: &prov_plan::NoReasons,
+        policy: policy.hash(),
+        engine: crate::VERSION,
+    };
+    let plan = prov_plan::plan(input);
+    prov_plan::apply_to(policy.schema(), &actual, &plan)
+}

@@ -1,0 +1,173 @@
+//! Results as JSON and CSV. Invariant: fields and rows in canonical order; secrets have no place in them.
+
+use crate::engine::Desired;
+use crate::identity::OneResult;
+use crate::policy::Policy;
+use crate::population::Actual;
+use prov_eval::Explanation;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// A cell by RFC 4180.
+fn cell(out: &mut String, text: &str) {
+    if text.contains([',', '"', '\n', '\r']) || text.trim() != text {
+        let _ = write!(out, "\"{}\"", text.replace('"', "\"\""));
+    } else {
+        out.push_str(text);
+    }
+}
+
+fn row<'a>(out: &mut String, cells: impl IntoIterator<Item = &'a str>) {
+    for (i, text) in cells.into_iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        cell(out, text);
+    }
+    out.push('\n');
+}
+
+impl Actual {
+    /// The files that [`Actual::load`] reads: name and content.
+    pub fn to_csv(&self, policy: &Policy) -> [(&'static str, String); 2] {
+        [("accounts.csv", self.accounts_csv(policy)), ("entitlements.csv", self.entitlements_csv(policy))]
+    }
+
+    /// `app,account,identity,enabled` and the attributes of all apps, in order of name.
+    pub fn accounts_csv(&self, policy: &Policy) -> String {
+        let schema = policy.schema();
+        let attributes = |app: &prov_model::AppDef| -> Vec<String> {
+            app.account.iter().flat_map(|a| a.attributes.iter().skip(1).map(|f| f.name.clone())).collect()
+        };
+        let mut extra: Vec<String> = schema.apps.iter().flat_map(attributes).collect();
+        extra.sort();
+        extra.dedup();
+        let mut out = String::new();
+        row(
+            &mut out,
+            ["app", "account", "identity", "enabled"].into_iter().chain(extra.iter().map(String::as_str)),
+        );
+        let known = self
+            .data
+            .ids
+            .iter()
+            .enumerate()
+            .flat_map(|(i, id)| self.data.accounts.get(i).iter().map(move |a| (&**id, a)));
+        for (id, account) in known.chain(self.data.orphans.iter().map(|a| ("", a))) {
+            let app = schema.app(account.app);
+            let names = attributes(app);
+            let value = |name: &String| {
+                let at = names.iter().position(|n| n == name)?;
+                account.attributes.get(at + 1)?.as_deref()
+            };
+            let enabled = if account.enabled { "true" } else { "false" };
+            let cells = [app.name.as_str(), &account.name, id, enabled];
+            row(&mut out, cells.into_iter().chain(extra.iter().map(|n| value(n).unwrap_or(""))));
+        }
+        out
+    }
+
+    /// `app,identity,kind,value`.
+    pub fn entitlements_csv(&self, policy: &Policy) -> String {
+        let schema = policy.schema();
+        let mut out = String::from("app,identity,kind,value\n");
+        for (i, id) in self.data.ids.iter().enumerate() {
+            let mut held: Vec<_> =
+                self.data.holdings.get(i).iter().map(|e| self.data.entitlements.get(*e)).collect();
+            held.sort();
+            for e in held {
+                row(
+                    &mut out,
+                    [schema.app(e.app).name.as_str(), id, schema.kind(e.app, e.kind).name.as_str(), &e.value],
+                );
+            }
+        }
+        out
+    }
+}
+
+fn entitlement(policy: &Policy, e: &prov_model::Entitlement) -> Value {
+    let schema = policy.schema();
+    json!({ "app": schema.app(e.app).name, "kind": schema.kind(e.app, e.kind).name, "value": &*e.value })
+}
+
+impl OneResult {
+    /// `{"identity","state","held","accounts":[{"app","account","enabled"}],"entitlements":[{"app","kind","value"}]}`
+    pub fn json(&self) -> Value {
+        json!({
+            "identity": self.id(), "state": self.state(), "held": self.is_held(),
+            "accounts": self.accounts().into_iter().map(|(app, account, enabled)| json!({ "app": app, "account": account, "enabled": enabled })).collect::<Vec<_>>(),
+            "entitlements": self.data.holdings.iter().map(|h| entitlement(&self.policy, &h.entitlement)).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl Desired {
+    /// The policy it is of.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// One identity as JSON, in the form of [`OneResult::json`].
+    pub fn json(&self, id: &str) -> Value {
+        let Some(position) = self.data.position(id) else { return Value::Null };
+        let mut held: Vec<_> =
+            self.data.holdings.get(position).iter().map(|e| self.data.entitlements.get(*e)).collect();
+        held.sort();
+        let accounts = self.accounts(id).into_iter().map(|(app, attributes, enabled)| {
+            json!({ "app": app, "account": attributes.first().map_or("", |a| a.1), "enabled": enabled })
+        });
+        json!({
+            "identity": id, "state": self.state(id), "held": self.is_held(id),
+            "accounts": accounts.collect::<Vec<_>>(),
+            "entitlements": held.into_iter().map(|e| entitlement(&self.policy, e)).collect::<Vec<_>>(),
+        })
+    }
+
+    /// One identity as a person reads it.
+    pub fn text(&self, id: &str) -> String {
+        let mut out = format!("{id}{}\n", self.state(id).map_or(String::new(), |s| format!(" is {s}")));
+        if self.is_held(id) {
+            out.push_str("  held as it is: its record, or one that its result reads, could not be read\n");
+            return out;
+        }
+        for (app, attributes, enabled) in self.accounts(id) {
+            let name = attributes.first().map_or("", |a| a.1);
+            let _ = writeln!(out, "  account {app} {name}{}", if enabled { "" } else { " (disabled)" });
+        }
+        for e in self.entitlements(id) {
+            let _ = writeln!(out, "  {e}");
+        }
+        out
+    }
+}
+
+/// An explanation as JSON: its data, with the text of every clause beside its place.
+pub fn explanation_json(policy: &Policy, explanation: &Explanation) -> Value {
+    let mut value = serde_json::to_value(explanation).unwrap_or(Value::Null);
+    add_texts(policy, &mut value);
+    value
+}
+
+fn add_texts(policy: &Policy, value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            let place = map.get("place").and_then(|p| {
+                let n = |k: &str| p.get(k)?.as_u64();
+                Some((n("source")?, n("start")?, n("end")?))
+            });
+            if let Some((source, start, end)) = place {
+                let span =
+                    prov_diag::Span::new(prov_diag::SourceId(source as u32), start as usize, end as usize);
+                let at = policy.sources().start(span);
+                let file = policy.sources().get(span.source).name.clone();
+                let text = policy.sources().text(span).split_whitespace().collect::<Vec<_>>().join(" ");
+                map.insert("place".into(), json!({ "file": file, "line": at.line, "column": at.column }));
+                map.insert("text".into(), text.into());
+            }
+            map.values_mut().for_each(|v| add_texts(policy, v));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|v| add_texts(policy, v)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

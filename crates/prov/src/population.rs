@@ -1,0 +1,329 @@
+//! Data in: populations from sources, the actual state, memory. Invariant: what could not be read is in the result's
+//! rejections or its error, never lost.
+
+use crate::error::Error;
+use crate::policy::Policy;
+use prov_data::{Raw, read_actual, read_csv, read_table};
+use prov_diag::{Diagnostic, codes, did_you_mean};
+use prov_eval::build_population_with;
+use prov_model::{IdentityId, Memory, MemoryError, Moment, RawTable, Rejection, Zone};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Files for sources, by name; they win over prov.toml.
+#[derive(Clone, Debug, Default)]
+pub struct Wiring {
+    /// Source name → file.
+    pub sources: BTreeMap<String, PathBuf>,
+}
+
+/// Identities as a policy's sources bring them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Population {
+    pub(crate) data: Arc<prov_model::Population>,
+    /// What is to be said of the files as a whole, and what is odd in the data.
+    pub notices: Vec<Diagnostic>,
+}
+
+/// What everyone has. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Actual {
+    pub(crate) data: Arc<prov_model::Actual>,
+    /// What is to be said of its files.
+    pub notices: Vec<Diagnostic>,
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })
+}
+
+impl Population {
+    /// Reads the population of all sources: from `wiring`, else from the files that prov.toml names.
+    ///
+    /// # Errors
+    /// [`Error::Report`] where a source has no file, a file can't be read as a table, or a column is missing.
+    pub fn load(policy: &Policy, wiring: &Wiring, at: &Moment) -> Result<Population, Error> {
+        let schema = policy.schema();
+        for name in wiring.sources.keys() {
+            if !schema.sources.iter().any(|s| s.name == *name) {
+                let near = did_you_mean(name, schema.sources.iter().map(|s| s.name.as_str()));
+                let help = near.map_or_else(
+                    || "name a source of the policy".to_owned(),
+                    |n| format!("did you mean `{n}`?"),
+                );
+                return Err(Error::input(format!("the policy has no source `{name}`"), help));
+            }
+        }
+        let mut raws = Vec::new();
+        let mut errors = Vec::new();
+        for (index, source) in schema.sources.iter().enumerate() {
+            let wired = policy.project().sources.get(&source.name);
+            let (path, shown) = match (wiring.sources.get(&source.name), wired) {
+                (Some(path), _) => (path.clone(), path.display().to_string()),
+                (None, Some(path)) => (policy.dir().join(path), path.clone()),
+                (None, None) => {
+                    errors.push(
+                        Diagnostic::new(&codes::NOT_WIRED, format!("no file is named for source `{}`", source.name))
+                            .help(format!("add `{0} = \"data/{0}.csv\"` under `[sources]` in prov.toml, or say `--source {0}=FILE`", source.name)),
+                    );
+                    continue;
+                }
+            };
+            let read = read_file(&path).map_err(|e| {
+                vec![
+                    Diagnostic::new(&codes::CANNOT_READ, e.to_string())
+                        .in_data(shown.clone(), None, None)
+                        .help(format!(
+                            "name the file of source `{0}` in prov.toml, or say `--source {0}=FILE`",
+                            source.name
+                        )),
+                ]
+            });
+            match read.and_then(|bytes| read_table(&shown, &bytes)) {
+                Ok(raw) => raws.push((index as u32, raw.of_source(&source.name))),
+                Err(found) => errors.extend(found),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(Error::data(errors));
+        }
+        Population::of_raws(policy, raws, at)
+    }
+
+    /// Reads identities of a type from a CSV file, by the type's source.
+    ///
+    /// # Errors
+    /// As [`Population::load`].
+    pub fn from_csv(policy: &Policy, identity: &str, path: impl AsRef<Path>) -> Result<Population, Error> {
+        let path = path.as_ref();
+        Population::from_csv_bytes(policy, identity, &path.display().to_string(), &read_file(path)?)
+    }
+
+    /// The same from bytes; `name` stands in messages.
+    ///
+    /// # Errors
+    /// As [`Population::load`].
+    pub fn from_csv_bytes(
+        policy: &Policy,
+        identity: &str,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<Population, Error> {
+        let source = source_of(policy, identity)?;
+        let raw = read_csv(name, bytes).map_err(Error::data)?;
+        let raw = raw.of_source(&policy.schema().sources[source as usize].name);
+        Population::of_raws(policy, vec![(source, raw)], &epoch())
+    }
+
+    pub(crate) fn of_raws(policy: &Policy, raws: Vec<(u32, Raw)>, at: &Moment) -> Result<Population, Error> {
+        let schema = policy.schema();
+        let mut notices = Vec::new();
+        let mut rejected: Vec<(u32, Vec<Rejection>)> = Vec::new();
+        let mut tables: Vec<(u32, RawTable)> = Vec::new();
+        for (source, raw) in raws {
+            notices.extend(raw.notices);
+            rejected.push((source, raw.rejections));
+            tables.push((source, raw.table));
+        }
+        let mut data = build_population_with(policy.program(), &policy.0.tables, &tables, at);
+        // A column that everyone needs and no row has is an error of the file, not of its rows.
+        let missing: Vec<Diagnostic> = data
+            .rejections
+            .iter()
+            .filter(|r| r.code == codes::MISSING_COLUMN.id)
+            .map(|r| {
+                let columns = tables
+                    .iter()
+                    .find(|(s, _)| schema.sources[*s as usize].name == r.source)
+                    .map_or(&[][..], |t| &t.1.columns);
+                let near =
+                    r.column.as_deref().and_then(|c| did_you_mean(c, columns.iter().map(String::as_str)));
+                let help = near.map_or_else(
+                    || {
+                        format!(
+                            "the file has {}; map it in the source: `attribute = row[\"Column\"]`",
+                            columns.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", ")
+                        )
+                    },
+                    |n| format!("did you mean `{n}`? map it in the source: `attribute = row[{n:?}]`"),
+                );
+                Diagnostic::new(&codes::MISSING_COLUMN, r.message.clone())
+                    .in_data(&r.file, Some(1), r.column.clone())
+                    .help(help)
+            })
+            .collect();
+        if !missing.is_empty() {
+            return Err(Error::data(missing));
+        }
+        for (source, rejections) in rejected {
+            let name = &schema.sources[source as usize].name;
+            let lines: std::collections::BTreeSet<u64> = rejections.iter().map(|r| r.line).collect();
+            if let Some(count) = data.counts.iter_mut().find(|c| c.source == *name) {
+                count.rows += lines.len() as u64;
+                count.rejected += lines.len() as u64;
+            }
+            data.rejections.extend(rejections);
+        }
+        data.rejections.sort();
+        notices.extend(data.warnings.iter().map(warning));
+        prov_diag::sort(&mut notices);
+        Ok(Population { data: Arc::new(data), notices })
+    }
+
+    /// How many identities there are.
+    pub fn len(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    /// Rows, and cells of rows, that could not be mapped; their identities are held as they are.
+    pub fn rejections(&self) -> &[Rejection] {
+        &self.data.rejections
+    }
+
+    /// The keys (global ids) of everyone, in order.
+    pub fn ids(&self, policy: &Policy) -> Vec<String> {
+        let schema = policy.schema();
+        let mut ids: Vec<String> = schema
+            .identities
+            .iter()
+            .enumerate()
+            .flat_map(|(i, _)| {
+                let id = IdentityId(i as u32);
+                self.data.of(id).table.keys.iter().map(move |k| schema.global_id(id, k))
+            })
+            .collect();
+        ids.sort();
+        ids
+    }
+}
+
+/// Mappings from bytes read no clock: they see the epoch.
+pub(crate) fn epoch() -> Moment {
+    Moment::at_date(prov_model::Date(0), Zone::utc())
+}
+
+/// The authoritative source of an identity type.
+pub(crate) fn source_of(policy: &Policy, identity: &str) -> Result<u32, Error> {
+    let schema = policy.schema();
+    let Some(id) = schema.identities.iter().position(|i| i.name == identity) else {
+        let near = did_you_mean(identity, schema.identities.iter().map(|i| i.name.as_str()));
+        let help = near.map_or_else(
+            || "name an identity type of the policy".to_owned(),
+            |n| format!("did you mean `{n}`?"),
+        );
+        return Err(Error::input(format!("the policy has no identity `{identity}`"), help));
+    };
+    let found = schema.sources.iter().position(|s| s.identity.index() == id && s.authoritative);
+    found.map(|i| i as u32).ok_or_else(|| {
+        Error::input(
+            format!("`{identity}` has no authoritative source"),
+            format!("declare `source hr of {identity} authoritative {{ … }}`"),
+        )
+    })
+}
+
+fn warning(w: &prov_model::DataWarning) -> Diagnostic {
+    let what = match w.oddity {
+        prov_model::Oddity::RefersToNobody => "refers to nobody",
+        prov_model::Oddity::Circle => "leads back to where it began",
+    };
+    let (noun, examples) = (if w.count == 1 { "identity" } else { "identities" }, w.examples.join(", "));
+    let message = format!("`{}.{}` {what} for {} {noun}: {examples}", w.identity, w.attribute, w.count);
+    Diagnostic::new(
+        &codes::ODD_REFERENCES,
+        if w.count as usize > w.examples.len() { message + " …" } else { message },
+    )
+    .help("a reference to nobody reads as absent; mend it at the source")
+}
+
+impl Actual {
+    /// An actual state in which nobody has anything.
+    pub fn empty() -> Actual {
+        Actual { data: Arc::default(), notices: Vec::new() }
+    }
+
+    /// Reads `accounts` and `entitlements` (CSV or JSON Lines) of a folder. A file that is not there is empty, but one
+    /// of them must be.
+    ///
+    /// # Errors
+    /// [`Error::Report`] where a file can't be read as a table.
+    pub fn load(policy: &Policy, dir: impl AsRef<Path>) -> Result<Actual, Error> {
+        let dir = dir.as_ref();
+        let mut tables = Vec::new();
+        let (mut notices, mut found, mut rejections) = (Vec::new(), false, Vec::new());
+        for (stem, columns) in [
+            ("accounts", ["app", "account", "identity", "enabled"]),
+            ("entitlements", ["app", "identity", "kind", "value"]),
+        ] {
+            let file = ["csv", "jsonl", "ndjson", "json"]
+                .iter()
+                .map(|e| dir.join(format!("{stem}.{e}")))
+                .find(|p| p.is_file());
+            match file {
+                Some(path) => {
+                    found = true;
+                    let raw =
+                        read_table(&path.display().to_string(), &read_file(&path)?).map_err(Error::data)?;
+                    notices.extend(raw.notices);
+                    rejections.extend(raw.rejections);
+                    tables.push(raw.table);
+                }
+                None => {
+                    tables.push(RawTable::new(format!("{stem}.csv"), columns.map(str::to_owned).to_vec()))
+                }
+            }
+        }
+        if !found {
+            return Err(Error::input(
+                format!("there is neither accounts.csv nor entitlements.csv in `{}`", dir.display()),
+                "name the folder of the actual state with `--actual DIR`; `--actual none` plans from nothing",
+            ));
+        }
+        let entitlements = tables.pop().unwrap_or_default();
+        let accounts = tables.pop().unwrap_or_default();
+        let (mut data, diagnostics) = read_actual(policy.schema(), accounts, entitlements);
+        if diagnostics.iter().any(Diagnostic::is_error) {
+            return Err(Error::data(diagnostics));
+        }
+        data.rejections.extend(rejections);
+        data.rejections.sort();
+        notices.extend(diagnostics);
+        prov_diag::sort(&mut notices);
+        Ok(Actual { data: Arc::new(data), notices })
+    }
+
+    /// The state that a desired one becomes when it is carried out from nothing: for trying things on.
+    pub fn of_desired(policy: &Policy, desired: &crate::Desired) -> Actual {
+        Actual { data: Arc::new(crate::engine::applied(policy, desired)), notices: Vec::new() }
+    }
+}
+
+/// Reads a memory file; one that is not there is empty.
+///
+/// # Errors
+/// [`Error::Input`] where it is not a memory.
+pub fn read_memory(path: &Path) -> Result<Memory, Error> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Memory::default()),
+        Err(source) => return Err(Error::Io { path: path.to_owned(), source }),
+    };
+    let shown = path.display();
+    Memory::from_json(&text).map_err(|e| match e {
+        MemoryError::Form(why) => Error::input(
+            format!("`{shown}` is not a memory: {why}"),
+            "it is the file that `prov plan --memory-out` writes; restore it from a copy",
+        ),
+        MemoryError::Version(v) => Error::input(
+            format!("`{shown}` has version {v}, which this Prov does not know"),
+            "use the version of Prov that wrote it, or a later one",
+        ),
+    })
+}

@@ -1,0 +1,130 @@
+//! Why a plan's actions stand in it: the engine, asked one identity at a time.
+
+use crate::engine::Desired;
+use crate::policy::Policy;
+use prov_model::{AppId, EntId, Entitlement, KindId};
+use prov_plan::{AccountQuestion, Cause, Loss, Reasons};
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(crate) struct EngineReasons<'a> {
+    policy: &'a Policy,
+    engine: &'a prov_eval::Engine,
+    desired: &'a Desired,
+    /// Unlike that of any other plan of this process.
+    token: u64,
+}
+
+static PLANS: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// The last identity asked about on this thread, by plan and position: a plan asks about one after another.
+    static LAST: RefCell<Option<(u64, u32, prov_eval::OneDesired)>> = const { RefCell::new(None) };
+}
+
+impl<'a> EngineReasons<'a> {
+    pub(crate) fn new(
+        policy: &'a Policy,
+        engine: &'a prov_eval::Engine,
+        desired: &'a Desired,
+    ) -> EngineReasons<'a> {
+        EngineReasons { policy, engine, desired, token: PLANS.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    fn ask<T>(&self, position: u32, read: impl FnOnce(&prov_eval::OneDesired) -> T) -> T {
+        let token = self.token;
+        LAST.with(|last| {
+            let mut last = last.borrow_mut();
+            if !last.as_ref().is_some_and(|l| l.0 == token && l.1 == position) {
+                let who = self.desired.data.rows[position as usize];
+                let one = self.engine.evaluate_one(&self.desired.population.data, who, &self.desired.data.at);
+                *last = Some((token, position, one));
+            }
+            read(&last.as_ref().expect("just filled").2)
+        })
+    }
+
+    fn find<'o>(
+        &self,
+        one: &'o prov_eval::OneDesired,
+        app: AppId,
+        kind: KindId,
+        value: &str,
+    ) -> Option<&'o prov_eval::Caused> {
+        let folds = self.policy.program().folds(app, kind);
+        let same = |e: &Entitlement| {
+            (e.app, e.kind) == (app, kind)
+                && (&*e.value == value || (folds && prov_model::fold(&e.value) == prov_model::fold(value)))
+        };
+        one.holdings.iter().chain(&one.withheld).find(|c| same(&c.entitlement))
+    }
+
+    fn state_cause(&self, one: &prov_eval::OneDesired, out: &mut Vec<Cause>) -> bool {
+        let lifecycle = self.policy.schema().identity(one.who.0).lifecycle.as_ref();
+        match one.state.and_then(|s| lifecycle?.defs.get(s as usize)) {
+            Some(state) => {
+                out.push(state.rule.into());
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+impl Reasons for EngineReasons<'_> {
+    fn grant(&self, position: u32, entitlement: EntId, out: &mut Vec<Cause>) {
+        let e = self.desired.data.entitlements.get(entitlement).clone();
+        let program = self.policy.program();
+        self.ask(position, |one| {
+            let Some(caused) = self.find(one, e.app, e.kind, &e.value) else { return };
+            for cause in &caused.causes {
+                // The rule that is assigned, and with it the line of the grant that gives.
+                let Some(last) = cause.path.last() else { continue };
+                let rule = &program.rules[*last as usize];
+                let line = self.policy.sources().start(rule.grants[cause.grant as usize].span).line;
+                if let Some(first) = cause.path.first().filter(|f| *f != last) {
+                    out.push(program.rules[*first as usize].rule.into());
+                }
+                out.push(Cause { rule: rule.rule, line });
+            }
+        });
+    }
+
+    fn loss(&self, position: u32, loss: Loss<'_>, out: &mut Vec<Cause>) {
+        let schema = self.policy.schema();
+        self.ask(position, |one| {
+            let Some(caused) = self.find(one, loss.app, loss.kind, loss.value) else {
+                // Nothing grants it; where the state drops everything, it is the state's doing.
+                let lifecycle = schema.identity(one.who.0).lifecycle.as_ref();
+                if one.state.and_then(|s| lifecycle?.defs.get(s as usize)).is_some_and(|s| s.drops(loss.app))
+                {
+                    self.state_cause(one, out);
+                }
+                return;
+            };
+            for w in &caused.withheld {
+                match w {
+                    prov_eval::Withheld::Forbidden(i) => out.push(schema.forbids[*i as usize].rule.into()),
+                    prov_eval::Withheld::Dropped(_) => {
+                        self.state_cause(one, out);
+                    }
+                    prov_eval::Withheld::NoAccount => {
+                        out.extend(schema.app(loss.app).account.as_ref().map(|a| Cause::from(a.rule)))
+                    }
+                    prov_eval::Withheld::NotInCatalog | prov_eval::Withheld::Outranked(_) => {}
+                }
+            }
+        });
+    }
+
+    fn account(&self, position: u32, app: AppId, question: AccountQuestion, out: &mut Vec<Cause>) {
+        match question {
+            AccountQuestion::Wanted | AccountQuestion::Attributes => {}
+            AccountQuestion::Unwanted | AccountQuestion::Enabled | AccountQuestion::NotEnabled => {
+                let rule = self.policy.program().accounts.iter().find(|a| a.app == app).map(|a| a.rule);
+                out.extend(rule.map(Cause::from));
+                self.ask(position, |one| self.state_cause(one, out));
+            }
+        }
+    }
+}

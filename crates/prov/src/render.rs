@@ -1,0 +1,303 @@
+//! Explanations and single results as a person reads them. Invariant: every line says something that the data says.
+
+use crate::identity::OneResult;
+use crate::policy::Policy;
+use prov_eval::Explanation;
+use prov_eval::explain::{Clause, ClauseKind, Outcome, Place, Read, RuleRef, Verdict, WithheldExplanation};
+use std::fmt::Write as _;
+
+/// A painter of lines: colours only where asked for.
+struct Page<'a> {
+    policy: &'a Policy,
+    color: bool,
+    out: String,
+}
+
+/// An explanation as an indented tree: what holds is marked `✓`, what fails `✗`, what was not asked `·`.
+pub fn explanation_text(policy: &Policy, e: &Explanation, color: bool) -> String {
+    let mut page = Page { policy, color, out: String::new() };
+    page.explanation(e);
+    page.out
+}
+
+/// One identity's result as a list.
+pub fn one_result_text(result: &OneResult) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}{}", result.id(), result.state().map_or(String::new(), |s| format!(" is {s}")));
+    if result.is_held() {
+        let _ = writeln!(out, "  held as it is: its record, or one that its result reads, could not be read");
+        return out;
+    }
+    for (app, name, enabled) in result.accounts() {
+        let _ = writeln!(out, "  account {app} {name}{}", if enabled { "" } else { " (disabled)" });
+    }
+    for e in result.entitlements() {
+        let _ = writeln!(out, "  {e}");
+    }
+    out
+}
+
+fn mark(o: Outcome) -> &'static str {
+    match o {
+        Outcome::True => "✓",
+        Outcome::False => "✗",
+        Outcome::Unknown => "?",
+        Outcome::NotEvaluated => "·",
+    }
+}
+
+fn withheld_by(w: &WithheldExplanation) -> String {
+    let at = |r: &RuleRef| format!("{}:{}", r.file, r.line);
+    match w {
+        WithheldExplanation::NotInCatalog { did_you_mean: None } => "its value is not in the catalog".into(),
+        WithheldExplanation::NotInCatalog { did_you_mean: Some(v) } => {
+            format!("its value is not in the catalog; did you mean {v:?}?")
+        }
+        WithheldExplanation::Forbid { rule } => {
+            let because = rule.because.as_ref().map_or(String::new(), |b| format!(" because {b:?}"));
+            format!("{}{because}, {}", rule.name, at(rule))
+        }
+        WithheldExplanation::Outranked { value } => format!("{value:?} is higher, and the highest wins"),
+        WithheldExplanation::State { rule } => format!("the state {} drops it, {}", rule.name, at(rule)),
+        WithheldExplanation::NoAccount { rule } => format!("there is to be no account, {}", at(rule)),
+    }
+}
+
+impl Page<'_> {
+    fn line(&mut self, depth: usize, text: &str) {
+        let _ = writeln!(self.out, "{:1$}{text}", "", depth * 2);
+    }
+
+    fn paint(&self, o: Outcome, text: &str) -> String {
+        let code = match o {
+            Outcome::True => "32",
+            Outcome::False => "31",
+            Outcome::Unknown => "33",
+            Outcome::NotEvaluated => "2",
+        };
+        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn dim(&self, text: &str) -> String {
+        if self.color { format!("\u{1b}[2m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn source(&self, place: Place) -> String {
+        let text = self.policy.sources().text(place.span());
+        // A comment behind a clause is no part of it.
+        let lines = text.lines().map(|l| l.split("//").next().unwrap_or(l));
+        lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+    }
+
+    fn place(&self, r: &RuleRef) -> String {
+        self.dim(&format!("{}:{}", r.file, r.line))
+    }
+
+    fn explanation(&mut self, e: &Explanation) {
+        let subject = e.target.as_ref().map(|t| match (&t.kind, &t.value) {
+            (Some(k), Some(v)) => format!("{}.{k}({v:?})", t.app),
+            _ => t.app.clone(),
+        });
+        let who = &e.identity;
+        let head = match (&subject, &e.verdict) {
+            (None, _) => format!("{who}, on {}", e.today),
+            (Some(s), Verdict::Held) => format!("{who} holds {s} on {}", e.today),
+            (Some(s), Verdict::NotHeld) => {
+                format!("{who} does not hold {s} on {}: nothing gives it", e.today)
+            }
+            (Some(s), Verdict::Withheld) => format!("{who} does not hold {s} on {}: it is withheld", e.today),
+            (Some(s), Verdict::Quarantined) => format!("{who} keeps {s} as it is on {}", e.today),
+            (Some(s), Verdict::Overview) => format!("{who}, {s}, on {}", e.today),
+        };
+        self.line(0, &head);
+        if let Some(q) = &e.quarantine {
+            self.line(
+                1,
+                &format!(
+                    "the row of {} could not be read ({}): nothing is granted or revoked until it can",
+                    q.identity,
+                    q.attributes.join(", ")
+                ),
+            );
+        }
+        if let Some(s) = &e.state {
+            let name = s.state.as_deref().unwrap_or("unknown");
+            self.line(
+                1,
+                &format!(
+                    "state {name}{}",
+                    if s.leaver { ", which is a leaver's: nothing is held" } else { "" }
+                ),
+            );
+            if subject.is_none() || s.leaver {
+                for t in &s.tried {
+                    self.line(
+                        2,
+                        &format!(
+                            "{} {} {}",
+                            self.paint(t.outcome, mark(t.outcome)),
+                            t.rule.name,
+                            self.place(&t.rule)
+                        ),
+                    );
+                    if let Some(c) = &t.when {
+                        self.clause(3, c);
+                    }
+                }
+            }
+        }
+        for a in &e.accounts {
+            let what = match (a.wanted, a.enabled) {
+                (Outcome::True, Outcome::False) => "has an account, disabled",
+                (Outcome::True, _) => "has an account",
+                (Outcome::False, _) => "has no account, and so holds nothing there",
+                _ => "may have an account: that can't be known",
+            };
+            self.line(
+                1,
+                &format!(
+                    "{} {}: {what} {}",
+                    self.paint(a.wanted, mark(a.wanted)),
+                    a.app,
+                    self.place(&a.rule)
+                ),
+            );
+            if let Some(c) = a.when.as_ref().filter(|_| a.wanted != Outcome::True || subject.is_none()) {
+                self.clause(2, c);
+            }
+            if subject.is_none() || e.target.as_ref().is_some_and(|t| t.kind.is_none()) {
+                for r in &a.attributes {
+                    self.line(2, &format!("{} = {}", r.name, r.value));
+                }
+            }
+        }
+        if subject.is_none() {
+            self.everything(e);
+            return;
+        }
+        for r in &e.rules {
+            self.rule(r);
+        }
+        for f in &e.forbids {
+            let because = f.rule.because.as_ref().map_or(String::new(), |b| format!(" because {b:?}"));
+            let what = if f.outcome == Outcome::True { "withholds it" } else { "does not apply" };
+            self.line(
+                1,
+                &format!("{} {}{because} {}", self.paint(f.outcome, what), f.rule.name, self.place(&f.rule)),
+            );
+            if let Some(c) = &f.when {
+                self.clause(2, c);
+            }
+        }
+        if e.rules.is_empty() {
+            self.line(1, "no rule of the policy can give it");
+        }
+        self.withheld(e, 1);
+    }
+
+    fn everything(&mut self, e: &Explanation) {
+        for x in &e.entitlements {
+            let shown = format!("{}.{}({:?})", x.app, x.kind, x.value);
+            let outcome = if x.held { Outcome::True } else { Outcome::False };
+            let causes: Vec<String> = x
+                .causes
+                .iter()
+                .map(|c| {
+                    let path: Vec<String> = c.path.iter().map(|r| r.name.clone()).collect();
+                    path.join(" → ")
+                })
+                .collect();
+            self.line(
+                1,
+                &format!("{} {shown}  {}", self.paint(outcome, mark(outcome)), self.dim(&causes.join(", "))),
+            );
+        }
+        self.withheld(e, 2);
+    }
+
+    fn withheld(&mut self, e: &Explanation, depth: usize) {
+        for x in e.entitlements.iter().filter(|x| !x.held) {
+            for w in &x.withheld {
+                self.line(
+                    depth,
+                    &format!("{}.{}({:?}) is withheld: {}", x.app, x.kind, x.value, withheld_by(w)),
+                );
+            }
+        }
+    }
+
+    fn rule(&mut self, r: &prov_eval::explain::RuleExplanation) {
+        let kind = match r.rule.kind {
+            prov_model::RuleKind::Birthright => "birthright",
+            _ => "role",
+        };
+        self.line(
+            1,
+            &format!("{} {kind} {} {}", self.paint(r.has, mark(r.has)), r.rule.name, self.place(&r.rule)),
+        );
+        if let Some(docs) = &r.rule.docs {
+            self.line(2, &self.dim(docs.lines().next().unwrap_or("")));
+        }
+        if let Some(c) = &r.when {
+            self.clause(2, c);
+        }
+        for i in &r.included_by {
+            let path: Vec<String> = i.path.iter().map(|r| r.name.clone()).collect();
+            self.line(
+                2,
+                &format!("{} included by {}", self.paint(i.outcome, mark(i.outcome)), path.join(" → ")),
+            );
+            if let Some(c) = &i.when {
+                self.clause(3, c);
+            }
+        }
+        for g in &r.grants {
+            let text = self.source(g.place);
+            let comes_to = match (g.computed, g.values.as_slice()) {
+                (true, []) => ", which comes to nothing here".to_owned(),
+                (true, values) => format!(
+                    ", which comes to {}",
+                    values.iter().map(|v| format!("{v:?}")).collect::<Vec<_>>().join(", ")
+                ),
+                (false, _) => String::new(),
+            };
+            self.line(
+                2,
+                &format!(
+                    "{} grant {text}{comes_to}{}",
+                    self.paint(g.outcome, mark(g.outcome)),
+                    self.reads(&g.reads)
+                ),
+            );
+            if let Some(c) = &g.when {
+                self.clause(3, c);
+            }
+        }
+    }
+
+    fn reads(&self, reads: &[Read]) -> String {
+        if reads.is_empty() {
+            return String::new();
+        }
+        let parts: Vec<String> = reads.iter().map(|r| format!("{} = {}", r.name, r.value)).collect();
+        format!("  {}", self.dim(&format!("[{}]", parts.join(", "))))
+    }
+
+    fn clause(&mut self, depth: usize, c: &Clause) {
+        let flat = c.clauses.is_empty();
+        let m = self.paint(c.outcome, mark(c.outcome));
+        match &c.kind {
+            ClauseKind::All | ClauseKind::Any if !flat => {
+                let word = if matches!(c.kind, ClauseKind::All) { "all of" } else { "one of" };
+                self.line(depth, &format!("{m} {word}"));
+            }
+            _ => {
+                let text = self.source(c.place);
+                self.line(depth, &format!("{m} {text}{}", self.reads(&c.reads)));
+            }
+        }
+        for part in &c.clauses {
+            self.clause(depth + 1, part);
+        }
+    }
+}
