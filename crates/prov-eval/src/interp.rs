@@ -295,6 +295,8 @@ impl<'a> Interp<'a> {
         Ok(table.table.columns.get(attr.index()).and_then(|c| Seq::at(c, row)))
     }
 
+    /// Who refers to an identity. One whose reference could not be read (its key stands twice, its mapping failed) is
+    /// not among them: else a single bad row would hold everyone whose result asks for their reports.
     fn inverse(&self, ty: IdentityId, row: u32, number: u32) -> Option<Seq<'a>> {
         let population = self.world.population?;
         let def = self.world.program.schema.identity(ty).inverses.get(number as usize)?;

@@ -362,6 +362,13 @@ impl Build {
             .filter_map(|h| Some(h.strip_prefix("badge.door(")?.strip_suffix(')')?.to_owned()))
             .collect();
         assert!(doors.len() <= 1, "one value");
+        // Alone, where nothing was computed ahead.
+        let population = b.people(people);
+        let row = population.of(PERSON).row(&people[0].id).expect("a person");
+        let one = b.engine().evaluate_one(&population, (PERSON, row), &at("2026-03-02"));
+        let alone =
+            one.holdings.iter().find(|c| c.entitlement.app == BADGE).map(|c| c.entitlement.value.to_string());
+        assert_eq!(alone.as_ref(), doors.first(), "alone as among all");
         doors.into_iter().next()
     }
 }

@@ -17,6 +17,15 @@ fn policy() -> Build {
         let (g, l) = (b.group(&format!("dep-{}", department.to_lowercase())), b.license(2));
         b.rule(&format!("{department}_high"), Some(both), vec![g, l]);
     }
+    let (sales, country, fr) = (b.in_department("sales"), b.attr("country"), b.str("fr"));
+    let lower = b.eq(country, fr);
+    let either = b.bool(ExprKind::Or(vec![sales, lower]));
+    let g = b.group("sales or fr");
+    b.rule("either", Some(either), vec![g]);
+    let (sales, legal) = (b.in_department("sales"), b.in_department("Legal"));
+    let either = b.bool(ExprKind::Or(vec![sales, legal]));
+    let g = b.group("sales or legal");
+    b.rule("one_of", Some(either), vec![g]);
     let active = b.state_is(crate::build::ACTIVE);
     let (l, country) = (b.license(0), b.attr("country"));
     let parts = vec![StrPart::Text("Door ".into()), StrPart::Value(country)];
@@ -87,10 +96,29 @@ fn the_run_has_some_of_everything() {
     let of = |what: &str| {
         people.iter().filter(|p| held(&b.program, &d, &p.id).iter().any(|h| h.contains(what))).count()
     };
-    for what in ["Dep-Sales", "Dep-Legal", "license(e1)", "license(e5)", "Door FR", "Door fr", "under level"]
-    {
+    for what in [
+        "sales or fr",
+        "sales or legal",
+        "Dep-Sales",
+        "Dep-Legal",
+        "license(e1)",
+        "license(e5)",
+        "Door FR",
+        "Door fr",
+        "under level",
+    ] {
         assert!(of(what) > 50, "{what}: {}", of(what));
     }
+}
+
+#[test]
+fn lists_are_in_the_order_of_the_whole_whatever_the_order_in_a_block() {
+    let d = run(&policy(), &people(), 2);
+    for at in 0..d.ids.len() {
+        let same: Vec<_> = d.holdings.get(at).iter().map(|e| d.entitlements.same_as(*e)).collect();
+        assert!(same.windows(2).all(|w| w[0] < w[1]), "{}: {same:?}", d.ids[at]);
+    }
+    assert!(d.ids.windows(2).all(|w| w[0] < w[1]));
 }
 
 #[test]

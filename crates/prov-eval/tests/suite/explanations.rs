@@ -195,13 +195,18 @@ fn roles_lists_and_names_are_taken_apart() {
 #[test]
 fn a_whole_person_is_told_with_all_causes() {
     let mut b = Build::new();
+    let (z, y) = (b.group("z"), b.group("y"));
     let (g, h, l1, l2) = (b.group("a"), b.group("b"), b.license(0), b.license(2));
-    b.always("r", vec![g, h, l1, l2]);
+    b.always("r", vec![l1, l2, z, y, h, g]);
+    for name in ["z", "y"] {
+        b.forbid(AD, Some(GROUP), vec![ValuePattern::Exactly(name.into())], None);
+    }
     let e = why(&b, &[person("1")], None);
     assert_eq!(e.verdict, Verdict::Overview);
     let told: Vec<(String, bool)> = e.entitlements.iter().map(|e| (e.value.clone(), e.held)).collect();
-    assert_eq!(told, [("a", true), ("b", true), ("e5", true), ("e1", false)].map(|(v, h)| (v.to_owned(), h)));
+    let wanted = [("a", true), ("b", true), ("e5", true), ("y", false), ("z", false), ("e1", false)];
+    assert_eq!(told, wanted.map(|(v, h)| (v.to_owned(), h)));
     assert!(
-        matches!(&e.entitlements[3].withheld[..], [WithheldExplanation::Outranked { value }] if value == "e5")
+        matches!(&e.entitlements[5].withheld[..], [WithheldExplanation::Outranked { value }] if value == "e5")
     );
 }

@@ -133,6 +133,25 @@ fn a_computed_value_is_found_by_has() {
 }
 
 #[test]
+fn a_computed_value_with_a_step_of_its_own_is_left_to_it() {
+    // The grant computes `b`; the step of `a` comes before that of `b`, whose forbid asks for `a`.
+    let mut b = Build::new();
+    let (skills, ga) = (b.attr("skills"), b.group("a"));
+    let each = b.grant(AD, GROUP, vec![prov_ir::GrantValue::Each(skills)]);
+    b.always("gives", vec![ga, each]);
+    let holds_a = has(&mut b, AD, GROUP, Some("a"));
+    b.forbid(AD, Some(GROUP), vec![prov_model::ValuePattern::Exactly("b".into())], Some(holds_a));
+    let holds_b = has(&mut b, AD, GROUP, Some("b"));
+    let door = b.str("b");
+    let door = b.door(door);
+    b.rule("b", Some(holds_b), vec![door]);
+    b.program.kinds = vec![(AD, GROUP, Some("a".into())), (AD, GROUP, Some("b".into())), (AD, GROUP, None)];
+    b.program.strata =
+        [Node::Rule(0), Node::Kind(0), Node::Kind(1), Node::Kind(2), Node::Rule(1)].map(|n| vec![n]).to_vec();
+    assert_eq!(b.holdings(&[person("1").with("skills", "B;c")], "1"), ["ad.group(a)", "ad.group(c)"]);
+}
+
+#[test]
 fn the_highest_wins_before_has_reads_it() {
     let mut b = Build::new();
     let (l1, l2) = (b.license(0), b.license(2));
