@@ -5,7 +5,7 @@ use super::{ANCHOR, Company, Part, changes, people};
 use crate::template::Template;
 use crate::template::random::Random;
 use prov_eval::{Catalogs, Engine, LookupTable, build_population_with};
-use prov_model::{Date, Desired, Moment, Schema, TableId, Zone};
+use prov_model::{Date, Desired, EntitlementIssue, Moment, Schema, TableId, Zone};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -100,6 +100,9 @@ fn the_engine_and_the_mirror_give_everyone_the_same() {
     for day in [ANCHOR, Date(ANCHOR.0 + 31), Date(ANCHOR.0 + 200)] {
         let desired = desired(&engine, &tables, day);
         let schema = &engine.program().schema;
+        let issues = desired.withheld.iter().map(|(_, _, issue)| issue);
+        assert!(issues.clone().all(|i| matches!(i, EntitlementIssue::Forbidden(_))), "catalogs are complete");
+        assert!(day > ANCHOR || issues.count() >= 4, "forbids have something to withhold");
         let mut compared = 0;
         for (i, person) in company.people.iter().enumerate() {
             let position = desired.position(&person.id).expect("everyone with an id is known");

@@ -315,7 +315,21 @@ fn mess(company: &mut Company, draw: &mut Random) {
             company.people[who].friday = Some(company.people[who].today.clone());
         }
     }
-    // One of the sites' own people, so that a name with a suffix stands in quotes.
+    // Externals in jobs whose access the rules withhold from externals.
+    for (dep, title) in [
+        ("Information Technology", "Site Reliability Engineer"),
+        ("Information Technology", "Site Reliability Engineer"),
+        ("Finance", "Payables Specialist"),
+    ] {
+        let number = department(dep);
+        let fits = |f: &Facts| f.kind == Kind::Contractor && f.department == number && f.title != title;
+        if let Some(who) = choose(company, draw, fits) {
+            company.people[who].today.title = title.into();
+            company.people[who].today.trainings.clear();
+            company.people[who].friday = Some(company.people[who].today.clone());
+        }
+    }
+    // A name with a suffix stands in quotes.
     if let Some(who) = choose(company, draw, |f| SITES[f.site].3 == 2) {
         company.people[who].today.last = "Freeman, Jr.".into();
         company.people[who].friday = Some(company.people[who].today.clone());

@@ -190,3 +190,19 @@ fn who_did_nothing_of_note_is_left_alone() {
         .collect();
     assert!(touched.len() <= 2, "{touched:?}");
 }
+
+#[test]
+fn the_readme_names_a_mover_and_the_counts_that_are_there() {
+    let readme = file(&crate::template::Template::Company.files(), "README.md");
+    let id = readme.split_whitespace().find(|w| w.starts_with("E1")).expect("an id to explain");
+    let company = company();
+    let person = company.people.iter().find(|p| p.id == id).expect("the id is in the export");
+    let friday = person.friday.as_ref().expect("it was there on Friday");
+    let name = |f: &Facts| shape::DEPARTMENTS[f.department].name;
+    assert!(readme.contains(&format!("from {} to {}", name(friday), name(&person.today))), "{id}");
+    for (n, what) in
+        [(changes::JOINERS, "people start today"), (changes::MOVERS, "moved:"), (changes::LEAVERS, "left.")]
+    {
+        assert!(readme.contains(&format!("- {n} {what}")), "{n} {what}");
+    }
+}
