@@ -89,7 +89,12 @@ pub enum ItemKind {
     /// `role N(params) [for T] [when C] [requestable …] { … }`.
     Role(Role),
     /// `forbid PATTERN[, …] when C because "…"`.
-    Forbid { patterns: Vec<EntPattern>, for_type: Option<Name>, when: Option<Expr>, because: Option<StringLit> },
+    Forbid {
+        patterns: Vec<EntPattern>,
+        for_type: Option<Name>,
+        when: Option<Expr>,
+        because: Option<StringLit>,
+    },
     /// `separate A from B …` or `separate any N of [A, …] …`.
     Separate(Separate),
     /// `table t(col: type [key], …)`.
@@ -378,6 +383,7 @@ pub struct Param {
 
 /// What stands in a birthright or role.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every member is a grant")]
 pub enum Member {
     /// `includes R, S("x")`
     Includes { span: Span, roles: Vec<RoleRef> },

@@ -6,8 +6,8 @@
 use crate::grammar::Rule;
 use crate::parser::ITEM_WORDS;
 use crate::tokens::{Token, TokenKind};
-use prov_diag::{Code, Diagnostic, SourceId, Span, codes, did_you_mean};
 use pest::error::{Error, ErrorVariant, InputLocation};
+use prov_diag::{Code, Diagnostic, SourceId, Span, codes, did_you_mean};
 use std::ops::Range;
 
 mod expected;
@@ -81,7 +81,9 @@ pub(crate) fn explain(context: &Context<'_>, range: Range<usize>, error: &Error<
 }
 
 fn limit_reached(context: &Context<'_>, range: &Range<usize>) -> Diagnostic {
-    let first = context.tokens.iter().find(|t| t.start >= range.start && !t.is_comment());
+    let first = context.tokens[context.tokens.partition_point(|t| t.start < range.start)..]
+        .iter()
+        .find(|t| !t.is_comment());
     let span = first.map_or(context.span(range.start, range.start), |t| context.token_span(*t));
     Diagnostic::new(&codes::TOO_DEEP, "this is too long or too deeply nested to be read")
         .at(span, "starts here")
@@ -185,7 +187,8 @@ impl Failure<'_> {
         let mut chars = rest.chars();
         let first = chars.next()?;
         let here = self.context.span(self.at, self.at + first.len_utf8());
-        let diagnostic = |message: String, span: Span| Diagnostic::new(&codes::BAD_TEXT, message).at(span, "here");
+        let diagnostic =
+            |message: String, span: Span| Diagnostic::new(&codes::BAD_TEXT, message).at(span, "here");
         Some(match first {
             '\\' => {
                 let escape: String = rest.chars().take(2).collect();
@@ -194,8 +197,11 @@ impl Failure<'_> {
             }
             '}' if self.expected.text_part() => diagnostic("this `}` closes nothing".to_owned(), here)
                 .help("a brace in a text is written twice: `}}`"),
-            _ => diagnostic(format!("{}, found `{first}` in what is inserted into this text", self.expected.sentence()), here)
-                .help("`{…}` inserts a value; a brace in a text is written twice: `{{`"),
+            _ => diagnostic(
+                format!("{}, found `{first}` in what is inserted into this text", self.expected.sentence()),
+                here,
+            )
+            .help("`{…}` inserts a value; a brace in a text is written twice: `{{`"),
         })
     }
 
@@ -206,7 +212,8 @@ impl Failure<'_> {
         if let Some(&opener) = self.open().last() {
             return Some(self.unclosed(opener));
         }
-        if self.before_text() == "." && self.index > 1 && self.code[self.index - 2].kind == TokenKind::Number {
+        if self.before_text() == "." && self.index > 1 && self.code[self.index - 2].kind == TokenKind::Number
+        {
             let number = self.text(self.code[self.index - 2]).to_owned();
             let dot = self.context.token_span(self.code[self.index - 1]);
             return Some(half_decimal(dot, format!("write `{number}.0`")));
@@ -218,13 +225,17 @@ impl Failure<'_> {
                     .help("write `//` for a plain comment"),
             );
         }
-        let next = self.context.tokens.iter().find(|t| t.start >= self.range.end && !t.is_comment());
+        let after = self.context.tokens.partition_point(|t| t.start < self.range.end);
+        let next = self.context.tokens[after..].iter().find(|t| !t.is_comment());
         let what = next.map_or_else(
             || "the file ends".to_owned(),
             |t| format!("the next item begins with `{}`", self.text(*t)),
         );
-        let mut d = Diagnostic::new(&codes::SYNTAX, format!("{}, but {what}", self.expected.sentence_after(self.before_text())))
-            .at(self.here(), "not finished");
+        let mut d = Diagnostic::new(
+            &codes::SYNTAX,
+            format!("{}, but {what}", self.expected.sentence_after(self.before_text())),
+        )
+        .at(self.here(), "not finished");
         d.help = self.help_for_expected();
         Some(d)
     }
@@ -285,7 +296,8 @@ impl Failure<'_> {
         match text {
             "->" if self.expected.has(Rule::p_arrow) => Some(instead("=>", "=>")),
             ">" if self.before_text() == "<" => {
-                let both = self.context.token_span(self.code[self.index - 1]).to(self.context.token_span(found));
+                let both =
+                    self.context.token_span(self.code[self.index - 1]).to(self.context.token_span(found));
                 Some(
                     Diagnostic::new(&codes::FOREIGN_SIGN, "`<>` is not part of the language")
                         .at(both, "not known here")
@@ -301,11 +313,18 @@ impl Failure<'_> {
         let found = self.found()?;
         let text = self.text(found);
         let say = |message: String, help: String| {
-            Some(Diagnostic::new(&codes::BAD_LITERAL, message).at(self.context.token_span(found), "can't be read").help(help))
+            Some(
+                Diagnostic::new(&codes::BAD_LITERAL, message)
+                    .at(self.context.token_span(found), "can't be read")
+                    .help(help),
+            )
         };
         if found.kind == TokenKind::Number && !text.bytes().all(|b| b.is_ascii_digit()) {
             if text.contains('_') {
-                return say(format!("`{text}` is not a number"), format!("write `{}`", text.replace('_', "")));
+                return say(
+                    format!("`{text}` is not a number"),
+                    format!("write `{}`", text.replace('_', "")),
+                );
             }
             let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
             let (number, rest) = text.split_at(digits);
@@ -319,7 +338,10 @@ impl Failure<'_> {
                     "y" => "years",
                     _ => rest,
                 };
-                return say(format!("`{text}` is not a number"), format!("write `{number} {unit}`, with a blank between number and unit"));
+                return say(
+                    format!("`{text}` is not a number"),
+                    format!("write `{number} {unit}`, with a blank between number and unit"),
+                );
             }
             return None;
         }
@@ -380,9 +402,13 @@ impl Failure<'_> {
         let text = self.found_text();
         let found = self.context.token_span(self.found()?);
         if text == "=" && self.expected.has(Rule::p_colon) {
-            return self
-                .at_found(&codes::SYNTAX, "expected `:`, found `=`".to_owned(), "here")
-                .map(|d| d.help("a declaration and a field of a record are written `name: …`").fix("write `:`", found, ":"));
+            return self.at_found(&codes::SYNTAX, "expected `:`, found `=`".to_owned(), "here").map(|d| {
+                d.help("a declaration and a field of a record are written `name: …`").fix(
+                    "write `:`",
+                    found,
+                    ":",
+                )
+            });
         }
         if matches!(text, ":" | "==") && self.expected.has(Rule::p_assign) {
             return self
@@ -404,18 +430,30 @@ impl Failure<'_> {
             ("is", "not") if after == "present" => Some("write `is absent`".to_owned()),
             ("is", "not") if after == "absent" => Some("write `is present`".to_owned()),
             ("is", _) => Some("write `is present` or `is absent`; values are compared with `==`".to_owned()),
-            ("where", _) if self.expected.has(Rule::paren) || self.expected.has(Rule::p_lparen) => Some("put the condition after `where` into parentheses: `where (…)`".to_owned()),
+            ("where", _) if self.expected.has(Rule::paren) || self.expected.has(Rule::p_lparen) => {
+                Some("put the condition after `where` into parentheses: `where (…)`".to_owned())
+            }
             ("not", "contains" | "starts" | "ends") => Some(format!("write `not (… {found} …)`")),
-            (_, ":") if self.expected.has(Rule::p_arrow) => Some("write `=>` between what is matched and its result".to_owned()),
-            ("enum", "{") => Some("the values of an enumeration stand in parentheses: `enum(a, b)`".to_owned()),
-            (_, "{") if self.expected.operator() && self.before().is_some_and(|t| t.kind == TokenKind::Word) => {
+            (_, ":") if self.expected.has(Rule::p_arrow) => {
+                Some("write `=>` between what is matched and its result".to_owned())
+            }
+            ("enum", "{") => {
+                Some("the values of an enumeration stand in parentheses: `enum(a, b)`".to_owned())
+            }
+            (_, "{")
+                if self.expected.operator() && self.before().is_some_and(|t| t.kind == TokenKind::Word) =>
+            {
                 Some("records are written only in tests".to_owned())
             }
-            (_, word) if ITEM_WORDS.contains(&word) && !self.open().is_empty() && !self.expected.has_value() => {
+            (_, word)
+                if ITEM_WORDS.contains(&word) && !self.open().is_empty() && !self.expected.has_value() =>
+            {
                 Some(format!("`{word}` begins an item of its own, which stands outside of this one"))
             }
             (_, "elif" | "elsif" | "elseif") => Some("write `else if … then … else …`".to_owned()),
-            (_, "if" | "where") if self.expected.has_word("when") => Some("conditions begin with `when`".to_owned()),
+            (_, "if" | "where") if self.expected.has_word("when") => {
+                Some("conditions begin with `when`".to_owned())
+            }
             (_, "unless") if self.expected.has_word("when") => Some("write `when not (…)`".to_owned()),
             (_, "with" | "within") if self.expected.has_word("via") => Some("write `via`".to_owned()),
             _ => None,
@@ -430,8 +468,18 @@ impl Failure<'_> {
         if self.is_item_start() {
             return None;
         }
-        self.at_found(&codes::SYNTAX, format!("{}, found `{found}`", self.expected.sentence_after(before)), "here")
-            .map(|d| d.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), self.context.token_span(token), near))
+        self.at_found(
+            &codes::SYNTAX,
+            format!("{}, found `{found}`", self.expected.sentence_after(before)),
+            "here",
+        )
+        .map(|d| {
+            d.help(format!("did you mean `{near}`?")).fix(
+                format!("write `{near}`"),
+                self.context.token_span(token),
+                near,
+            )
+        })
     }
 
     /// Whether the place is where an item begins: nothing but docs and annotations before it in the stretch.
@@ -452,10 +500,15 @@ impl Failure<'_> {
         let word = self.text(found);
         if found.kind != TokenKind::Word {
             return self
-                .at_found(&codes::UNKNOWN_ITEM, format!("expected an item, found `{word}`"), "no item begins like this")
+                .at_found(
+                    &codes::UNKNOWN_ITEM,
+                    format!("expected an item, found `{word}`"),
+                    "no item begins like this",
+                )
                 .map(|d| d.help(format!("items begin with a word: {}", word_list())));
         }
-        let diagnostic = Diagnostic::new(&codes::UNKNOWN_ITEM, format!("`{word}` begins no item")).at(self.here(), "not known");
+        let diagnostic = Diagnostic::new(&codes::UNKNOWN_ITEM, format!("`{word}` begins no item"))
+            .at(self.here(), "not known");
         let known = match word {
             "policy" | "permit" | "allow" => Some("birthright"),
             "deny" => Some("forbid"),
@@ -470,17 +523,22 @@ impl Failure<'_> {
         };
         let near = known.or_else(|| did_you_mean(word, ITEM_WORDS));
         Some(match near {
-            Some(near) => diagnostic
-                .help(format!("did you mean `{near}`?"))
-                .fix(format!("write `{near}`"), self.context.token_span(found), near),
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")).fix(
+                format!("write `{near}`"),
+                self.context.token_span(found),
+                near,
+            ),
             None => diagnostic.help(format!("items begin with one of {}", word_list())),
         })
     }
 
     fn generic(&self) -> Diagnostic {
         let found = self.found_text();
-        let mut d = Diagnostic::new(&codes::SYNTAX, format!("{}, found `{found}`", self.expected.sentence_after(self.before_text())))
-            .at(self.here(), "here");
+        let mut d = Diagnostic::new(
+            &codes::SYNTAX,
+            format!("{}, found `{found}`", self.expected.sentence_after(self.before_text())),
+        )
+        .at(self.here(), "here");
         d.help = self.help_for_expected();
         d
     }
@@ -497,7 +555,9 @@ impl Failure<'_> {
 }
 
 fn half_decimal(at: Span, help: String) -> Diagnostic {
-    Diagnostic::new(&codes::BAD_LITERAL, "a decimal has digits on both sides of its point").at(at, "can't be read").help(help)
+    Diagnostic::new(&codes::BAD_LITERAL, "a decimal has digits on both sides of its point")
+        .at(at, "can't be read")
+        .help(help)
 }
 
 fn word_list() -> String {

@@ -20,8 +20,28 @@ const MAX_CALLS: usize = 50_000_000;
 
 /// The words that begin items.
 pub(crate) const ITEM_WORDS: [&str; 22] = [
-    "app", "birthright", "federation", "fn", "forbid", "guard", "identity", "let", "lifecycle", "limit", "login", "protect",
-    "prove", "record", "role", "separate", "source", "table", "test", "timezone", "use", "writeback",
+    "app",
+    "birthright",
+    "federation",
+    "fn",
+    "forbid",
+    "guard",
+    "identity",
+    "let",
+    "lifecycle",
+    "limit",
+    "login",
+    "protect",
+    "prove",
+    "record",
+    "role",
+    "separate",
+    "source",
+    "table",
+    "test",
+    "timezone",
+    "use",
+    "writeback",
 ];
 
 /// Reads a file. What can't be read is reported and named in [`File::broken`]; everything else is in the tree.
@@ -81,6 +101,7 @@ fn parse_alone<T>(
             let mut lower = Lower::new(context, 0);
             let inner = node.into_inner().next().expect("the entry rules hold what they are entries to");
             let built = build(&mut lower, inner);
+            lower.check_near_dates(&tokens);
             if lower.diagnostics.is_empty() { Ok(built) } else { Err(lower.diagnostics) }
         }
         Err(error) => Err(vec![explain::explain(&context, 0..text.len(), &error)]),
@@ -89,7 +110,8 @@ fn parse_alone<T>(
 
 fn check_length(source: SourceId, text: &str) -> Option<Diagnostic> {
     (text.len() >= u32::MAX as usize).then(|| {
-        Diagnostic::new(&codes::TOO_DEEP, "this file is longer than 4 GB").at(Span::new(source, 0, 0), "starts here")
+        Diagnostic::new(&codes::TOO_DEEP, "this file is longer than 4 GB")
+            .at(Span::new(source, 0, 0), "starts here")
     })
 }
 
@@ -153,14 +175,17 @@ impl<'a> Reader<'a> {
     fn item(&mut self, start: usize) {
         let next = self.boundaries[self.boundaries.partition_point(|b| b.start <= start)..].first().copied();
         let end = next.map_or(self.context.text.len(), |b| b.start);
-        let deep = self.too_deep[self.too_deep.partition_point(|&p| p < start)..].first().copied().filter(|&p| p < end);
+        let deep = self.too_deep[self.too_deep.partition_point(|&p| p < start)..]
+            .first()
+            .copied()
+            .filter(|&p| p < end);
         if let Some(deep) = deep {
             let diagnostic = explain::too_deep(&self.context, deep);
             return self.skip(start, next, diagnostic);
         }
         if let Ok(node) = run(Rule::item, &self.context.text[start..]) {
             let node_end = self.context.trim(start, start + node.as_span().end());
-            if !self.holds_boundary(start, node_end) {
+            if !self.holds_boundary(start, node_end) || self.item_follows(node_end) {
                 return self.accept(start, node_end, node);
             }
         }
@@ -171,7 +196,9 @@ impl<'a> Reader<'a> {
                 self.accept(start, node_end, node);
             }
             Err(error) => {
-                let diagnostic = self.junk_after_previous(start, end).unwrap_or_else(|| explain::explain(&self.context, start..end, &error));
+                let diagnostic = self
+                    .junk_after_previous(start, end)
+                    .unwrap_or_else(|| explain::explain(&self.context, start..end, &error));
                 self.skip(start, next, diagnostic);
             }
         }
@@ -180,11 +207,12 @@ impl<'a> Reader<'a> {
     /// Where an item was complete and something follows that starts none, the item says best what could have followed.
     fn junk_after_previous(&self, start: usize, end: usize) -> Option<Diagnostic> {
         let previous = self.previous?;
-        if self.boundaries.iter().any(|b| b.start == start) {
+        if self.boundaries.binary_search_by_key(&start, |b| b.start).is_ok() {
             return None;
         }
         let error = run(Rule::strict_item, &self.context.text[previous..end]).err()?;
-        (previous + explain::offset(&error) >= start).then(|| explain::explain(&self.context, previous..end, &error))
+        (previous + explain::offset(&error) >= start)
+            .then(|| explain::explain(&self.context, previous..end, &error))
     }
 
     /// Whether, within an item that was read, another begins outside of all brackets: then the first one swallowed the
@@ -207,6 +235,18 @@ impl<'a> Reader<'a> {
             }
         }
         false
+    }
+
+    /// Whether nothing or another item follows: then an item that ends here swallowed nothing, whatever it looks like.
+    fn item_follows(&self, end: usize) -> bool {
+        let after = self.context.tokens.partition_point(|t| t.start < end);
+        let next =
+            self.context.tokens.iter().enumerate().skip(after).find(|(_, t)| t.kind != TokenKind::Comment);
+        next.is_none_or(|(i, t)| {
+            t.kind == TokenKind::Doc
+                || t.text(self.context.text) == "@"
+                || begins_item(self.context.text, self.context.tokens, i)
+        })
     }
 
     fn accept(&mut self, start: usize, end: usize, node: Node<'a>) {
@@ -260,10 +300,15 @@ impl<'a> Reader<'a> {
 
     fn note_broken(&mut self, start: usize, end: usize) {
         let (text, source) = (self.context.text, self.context.source);
-        let name = |t: &Token| Name { text: t.text(text).to_owned(), span: Span::new(source, t.start, t.end) };
-        let words: Vec<&Token> =
-            self.context.tokens[self.at..].iter().take_while(|t| t.start < end).filter(|t| !t.is_comment()).collect();
-        let keyword = words.iter().position(|t| t.kind == TokenKind::Word && ITEM_WORDS.contains(&t.text(text)));
+        let name =
+            |t: &Token| Name { text: t.text(text).to_owned(), span: Span::new(source, t.start, t.end) };
+        let words: Vec<&Token> = self.context.tokens[self.at..]
+            .iter()
+            .take_while(|t| t.start < end)
+            .filter(|t| !t.is_comment())
+            .collect();
+        let keyword =
+            words.iter().position(|t| t.kind == TokenKind::Word && ITEM_WORDS.contains(&t.text(text)));
         let follows = keyword.and_then(|k| words.get(k + 1)).filter(|t| t.kind == TokenKind::Word);
         self.file.broken.push(BrokenItem {
             span: Span::new(source, start, self.context.trim(start, end)),
@@ -282,9 +327,6 @@ pub(crate) fn doc_line(line: &str) -> &str {
 /// Where items seem to begin: an item's word at the start of a line or after `}`, with what an item's word is followed
 /// by, together with the docs and annotations right before it.
 fn boundaries(text: &str, tokens: &[Token]) -> Vec<Boundary> {
-    // Words that show that the word before them is an attribute in a condition.
-    const INFIX: [&str; 14] =
-        ["and", "or", "in", "not", "is", "contains", "starts", "ends", "matches", "then", "else", "when", "where", "at"];
     let mut out = Vec::new();
     // First token of the docs and annotations that may belong to the next item.
     let mut run: Option<usize> = None;
@@ -305,7 +347,7 @@ fn boundaries(text: &str, tokens: &[Token]) -> Vec<Boundary> {
                 i += 1;
                 continue;
             }
-            TokenKind::Punct if token.text(text) == "@" && (begins_line || after_brace || run.is_some()) => {
+            TokenKind::Punct if token.text(text) == "@" => {
                 run.get_or_insert(i);
                 i = after_annotation(text, tokens, i);
                 // What follows an annotation stands as if at the start of a line.
@@ -313,20 +355,9 @@ fn boundaries(text: &str, tokens: &[Token]) -> Vec<Boundary> {
                 line_start = tokens.get(i).map_or(text.len(), |t| t.start);
                 continue;
             }
-            TokenKind::Word if (begins_line || after_brace) && ITEM_WORDS.contains(&token.text(text)) => {
-                let next: Vec<&Token> = tokens[i + 1..].iter().filter(|t| !t.is_comment()).take(2).collect();
-                let follows = match next.first().map(|t| (t.kind, t.text(text))) {
-                    Some((TokenKind::Word, word)) => !INFIX.contains(&word),
-                    Some((TokenKind::Text, _)) => matches!(token.text(text), "test" | "timezone"),
-                    Some((_, "(")) => token.text(text) == "prove",
-                    _ => false,
-                };
-                let is_field = next.get(1).is_some_and(|t| matches!(t.text(text), "=" | ":"))
-                    && !matches!(token.text(text), "let" | "prove");
-                if follows && !is_field {
-                    let first = run.unwrap_or(i);
-                    out.push(Boundary { token: first, start: tokens[first].start });
-                }
+            TokenKind::Word if (begins_line || after_brace) && begins_item(text, tokens, i) => {
+                let first = run.unwrap_or(i);
+                out.push(Boundary { token: first, start: tokens[first].start });
             }
             _ => {}
         }
@@ -338,31 +369,55 @@ fn boundaries(text: &str, tokens: &[Token]) -> Vec<Boundary> {
     out
 }
 
+/// Whether a token is an item's word and what follows it could stand after one.
+fn begins_item(text: &str, tokens: &[Token], at: usize) -> bool {
+    // Words that show that the word before them is an attribute in a condition.
+    const INFIX: [&str; 14] = [
+        "and", "or", "in", "not", "is", "contains", "starts", "ends", "matches", "then", "else", "when",
+        "where", "at",
+    ];
+    let word = tokens[at].text(text);
+    if tokens[at].kind != TokenKind::Word || !ITEM_WORDS.contains(&word) {
+        return false;
+    }
+    let mut next = tokens[at + 1..].iter().filter(|t| !t.is_comment());
+    let follows = match next.next().map(|t| (t.kind, t.text(text))) {
+        Some((TokenKind::Word, word)) => !INFIX.contains(&word),
+        Some((TokenKind::Text, _)) => matches!(word, "test" | "timezone"),
+        Some((_, "(")) => word == "prove",
+        _ => false,
+    };
+    let is_field =
+        next.next().is_some_and(|t| matches!(t.text(text), "=" | ":")) && !matches!(word, "let" | "prove");
+    follows && !is_field
+}
+
 /// The token after `@name` or `@name(…)`.
 fn after_annotation(text: &str, tokens: &[Token], at: usize) -> usize {
-    let mut i = at + 1;
+    let code = |from: usize| {
+        (from..tokens.len()).find(|&i| tokens[i].kind != TokenKind::Comment).unwrap_or(tokens.len())
+    };
+    let mut i = code(at + 1);
     if tokens.get(i).is_some_and(|t| t.kind == TokenKind::Word) {
         i += 1;
     }
-    if tokens.get(i).is_none_or(|t| t.text(text) != "(") {
+    let arguments = code(i);
+    if tokens.get(arguments).is_none_or(|t| t.text(text) != "(") {
         return i;
     }
     let mut depth = 0usize;
-    while let Some(token) = tokens.get(i) {
-        i += 1;
+    for (j, token) in tokens.iter().enumerate().skip(arguments) {
         match token.text(text) {
             "(" => depth += 1,
-            ")" => {
-                depth -= 1;
-                if depth == 0 {
-                    break;
-                }
-            }
-            "{" | "}" => break,
+            ")" => depth -= 1,
+            "{" | "}" => return j,
             _ => {}
         }
+        if depth == 0 {
+            return j + 1;
+        }
     }
-    i
+    tokens.len()
 }
 
 /// For each stretch between boundaries, the first bracket that stands too deep.

@@ -85,17 +85,18 @@ impl Lexer<'_> {
             b'"' => self.string(),
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
                 self.take_while(is_word);
-                if self.text[self.at..].starts_with(char::is_alphanumeric) { self.unknown() } else { TokenKind::Word }
+                if self.text[self.at..].starts_with(char::is_alphanumeric) {
+                    self.unknown()
+                } else {
+                    TokenKind::Word
+                }
             }
             b'0'..=b'9' => self.number(),
-            b'=' | b'!' | b'<' | b'>' | b'?' | b'.' | b'+' | b'-' | b'*' | b'%' | b'@' | b',' | b':' | b'(' | b')' | b'['
-            | b']' | b'{' | b'}' | b'&' | b'|' => {
+            b'=' | b'!' | b'<' | b'>' | b'?' | b'.' | b'+' | b'-' | b'*' | b'%' | b'@' | b',' | b':'
+            | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'&' | b'|' => {
                 self.at += if PAIRS.iter().any(|p| self.rest().starts_with(*p)) { 2 } else { 1 };
-                if matches!(self.text[start..self.at].as_bytes(), [b'!' | b'&' | b'|', ..] ) && &self.text[start..self.at] != "!=" {
-                    TokenKind::Unknown
-                } else {
-                    TokenKind::Punct
-                }
+                let foreign = matches!(first, b'!' | b'&' | b'|') && &self.text[start..self.at] != "!=";
+                if foreign { TokenKind::Unknown } else { TokenKind::Punct }
             }
             _ => self.unknown(),
         };
@@ -181,22 +182,27 @@ impl Lexer<'_> {
             at += 1;
         }
         self.at = line_end;
-        while self.text.is_char_boundary(self.at) && self.text[..self.at].ends_with(['\r', ' ', '\t']) && self.at > 1 {
+        while self.text.is_char_boundary(self.at)
+            && self.text[..self.at].ends_with(['\r', ' ', '\t'])
+            && self.at > 1
+        {
             self.at -= 1;
         }
         TokenKind::OpenText
     }
 
     fn number(&mut self) -> TokenKind {
-        let digits = |l: &Self, from: usize| l.bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let digits =
+            |l: &Self, from: usize| l.bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
         let n = digits(self, self.at);
         let next = self.bytes.get(self.at + n).copied();
         self.at += match next {
             // A date, or what was meant as one.
-            Some(b'-') if n == 4 && digits(self, self.at + 5) > 0 && {
-                let m = digits(self, self.at + 5);
-                self.bytes.get(self.at + 5 + m) == Some(&b'-') && digits(self, self.at + 6 + m) > 0
-            } =>
+            Some(b'-')
+                if n == 4 && digits(self, self.at + 5) > 0 && {
+                    let m = digits(self, self.at + 5);
+                    self.bytes.get(self.at + 5 + m) == Some(&b'-') && digits(self, self.at + 6 + m) > 0
+                } =>
             {
                 let m = digits(self, self.at + 5);
                 6 + m + digits(self, self.at + 6 + m)

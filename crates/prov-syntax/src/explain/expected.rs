@@ -58,10 +58,14 @@ impl Expected {
     /// The same, with the operator that it must follow.
     pub(super) fn sentence_after(&self, before: &str) -> String {
         const OPERATORS: [&str; 25] = [
-            "and", "or", "not", "in", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "??", "contains", "with", "then", "else",
-            "if", "=", "when", "has", "=>", "until", "from",
+            "and", "or", "not", "in", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "??", "contains",
+            "with", "then", "else", "if", "=", "when", "has", "=>", "until", "from",
         ];
-        if OPERATORS.contains(&before) { format!("expected {} after `{before}`", self.list()) } else { self.sentence() }
+        if OPERATORS.contains(&before) {
+            format!("expected {} after `{before}`", self.list())
+        } else {
+            self.sentence()
+        }
     }
 
     fn list(&self) -> String {
@@ -73,7 +77,17 @@ impl Expected {
             }
         }
         // What could always stand there says least: it is named only where nothing else could.
-        for quiet in ["an operator", "`?`", "`.`", "`,`", "`:`", "`(`", "a unit such as `days`", "an annotation", "the end of the item"] {
+        for quiet in [
+            "an operator",
+            "`?`",
+            "`.`",
+            "`,`",
+            "`:`",
+            "`(`",
+            "a unit such as `days`",
+            "an annotation",
+            "the end of the item",
+        ] {
             if phrases.iter().any(|p| p != quiet) {
                 phrases.retain(|p| p != quiet);
             }
@@ -95,16 +109,37 @@ fn phrase(rule: Rule) -> Option<&'static str> {
     Some(match rule {
         Rule::EOI => "the end of the item",
         Rule::item | Rule::strict_item => "an item",
-        Rule::expr | Rule::sum | Rule::operand | Rule::primary | Rule::test_value | Rule::only_expr | Rule::ent_arg | Rule::arg => "a value",
+        Rule::expr
+        | Rule::sum
+        | Rule::operand
+        | Rule::primary
+        | Rule::test_value
+        | Rule::only_expr
+        | Rule::ent_arg
+        | Rule::arg => "a value",
         Rule::pattern_arg | Rule::prefix | Rule::arm_value => "a value",
         Rule::paren => "`(`",
         Rule::list | Rule::test_list => "`[`",
-        Rule::tail | Rule::sum_tail | Rule::infix | Rule::sum_infix | Rule::postfix | Rule::field | Rule::call | Rule::index => "an operator",
+        Rule::tail
+        | Rule::sum_tail
+        | Rule::infix
+        | Rule::sum_infix
+        | Rule::postfix
+        | Rule::field
+        | Rule::call
+        | Rule::index => "an operator",
         Rule::is_tail | Rule::matches_tail | Rule::in_tail | Rule::at_tail => "an operator",
         r if (Rule::o_or..=Rule::o_mul).contains(&r) => "an operator",
-        Rule::ident | Rule::name | Rule::app_mode | Rule::account_name | Rule::quant_var | Rule::prefer_more => "a name",
+        Rule::ident
+        | Rule::name
+        | Rule::app_mode
+        | Rule::account_name
+        | Rule::quant_var
+        | Rule::prefer_more => "a name",
         Rule::prove_name | Rule::arg_name => "a name",
-        Rule::assign_name | Rule::assign | Rule::account_entry | Rule::account_field | Rule::fed_entry => "a field (`name = value`)",
+        Rule::assign_name | Rule::assign | Rule::account_entry | Rule::account_field | Rule::fed_entry => {
+            "a field (`name = value`)"
+        }
         Rule::record_field => "a field (`name: value`)",
         Rule::attribute => "an attribute (`name: type`)",
         Rule::param => "a parameter (`name: type`)",
@@ -126,7 +161,12 @@ fn phrase(rule: Rule) -> Option<&'static str> {
         Rule::ent_pattern | Rule::kind_pattern | Rule::patterns => "an entitlement or a role",
         Rule::verb => "what happens to accounts (`disable accounts`, `kill sessions` …)",
         Rule::expect => "what is expected",
-        Rule::body | Rule::assign_block | Rule::record_body | Rule::verb_block | Rule::use_list | Rule::p_lbrace => "`{`",
+        Rule::body
+        | Rule::assign_block
+        | Rule::record_body
+        | Rule::verb_block
+        | Rule::use_list
+        | Rule::p_lbrace => "`{`",
         Rule::params | Rule::ent_types | Rule::ent_args | Rule::pattern_args | Rule::p_lparen => "`(`",
         Rule::p_rbrace => "`}`",
         Rule::p_rparen => "`)`",
@@ -153,8 +193,10 @@ pub(super) mod candidates {
 
     /// Whether a word can't be a name in an expression.
     pub(in super::super) fn is_reserved(word: &str) -> bool {
-        const HARD: [&str; 14] =
-            ["and", "or", "not", "in", "is", "if", "then", "else", "matches", "match", "contains", "has", "true", "false"];
+        const HARD: [&str; 14] = [
+            "and", "or", "not", "in", "is", "if", "then", "else", "matches", "match", "contains", "has",
+            "true", "false",
+        ];
         HARD.contains(&word)
     }
 
@@ -179,7 +221,9 @@ pub(super) mod candidates {
             Rule::account_entry => &["correlate"],
             Rule::fed_entry => &["maps", "admit", "expires"],
             Rule::unit => &["seconds", "minutes", "hours", "days", "weeks", "months", "years"],
-            Rule::tail | Rule::infix => &["and", "or", "in", "not", "is", "contains", "matches", "starts", "ends"],
+            Rule::tail | Rule::infix => {
+                &["and", "or", "in", "not", "is", "contains", "matches", "starts", "ends"]
+            }
             Rule::c_when | Rule::s_when => &["when"],
             Rule::c_for => &["for"],
             Rule::c_at_most => &["for"],

@@ -4,7 +4,8 @@
 
 use super::{Lower, next, next_if, only, parts};
 use crate::ast::{
-    Account, AccountField, App, AppMember, Assign, EntitlementKind, ManagedPart, Missing, Name, Source, State, Verb, VerbKind,
+    Account, AccountField, App, AppMember, Assign, EntitlementKind, ManagedPart, Missing, Name, Source,
+    State, Verb, VerbKind,
 };
 use crate::grammar::{Node, Rule};
 use prov_diag::Span;
@@ -28,12 +29,15 @@ impl<'a> Lower<'a> {
         let identity = self.name(&next(&mut kids));
         let element_of = next_if(&mut kids, Rule::ident).map(|n| self.name(&n));
         let rest: Vec<Node<'a>> = kids.collect();
-        self.check_order(&rest, &[
-            (&[Rule::c_authoritative], "`authoritative`"),
-            (&[Rule::c_joins], "`joins`"),
-            (&[Rule::c_effective], "`effective from`"),
-            (&[Rule::c_missing], "`missing means`"),
-        ]);
+        self.check_order(
+            &rest,
+            &[
+                (&[Rule::c_authoritative], "`authoritative`"),
+                (&[Rule::c_joins], "`joins`"),
+                (&[Rule::c_effective], "`effective from`"),
+                (&[Rule::c_missing], "`missing means`"),
+            ],
+        );
         let mut source = Source {
             name,
             identity,
@@ -146,11 +150,10 @@ impl<'a> Lower<'a> {
         let mut kids = parts(node);
         let name = next_if(&mut kids, Rule::account_name).map(|n| self.name(&n));
         let rest: Vec<Node<'a>> = kids.collect();
-        self.check_order(&rest, &[
-            (&[Rule::c_for], "`for`"),
-            (&[Rule::c_when], "`when`"),
-            (&[Rule::c_from_app], "`from`"),
-        ]);
+        self.check_order(
+            &rest,
+            &[(&[Rule::c_for], "`for`"), (&[Rule::c_when], "`when`"), (&[Rule::c_from_app], "`from`")],
+        );
         let mut account = Account {
             span,
             head: name.as_ref().map_or(keyword, |n| keyword.to(n.span)),

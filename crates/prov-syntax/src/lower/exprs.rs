@@ -73,7 +73,9 @@ fn level(op: BinaryOp) -> Level {
     match op {
         BinaryOp::Or => Level::Or,
         BinaryOp::And => Level::And,
-        BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => Level::Compare,
+        BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {
+            Level::Compare
+        }
         BinaryOp::Contains | BinaryOp::StartsWith | BinaryOp::EndsWith => Level::Compare,
         BinaryOp::Coalesce => Level::Coalesce,
         BinaryOp::Add | BinaryOp::Sub => Level::Add,
@@ -87,8 +89,14 @@ impl<'a> Lower<'a> {
         let span = self.span(&node);
         let weight = weight(&node);
         if self.depth + weight > MAX_DEPTH {
-            let d = self.error(&codes::TOO_DEEP, span, "this expression is too long or too deeply nested", "no reader can follow it");
-            d.help = Some("name parts of it with `let`, or write `x in [a, b, c]` for a chain of `or`".to_owned());
+            let d = self.error(
+                &codes::TOO_DEEP,
+                span,
+                "this expression is too long or too deeply nested",
+                "no reader can follow it",
+            );
+            d.help =
+                Some("name parts of it with `let`, or write `x in [a, b, c]` for a chain of `or`".to_owned());
             return Expr { span, kind: ExprKind::Bool(false) };
         }
         self.depth += weight;
@@ -108,7 +116,12 @@ impl<'a> Lower<'a> {
         let mut left = match flat.pop_front().expect("the grammar puts an operand here") {
             Flat::Not(span) => {
                 if min > Level::Not {
-                    let d = self.error(&codes::SYNTAX, span, "`not` can't stand here without parentheses", "binds looser than what is before it");
+                    let d = self.error(
+                        &codes::SYNTAX,
+                        span,
+                        "`not` can't stand here without parentheses",
+                        "binds looser than what is before it",
+                    );
                     d.help = Some("write `(not …)`".to_owned());
                 }
                 let inner = self.climb(flat, Level::Not);
@@ -149,7 +162,11 @@ impl<'a> Lower<'a> {
             .at(second, "a second comparison of the same value")
             .at(first, "the first one");
         let help = if text(first).len() <= 2 && text(second).len() <= 2 && !middle.is_empty() {
-            format!("write `{} and {middle} {} …`, or `{middle} in a..b` for a range", text(left), text(second))
+            format!(
+                "write `{} and {middle} {} …`, or `{middle} in a..b` for a range",
+                text(left),
+                text(second)
+            )
         } else {
             "join two comparisons with `and`, or put one of them in parentheses".to_owned()
         };
@@ -396,7 +413,13 @@ fn weight(expr: &Node<'_>) -> usize {
         .into_inner()
         .map(|n| match n.as_rule() {
             Rule::operand => operand(n),
-            _ => 1 + n.into_inner().filter(|k| k.as_rule() == Rule::operand).map(|k| operand(k) - 1).sum::<usize>(),
+            _ => {
+                1 + n
+                    .into_inner()
+                    .filter(|k| k.as_rule() == Rule::operand)
+                    .map(|k| operand(k) - 1)
+                    .sum::<usize>()
+            }
         })
         .sum()
 }

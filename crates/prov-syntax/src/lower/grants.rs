@@ -4,8 +4,8 @@
 
 use super::{Lower, next, next_if, only, parts};
 use crate::ast::{
-    EntArg, EntPattern, EntRef, Expr, Grant, ItemKind, Member, Name, PatternArg, Requestable, Role, RoleRef, Separate,
-    SeparateWhat, StringLit, Until,
+    EntArg, EntPattern, EntRef, Expr, Grant, ItemKind, Member, Name, PatternArg, Requestable, Role, RoleRef,
+    Separate, SeparateWhat, StringLit, Until,
 };
 use crate::grammar::{Node, Rule};
 use prov_diag::codes;
@@ -23,13 +23,16 @@ pub(super) struct Clauses {
 impl<'a> Lower<'a> {
     /// Reads `for`, `when`, `requestable`, `resolve`, `because`; nodes of other rules are given back.
     pub(super) fn clauses(&mut self, nodes: Vec<Node<'a>>) -> (Clauses, Vec<Node<'a>>) {
-        self.check_order(&nodes, &[
-            (&[Rule::c_for], "`for`"),
-            (&[Rule::c_when], "`when`"),
-            (&[Rule::c_requestable], "`requestable`"),
-            (&[Rule::c_resolve], "`resolve`"),
-            (&[Rule::c_because], "`because`"),
-        ]);
+        self.check_order(
+            &nodes,
+            &[
+                (&[Rule::c_for], "`for`"),
+                (&[Rule::c_when], "`when`"),
+                (&[Rule::c_requestable], "`requestable`"),
+                (&[Rule::c_resolve], "`resolve`"),
+                (&[Rule::c_because], "`because`"),
+            ],
+        );
         let (mut clauses, mut rest) = (Clauses::default(), Vec::new());
         for n in nodes {
             match n.as_rule() {
@@ -51,11 +54,14 @@ impl<'a> Lower<'a> {
     fn requestable(&mut self, node: Node<'a>) -> Requestable {
         let span = self.span(&node);
         let nodes: Vec<Node<'a>> = parts(node).collect();
-        self.check_order(&nodes, &[
-            (&[Rule::c_when], "`when`"),
-            (&[Rule::c_at_most], "`for at most`"),
-            (&[Rule::c_approved], "`approved by`"),
-        ]);
+        self.check_order(
+            &nodes,
+            &[
+                (&[Rule::c_when], "`when`"),
+                (&[Rule::c_at_most], "`for at most`"),
+                (&[Rule::c_approved], "`approved by`"),
+            ],
+        );
         let mut out = Requestable { span, when: None, at_most: None, approved_by: None };
         for n in nodes {
             let slot = match n.as_rule() {
@@ -134,14 +140,18 @@ impl<'a> Lower<'a> {
 
     fn grant(&mut self, node: Node<'a>) -> Grant {
         let span = self.span(&node);
-        let (refs, suffixes): (Vec<Node<'a>>, Vec<Node<'a>>) = parts(node).partition(|n| n.as_rule() == Rule::ent_ref);
-        self.check_order(&suffixes, &[
-            (&[Rule::s_as], "`as`"),
-            (&[Rule::s_when], "`when`"),
-            (&[Rule::s_from], "`from`"),
-            (&[Rule::s_until, Rule::s_through], "`until` or `through`"),
-            (&[Rule::s_keep], "`keep`"),
-        ]);
+        let (refs, suffixes): (Vec<Node<'a>>, Vec<Node<'a>>) =
+            parts(node).partition(|n| n.as_rule() == Rule::ent_ref);
+        self.check_order(
+            &suffixes,
+            &[
+                (&[Rule::s_as], "`as`"),
+                (&[Rule::s_when], "`when`"),
+                (&[Rule::s_from], "`from`"),
+                (&[Rule::s_until, Rule::s_through], "`until` or `through`"),
+                (&[Rule::s_keep], "`keep`"),
+            ],
+        );
         let mut grant = Grant {
             span,
             annotations: Vec::new(),
@@ -159,7 +169,9 @@ impl<'a> Lower<'a> {
                 Rule::s_when => grant.when = Some(self.expr(only(n))),
                 Rule::s_from => grant.from = Some(self.expr(only(n))),
                 Rule::s_keep => grant.keep = Some(self.expr(only(n))),
-                _ => grant.until = Some(Until { date: self.expr(only(n)), inclusive: rule == Rule::s_through }),
+                _ => {
+                    grant.until = Some(Until { date: self.expr(only(n)), inclusive: rule == Rule::s_through })
+                }
             }
         }
         grant
@@ -200,7 +212,8 @@ impl<'a> Lower<'a> {
         let mut kids = parts(inner);
         let app = self.name(&next(&mut kids));
         let kind = next_if(&mut kids, Rule::ident).map(|n| self.name(&n));
-        let args = next_if(&mut kids, Rule::pattern_args).map(|n| parts(n).map(|a| self.pattern_arg(a)).collect());
+        let args =
+            next_if(&mut kids, Rule::pattern_args).map(|n| parts(n).map(|a| self.pattern_arg(a)).collect());
         EntPattern::Entitlement { span, app, kind, args }
     }
 
@@ -221,7 +234,12 @@ impl<'a> Lower<'a> {
         let mut kids = parts(node);
         let patterns = self.patterns(next(&mut kids));
         let (clauses, _) = self.clauses(kids.collect());
-        ItemKind::Forbid { patterns, for_type: clauses.for_type, when: clauses.when, because: clauses.because }
+        ItemKind::Forbid {
+            patterns,
+            for_type: clauses.for_type,
+            when: clauses.when,
+            because: clauses.because,
+        }
     }
 
     pub(super) fn separate(&mut self, node: Node<'a>) -> Separate {
@@ -243,7 +261,12 @@ impl<'a> Lower<'a> {
     /// Annotations where the language gives them no meaning.
     pub(super) fn refuse_annotations(&mut self, annotations: &[crate::ast::Annotation], what: &str) {
         if let Some(a) = annotations.first() {
-            let d = self.error(&codes::MISPLACED, a.span, format!("`@{}` has no meaning on {what}", a.name.text), "can't stand here");
+            let d = self.error(
+                &codes::MISPLACED,
+                a.span,
+                format!("`@{}` has no meaning on {what}", a.name.text),
+                "can't stand here",
+            );
             d.help = Some("put it before the whole item".to_owned());
         }
     }

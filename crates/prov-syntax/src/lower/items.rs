@@ -4,7 +4,8 @@
 
 use super::{Lower, next, next_if, only, parts};
 use crate::ast::{
-    Amount, Attribute, Claim, FederationField, Guard, Item, ItemKind, Limit, Name, Param, Protect, TypeExpr, TypeKind,
+    Amount, Attribute, Claim, FederationField, Guard, Item, ItemKind, Limit, Name, Param, Protect, TypeExpr,
+    TypeKind,
 };
 use crate::grammar::{Node, Rule, is_keyword};
 use prov_diag::{Span, codes};
@@ -30,7 +31,9 @@ impl<'a> Lower<'a> {
         let mut kids = item.clone().into_inner();
         let keyword = self.span(&next(&mut kids));
         let Some(mut second) = kids.next() else { return keyword };
-        while !matches!(second.as_rule(), Rule::ident | Rule::string | Rule::ent_pattern | Rule::expr) && !is_keyword(second.as_rule()) {
+        while !matches!(second.as_rule(), Rule::ident | Rule::string | Rule::ent_pattern | Rule::expr)
+            && !is_keyword(second.as_rule())
+        {
             match second.clone().into_inner().next() {
                 Some(inner) => second = inner,
                 None => break,
@@ -105,7 +108,12 @@ impl<'a> Lower<'a> {
         };
         if path.is_empty() {
             let name = names.first().map_or_else(String::new, |n| n.text.clone());
-            let d = self.error(&codes::SYNTAX, span, format!("`use {name}` doesn't say what to take from `{name}`"), "only a module");
+            let d = self.error(
+                &codes::SYNTAX,
+                span,
+                format!("`use {name}` doesn't say what to take from `{name}`"),
+                "only a module",
+            );
             d.help = Some(format!("name what is used: `use {name}.something` or `use {name}.{{a, b}}`"));
         }
         ItemKind::Use { path, names }
@@ -135,11 +143,14 @@ impl<'a> Lower<'a> {
             prefer: Vec::new(),
         };
         let suffixes: Vec<Node<'a>> = kids.collect();
-        self.check_order(&suffixes, &[
-            (&[Rule::attr_key], "`key`"),
-            (&[Rule::attr_inverse], "`inverse`"),
-            (&[Rule::attr_prefer], "`prefer`"),
-        ]);
+        self.check_order(
+            &suffixes,
+            &[
+                (&[Rule::attr_key], "`key`"),
+                (&[Rule::attr_inverse], "`inverse`"),
+                (&[Rule::attr_prefer], "`prefer`"),
+            ],
+        );
         for n in suffixes {
             let span = self.span(&n);
             attribute.span = attribute.span.to(span);
@@ -170,7 +181,12 @@ impl<'a> Lower<'a> {
             Rule::ident => TypeKind::Named(self.name(&inner)),
             rule => {
                 if depth == MAX_TYPE_DEPTH {
-                    self.error(&codes::TOO_DEEP, span, "this type is too deeply nested", "sets of sets of sets …");
+                    self.error(
+                        &codes::TOO_DEEP,
+                        span,
+                        "this type is too deeply nested",
+                        "sets of sets of sets …",
+                    );
                     return TypeExpr { span, kind: TypeKind::Enum(Vec::new()), optional: false };
                 }
                 let of = Box::new(self.type_atom(only(inner), depth + 1));
@@ -203,7 +219,11 @@ impl<'a> Lower<'a> {
         let mut kids = parts(node);
         let name = self.name(&next(&mut kids));
         let fields = self.assigns(next(&mut kids));
-        if is_login { ItemKind::Login { app: name, fields } } else { ItemKind::Writeback { source: name, fields } }
+        if is_login {
+            ItemKind::Login { app: name, fields }
+        } else {
+            ItemKind::Writeback { source: name, fields }
+        }
     }
 
     fn federation_field(&mut self, node: Node<'a>) -> FederationField {
@@ -242,7 +262,9 @@ impl<'a> Lower<'a> {
                 Rule::g_of => of = Some(self.ent_pattern(only(n))),
                 Rule::g_in => app = Some(self.name(&only(n))),
                 Rule::g_per => per = Some(self.name(&only(n))),
-                _ => limit = Limit { span: self.span(&n), amounts: parts(n).map(|a| self.amount(a)).collect() },
+                _ => {
+                    limit = Limit { span: self.span(&n), amounts: parts(n).map(|a| self.amount(a)).collect() }
+                }
             }
         }
         Guard::Effects { what, of, app, limit, per }

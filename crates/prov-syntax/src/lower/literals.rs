@@ -25,7 +25,12 @@ impl Lower<'_> {
                     }
                     if s.contains('\n') {
                         let span = self.span(&part);
-                        self.error(&codes::BAD_TEXT, span, "a text stays on one line", "what is inserted here goes over several");
+                        self.error(
+                            &codes::BAD_TEXT,
+                            span,
+                            "a text stays on one line",
+                            "what is inserted here goes over several",
+                        );
                     }
                     let expr = next(&mut parts(part));
                     out.push(StrPart::Expr(self.expr(expr)));
@@ -50,7 +55,12 @@ impl Lower<'_> {
                 let digits = escape.trim_start_matches("u{").trim_end_matches('}');
                 u32::from_str_radix(digits, 16).ok().and_then(char::from_u32).unwrap_or_else(|| {
                     let span = self.span(node);
-                    self.error(&codes::BAD_TEXT, span, format!("there is no character `{digits}`"), "not a Unicode character");
+                    self.error(
+                        &codes::BAD_TEXT,
+                        span,
+                        format!("there is no character `{digits}`"),
+                        "not a Unicode character",
+                    );
                     '?'
                 })
             }
@@ -60,7 +70,12 @@ impl Lower<'_> {
     pub(super) fn date(&mut self, node: &Node<'_>) -> Date {
         let (s, span) = (node.as_str(), self.span(node));
         Date::parse(s).unwrap_or_else(|| {
-            let d = self.error(&codes::BAD_LITERAL, span, format!("there is no day `{s}`"), "not in the calendar");
+            let d = self.error(
+                &codes::BAD_LITERAL,
+                span,
+                format!("there is no day `{s}`"),
+                "not in the calendar",
+            );
             d.help = Some("dates are written year-month-day: `2026-03-02`".to_owned());
             Date(0)
         })
@@ -69,8 +84,14 @@ impl Lower<'_> {
     pub(super) fn decimal(&mut self, node: &Node<'_>) -> Decimal {
         let (s, span) = (node.as_str(), self.span(node));
         Decimal::parse(s).unwrap_or_else(|| {
-            let d = self.error(&codes::BAD_LITERAL, span, format!("`{s}` can't be held exactly"), "too large, or more than four places");
-            d.help = Some("decimals have at most four places and fourteen digits before the point".to_owned());
+            let d = self.error(
+                &codes::BAD_LITERAL,
+                span,
+                format!("`{s}` can't be held exactly"),
+                "too large, or more than four places",
+            );
+            d.help =
+                Some("decimals have at most four places and fourteen digits before the point".to_owned());
             Decimal(0)
         })
     }
@@ -78,7 +99,12 @@ impl Lower<'_> {
     pub(super) fn int(&mut self, node: &Node<'_>) -> i64 {
         let (s, span) = (node.as_str(), self.span(node));
         s.parse().unwrap_or_else(|_| {
-            let d = self.error(&codes::BAD_LITERAL, span, format!("`{s}` is too large"), "beyond the largest whole number");
+            let d = self.error(
+                &codes::BAD_LITERAL,
+                span,
+                format!("`{s}` is too large"),
+                "beyond the largest whole number",
+            );
             d.help = Some(format!("whole numbers end at {}", i64::MAX));
             0
         })
@@ -105,7 +131,8 @@ impl Lower<'_> {
             (h < 24 && m < 60).then_some((h, m))
         };
         read().unwrap_or_else(|| {
-            let d = self.error(&codes::BAD_LITERAL, span, format!("there is no time `{s}`"), "not on the clock");
+            let d =
+                self.error(&codes::BAD_LITERAL, span, format!("there is no time `{s}`"), "not on the clock");
             d.help = Some("times go from `00:00` to `23:59`".to_owned());
             (0, 0)
         })
@@ -135,8 +162,16 @@ impl Lower<'_> {
                 continue;
             }
             let span = Span::new(self.context.source, token.start, token.end);
-            let d = self.error(&codes::BAD_LITERAL, span, format!("`{text}` is not written as a date"), "month and day have two digits");
-            d.help = Some("dates are written year-month-day: `2026-03-02`; put blanks around `-` to subtract".to_owned());
+            let d = self.error(
+                &codes::BAD_LITERAL,
+                span,
+                format!("`{text}` is not written as a date"),
+                "month and day have two digits",
+            );
+            d.help = Some(
+                "dates are written year-month-day: `2026-03-02`; put blanks around `-` to subtract"
+                    .to_owned(),
+            );
             let mended = format!("{year}-{month:0>2}-{day:0>2}");
             if Date::parse(&mended).is_some() {
                 d.fix = Some(Fix { title: "write the date in full".to_owned(), span, replacement: mended });

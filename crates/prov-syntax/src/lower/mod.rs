@@ -36,8 +36,35 @@ struct Lead {
 
 /// Words that can't be declared: they have a meaning of their own wherever a value may stand.
 const RESERVED: [&str; 29] = [
-    "state", "today", "now", "row", "reports", "has_reports", "and", "or", "not", "in", "is", "if", "then", "else", "match",
-    "matches", "contains", "has", "true", "false", "starts", "ends", "holds", "between", "where", "any", "all", "count", "let",
+    "state",
+    "today",
+    "now",
+    "row",
+    "reports",
+    "has_reports",
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "if",
+    "then",
+    "else",
+    "match",
+    "matches",
+    "contains",
+    "has",
+    "true",
+    "false",
+    "starts",
+    "ends",
+    "holds",
+    "between",
+    "where",
+    "any",
+    "all",
+    "count",
+    "let",
 ];
 
 impl<'a> Lower<'a> {
@@ -52,7 +79,13 @@ impl<'a> Lower<'a> {
         Span::new(self.context.source, start, self.context.trim(start, self.base + span.end()))
     }
 
-    fn error(&mut self, code: &'static Code, span: Span, message: impl Into<String>, label: &str) -> &mut Diagnostic {
+    fn error(
+        &mut self,
+        code: &'static Code,
+        span: Span,
+        message: impl Into<String>,
+        label: &str,
+    ) -> &mut Diagnostic {
         self.diagnostics.push(Diagnostic::new(code, message).at(span, label));
         self.diagnostics.last_mut().expect("one was just pushed")
     }
@@ -66,7 +99,12 @@ impl<'a> Lower<'a> {
     fn declared(&mut self, node: &Node<'_>) -> Name {
         let name = self.name(node);
         if RESERVED.contains(&name.text.as_str()) {
-            let d = self.error(&codes::RESERVED_NAME, name.span, format!("`{}` can't be a name", name.text), "this word has a meaning of its own");
+            let d = self.error(
+                &codes::RESERVED_NAME,
+                name.span,
+                format!("`{}` can't be a name", name.text),
+                "this word has a meaning of its own",
+            );
             d.help = Some(format!("choose another name, for example `{}_`", name.text));
         }
         name
@@ -93,7 +131,12 @@ impl<'a> Lower<'a> {
             match part {
                 StrPart::Text(t) => text.push_str(&t),
                 StrPart::Expr(e) => {
-                    let d = self.error(&codes::BAD_TEXT, e.span, "nothing can be inserted into this text", "it must be known before any evaluation");
+                    let d = self.error(
+                        &codes::BAD_TEXT,
+                        e.span,
+                        "nothing can be inserted into this text",
+                        "it must be known before any evaluation",
+                    );
                     d.help = Some("write `{{` and `}}` for braces".to_owned());
                 }
             }
@@ -126,7 +169,9 @@ impl<'a> Lower<'a> {
     fn check_order(&mut self, clauses: &[Node<'a>], order: &[(&[Rule], &str)]) {
         let mut seen: Vec<(usize, Span)> = Vec::new();
         for clause in clauses {
-            let Some(rank) = order.iter().position(|(rules, _)| rules.contains(&clause.as_rule())) else { continue };
+            let Some(rank) = order.iter().position(|(rules, _)| rules.contains(&clause.as_rule())) else {
+                continue;
+            };
             let (span, word) = (self.clause_word(clause), order[rank].1);
             let earlier = seen.iter().copied().find(|&(r, _)| r >= rank);
             if let Some((other, other_span)) = earlier {

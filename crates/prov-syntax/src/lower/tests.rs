@@ -76,7 +76,11 @@ impl<'a> Lower<'a> {
                 let lacks = inner.clone().into_inner().any(|n| n.as_rule() == Rule::k_lacks);
                 let mut kids = parts(inner);
                 let action = self.name(&next(&mut kids));
-                Expect::PlanHas { lacks, action, args: kids.next().map_or_else(Vec::new, |n| self.plain_args(n)) }
+                Expect::PlanHas {
+                    lacks,
+                    action,
+                    args: kids.next().map_or_else(Vec::new, |n| self.plain_args(n)),
+                }
             }
             Rule::expect_withheld => {
                 let mut kids = parts(inner);
