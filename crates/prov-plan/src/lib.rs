@@ -27,4 +27,4 @@ pub use plan::{
     Verdict,
 };
 pub use reasons::{AccountQuestion, Cause, Loss, NoReasons, Reasons};
-pub use simulate::apply_to;
+pub use simulate::{apply_if, apply_to};

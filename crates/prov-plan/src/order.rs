@@ -13,7 +13,7 @@ use std::ops::Range;
 /// Grants that each revoke names; with more of them only the first revoke does, and the others name that one.
 const FEW: usize = 8;
 
-/// Apps in an order in which each comes after the one its accounts come from.
+/// Apps in an order in which each comes after the one its accounts come from; those of one depth by name.
 pub(crate) struct AppOrder {
     apps: Vec<AppId>,
     rank: Vec<u32>,
@@ -32,10 +32,12 @@ impl AppOrder {
             }
         }
         // The checker refuses circles; were there one, order by name does no harm.
-        let apps: Vec<AppId> = match toposort(&graph, None) {
-            Ok(order) => order.into_iter().map(|n| AppId(n.index() as u32)).collect(),
-            Err(_) => (0..schema.apps.len() as u32).map(AppId).collect(),
-        };
+        let mut depth = vec![0; nodes.len()];
+        for node in toposort(&graph, None).unwrap_or_default() {
+            depth[node.index()] = parent[node.index()].map_or(0, |p| depth[p.index()] + 1);
+        }
+        let mut apps: Vec<AppId> = (0..nodes.len() as u32).map(AppId).collect();
+        apps.sort_by_key(|&a| (depth[a.index()], a));
         let mut rank = vec![0; apps.len()];
         for (i, app) in apps.iter().enumerate() {
             rank[app.index()] = i as u32;
