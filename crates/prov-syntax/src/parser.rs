@@ -18,6 +18,9 @@ const MAX_BRACKETS: usize = 64;
 /// Bounds the work on one item: some 20 calls a byte are usual.
 const MAX_CALLS: usize = 50_000_000;
 
+/// After so many broken items the rest of a file is left alone: it is hardly a policy.
+const MAX_BROKEN: usize = 500;
+
 /// The words that begin items.
 pub(crate) const ITEM_WORDS: [&str; 22] = [
     "app",
@@ -148,6 +151,19 @@ impl<'a> Reader<'a> {
     fn read(&mut self) {
         self.file.docs = self.head_docs();
         while let Some(&token) = self.context.tokens.get(self.at) {
+            if self.file.broken.len() >= MAX_BROKEN {
+                let here = Span::new(self.context.source, token.start, token.end);
+                self.diagnostics.push(
+                    Diagnostic::new(
+                        &codes::SYNTAX,
+                        format!("{MAX_BROKEN} items can't be read: the rest of the file is skipped"),
+                    )
+                    .at(here, "from here on")
+                    .help("is this a policy?"),
+                );
+                self.note_broken(token.start, self.context.text.len());
+                return;
+            }
             match token.kind {
                 TokenKind::Comment => self.at += 1,
                 TokenKind::FileDoc => {

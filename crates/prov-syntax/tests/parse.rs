@@ -273,3 +273,9 @@ fn every_syntax_code_has_a_bad_example_that_yields_it() {
         valid(good);
     }
 }
+
+#[test]
+fn a_file_of_nothing_but_errors_is_given_up() {
+    let (file, diagnostics, _) = read(&"role r when\n".repeat(2_000));
+    assert_eq!((diagnostics.len(), file.broken.len()), (501, 501));
+}

@@ -85,6 +85,7 @@ fn bombs_are_refused_quickly() {
         format!("role a {{ {} }}", "each x in y { ".repeat(n)),
         "role a {\n".repeat(n / 10),
         "let x =\n".repeat(n / 10),
+        "role r when state = { grant a.b() } ".repeat(n / 10),
         "@a(\n".repeat(n),
         "///\n".repeat(n),
         "//!\n@".repeat(n / 10),
