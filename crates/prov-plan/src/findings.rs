@@ -35,13 +35,15 @@ pub(crate) fn missing(context: &Context<'_>, part: &mut Part, id: &str, standing
     part.findings.push(finding);
 }
 
-pub(crate) fn held(part: &mut Part, id: &str, reason: Option<&HoldReason>) {
+/// Someone is held; `left` says whether that they have left acts all the same.
+pub(crate) fn held(part: &mut Part, id: &str, reason: Option<&HoldReason>, left: bool) {
+    let rest = if left { "has left all the same" } else { "held as it is" };
     let message = match reason {
-        Some(HoldReason::Rejected) => "its row was rejected; held as it is".to_owned(),
+        Some(HoldReason::Rejected) => format!("its row was rejected; {rest}"),
         Some(HoldReason::DependsOn(other)) => {
-            format!("its rules read `{other}`, whose row was rejected; held as it is")
+            format!("its rules read `{other}`, whose row was rejected; {rest}")
         }
-        None => "its result can't be known; held as it is".to_owned(),
+        None => format!("its result can't be known; {rest}"),
     };
     let mut finding = Finding::new(FindingKind::Held, codes::HELD_IDENTITY.id, message);
     finding.identity = Some(id.to_owned());
@@ -116,10 +118,9 @@ pub(crate) fn name_taken(
     part: &mut Part,
     id: &str,
     app: AppId,
-    name: Option<&Box<str>>,
+    name: &str,
     block: &Block,
 ) {
-    let name = name.map_or("", |n| n);
     let whose = match block {
         Block::Taken(owner) => format!("is that of `{owner}`"),
         Block::Orphan => "exists already and belongs to nobody".to_owned(),

@@ -397,9 +397,8 @@ impl Finding {
 
     /// The canonical order.
     pub(crate) fn order(&self, other: &Finding) -> std::cmp::Ordering {
-        let key = |f: &Finding| (f.kind, f.identity.clone(), f.app.clone(), f.account.clone());
-        key(self)
-            .cmp(&key(other))
+        (self.kind, &self.identity, &self.app, &self.account)
+            .cmp(&(other.kind, &other.identity, &other.app, &other.account))
             .then_with(|| self.entitlement.cmp(&other.entitlement))
             .then_with(|| {
                 (&self.file, self.line, &self.column).cmp(&(&other.file, other.line, &other.column))

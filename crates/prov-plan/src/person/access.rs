@@ -1,0 +1,143 @@
+//! One person's access: what is held against what should be.
+//! Invariant: only what is managed is revoked.
+
+use super::{InApp, Nothing, Person};
+use crate::diff::Class;
+use crate::{AccountQuestion, ActionKind, Cause, Loss};
+use prov_model::{EntId, EntitlementIssue, Mode, fold};
+
+impl Person<'_, '_> {
+    /// Compares what is held with what should be: one merge in the order of shared numbers.
+    pub(super) fn holdings(&mut self, apps: &mut [InApp], actual: &mut Vec<(u32, EntId)>, held: &[EntId]) {
+        let context = self.context;
+        actual.clear();
+        actual.extend(held.iter().map(|&id| (context.common[id.0 as usize], id)));
+        if !actual.is_sorted_by_key(|&(common, _)| common) {
+            actual.sort_unstable();
+        }
+        actual.dedup_by_key(|&mut (common, _)| common);
+        let ids = &context.input.desired.entitlements;
+        let desired = self.position.map_or(&[][..], |p| context.input.desired.holdings.get(p as usize));
+        let (mut d, mut a) = (0, 0);
+        loop {
+            let left = desired.get(d).map(|&id| (ids.same_as(id).0, id));
+            let right = actual.get(a).copied();
+            match (left, right) {
+                (None, None) => break,
+                (Some((l, _)), Some((r, id))) if l == r => {
+                    (d, a) = (d + 1, a + 1);
+                    if !apps[ids.get(EntId(l)).app.index()].holds {
+                        self.surplus(apps, id, true);
+                    }
+                }
+                (Some((l, id)), right) if right.is_none_or(|(r, _)| l < r) => {
+                    d += 1;
+                    self.lacking(apps, id);
+                }
+                (_, Some((_, id))) => {
+                    a += 1;
+                    self.surplus(apps, id, false);
+                }
+                (Some(_), None) => break,
+            }
+        }
+    }
+
+    /// Should be held, and is not.
+    fn lacking(&mut self, apps: &[InApp], id: EntId) {
+        let context = self.context;
+        let ent = context.input.desired.entitlements.get(id);
+        let here = &apps[ent.app.index()];
+        if !here.holds || here.frozen {
+            return;
+        }
+        let Some(position) = self.position else { return };
+        self.causes.clear();
+        context.input.reasons.grant(position, id, self.causes);
+        let because = self.because(|| context.input.schema.app(ent.app).rule);
+        self.access(ActionKind::Grant, here, id.0, because);
+    }
+
+    /// Is held, and should not be. `granted` says whether rules give it, and it is not held for another reason.
+    fn surplus(&mut self, apps: &mut [InApp], id: EntId, granted: bool) {
+        let context = self.context;
+        let ids = &context.input.actual.entitlements;
+        let (ent, class) = (ids.get(id), context.class[id.0 as usize]);
+        let here = &mut apps[ent.app.index()];
+        self.causes.clear();
+        if here.keeps {
+            self.forbidding(ent);
+            if self.causes.is_empty() {
+                return;
+            }
+        }
+        match class {
+            Class::Managed => {}
+            Class::Irrevocable => return,
+            Class::Unmanaged => {
+                if !granted {
+                    *self.part.unmanaged.entry(ids.same_as(id).0).or_default() += 1;
+                }
+                return;
+            }
+        }
+        let additive = context.input.schema.app(ent.app).mode == Mode::Additive;
+        if here.frozen || (additive && !self.situation.leaver()) {
+            return;
+        }
+        if self.causes.is_empty() {
+            self.why_lost(here.nothing, ent);
+        }
+        let because = self.because(|| context.input.schema.app(ent.app).rule);
+        here.takes = true;
+        self.access(ActionKind::Revoke, here, context.ent_of_actual(id), because);
+    }
+
+    /// The forbids that end what a state would keep.
+    fn forbidding(&mut self, ent: &prov_model::Entitlement) {
+        let input = self.context.input;
+        let Some(active) = self.position.and_then(|p| input.desired.active_forbids.get(&p)) else { return };
+        let folds = crate::diff::folds(input.schema, ent.app, ent.kind);
+        let compared = if folds { fold(&ent.value) } else { (&*ent.value).into() };
+        let covers = active
+            .iter()
+            .filter_map(|&f| input.schema.forbids.get(f as usize))
+            .filter(|f| f.covers(ent.app, ent.kind, &compared));
+        self.causes.extend(covers.map(|f| Cause::from(f.rule)));
+    }
+
+    fn why_lost(&mut self, nothing: Option<Nothing>, ent: &prov_model::Entitlement) {
+        let input = self.context.input;
+        match (nothing, self.position) {
+            (Some(Nothing::State), _) => self.state_causes(),
+            (Some(Nothing::NoAccount), Some(position)) => {
+                input.reasons.account(position, ent.app, AccountQuestion::Unwanted, self.causes);
+                let block = input.schema.app(ent.app).account.as_ref();
+                if self.causes.is_empty() {
+                    self.causes.extend(block.map(|b| Cause::from(b.rule)));
+                }
+            }
+            (Some(Nothing::NoAccount), None) | (None, None) => self.state_causes(),
+            (None, Some(position)) => {
+                let folds = crate::diff::folds(input.schema, ent.app, ent.kind);
+                let ids = &input.desired.entitlements;
+                let entitlement = ids.find(ent.app, ent.kind, &ent.value, folds);
+                if let Some(id) = entitlement {
+                    let all = &input.desired.withheld;
+                    let start = all.partition_point(|w| w.0 < position);
+                    let mine = all[start..].iter().take_while(|w| w.0 == position);
+                    for (_, _, issue) in mine.filter(|w| ids.same_as(w.1) == id) {
+                        if let EntitlementIssue::Forbidden(f) = issue {
+                            self.causes
+                                .extend(input.schema.forbids.get(*f as usize).map(|f| Cause::from(f.rule)));
+                        }
+                    }
+                }
+                if self.causes.is_empty() {
+                    let loss = Loss { app: ent.app, kind: ent.kind, value: &ent.value, entitlement };
+                    input.reasons.loss(position, loss, self.causes);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A million people with thirty entitlements each: run by hand,
+//! `cargo test --release -p prov-plan --test scale -- --ignored --nocapture`.
+
+mod common;
+
+use common::{AD, World};
+use prov_model::{
+    Account, AccountOrigin, Actual, AppId, Csr, Desired, DesiredAccount, EntId, Entitlements, IdentityFlags,
+    IdentityId, KindId, Moment, Zone,
+};
+use std::time::Instant;
+
+const PEOPLE: usize = 1_000_000;
+const EACH: usize = 30;
+const VALUES: usize = 2_000;
+
+fn ids(shift: usize) -> Entitlements {
+    let mut ids = Entitlements::default();
+    for i in 0..VALUES {
+        // The two states number the same values in different orders.
+        ids.intern(AppId(AD), KindId(0), &format!("group-{}", (i * 7 + shift) % VALUES), true);
+    }
+    ids
+}
+
+fn build(w: &World, drift: bool) -> (Desired, Actual) {
+    let (desired_ids, actual_ids) = (ids(0), ids(3));
+    let to_actual: Vec<EntId> = desired_ids
+        .iter()
+        .map(|(_, e)| actual_ids.find(e.app, e.kind, &e.value, true).expect("all are there"))
+        .collect();
+    let mut desired = Desired {
+        at: Moment::at_date(w.today, Zone::utc()),
+        ids: Vec::new(),
+        rows: Vec::new(),
+        states: Vec::new(),
+        flags: Vec::new(),
+        holds: Default::default(),
+        accounts: Csr::default(),
+        holdings: Csr::default(),
+        withheld: Vec::new(),
+        active_forbids: Default::default(),
+        entitlements: desired_ids,
+        counts: w.counts.clone(),
+        rejections: Vec::new(),
+    };
+    let mut actual = Actual { entitlements: actual_ids, ..Actual::default() };
+    for i in 0..PEOPLE {
+        let id: Box<str> = format!("p{i:07}").into();
+        desired.ids.push(id.clone());
+        desired.rows.push((IdentityId(0), i as u32));
+        desired.states.push(3);
+        desired.flags.push(IdentityFlags::default());
+        let attributes: Box<[Box<str>]> = Box::new([id.clone(), "mail".into()]);
+        let some = attributes.iter().cloned().map(Some).collect();
+        desired.accounts.push([DesiredAccount { app: AppId(AD), wanted: true, enabled: true, attributes }]);
+        let mut held: Vec<u32> = (0..EACH).map(|k| ((i * 31 + k * 61) % VALUES) as u32).collect();
+        held.sort_unstable();
+        held.dedup();
+        let mut has: Vec<EntId> = held.iter().map(|&e| to_actual[e as usize]).collect();
+        if drift && i % 200 == 0 {
+            has.pop();
+        }
+        has.sort_unstable();
+        desired.holdings.push(held.into_iter().map(EntId));
+        actual.ids.push(id.clone());
+        let origin = AccountOrigin::default();
+        actual.accounts.push([Account { app: AppId(AD), name: id, enabled: true, attributes: some, origin }]);
+        actual.holdings.push(has);
+    }
+    (desired, actual)
+}
+
+#[test]
+#[ignore = "takes two gigabytes"]
+fn a_million_people() {
+    let w = World::new();
+    for (what, drift) in [("nothing", false), ("0.5 % drift", true)] {
+        let (desired, actual) = build(&w, drift);
+        let start = Instant::now();
+        let plan = w.plan_of(&desired, &actual);
+        println!("{what}: {} actions in {:?}", plan.len(), start.elapsed());
+        assert_eq!(plan.len(), if drift { PEOPLE / 200 } else { 0 });
+    }
+    let (desired, _) = build(&w, false);
+    let start = Instant::now();
+    let plan = w.plan_of(&desired, &Actual::default());
+    println!("all new: {} actions in {:?}", plan.len(), start.elapsed());
+    let start = Instant::now();
+    let mut out = std::io::BufWriter::new(std::io::sink());
+    plan.write_jsonl(&mut out).expect("a sink takes all");
+    println!("as JSON Lines in {:?}", start.elapsed());
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    println!("{}", status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or(""));
+}
