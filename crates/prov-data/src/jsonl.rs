@@ -39,9 +39,10 @@ pub fn read_json(file: &str, bytes: &[u8]) -> Result<Raw, Vec<Diagnostic>> {
     }
     let Reader { mut raw, rows } = reader;
     raw.table = rows.table(file);
+    // Its inner objects must not pass for rows.
     if let [r, ..] = raw.rejections.as_slice()
-        && raw.table.is_empty()
-        && raw.rejections.len() > 1
+        && raw.rows() > 1
+        && !bytes.trim_ascii_start().starts_with(b"[")
         && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
     {
         let message = format!("`{file}` is one JSON value over several lines, not an object a line");
@@ -189,7 +190,7 @@ impl Reader {
 fn what(error: &serde_json::Error) -> String {
     let mut message = error.to_string();
     message.truncate(message.rfind(" at line ").unwrap_or(message.len()));
-    message
+    message.replace("EOF", "the line ends")
 }
 
 /// The byte at which an error stands that is given by line and column, both from 1.
