@@ -1,8 +1,383 @@
-//! Placeholder.
-use crate::Program;
-/// Error.
-pub struct VerifyError(pub String);
-/// Verifies.
-pub fn verify(_: &Program) -> Result<(), VerifyError> {
+//! Whether a program can be run: ids in range, types by the tables of `prov-model`, presence settled, order complete.
+//!
+//! Invariant: a program that passes can be run on any population of its schema without meeting a value of a wrong
+//! type, an absent value where none is expected, or a step before what it reads.
+
+mod exprs;
+mod presence;
+mod strata;
+mod types;
+
+pub(crate) use strata::name as step_name;
+
+use crate::{ExprId, GrantValue, Program, RuleProgram};
+use exprs::{Context, Subject, Walk};
+use prov_model::{AppId, FieldDef, IdentityId, KindId, Type};
+use std::collections::HashSet;
+use std::fmt;
+
+/// Why a program can't be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifyError {
+    /// Where: a rule and its part, an account and its attribute.
+    pub place: String,
+    /// What is wrong there.
+    pub reason: String,
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.reason)
+    }
+}
+
+impl std::error::Error for VerifyError {}
+
+pub(crate) fn fail<T>(place: impl Into<String>, reason: impl Into<String>) -> Result<T, VerifyError> {
+    Err(VerifyError { place: place.into(), reason: reason.into() })
+}
+
+/// Verifies a program.
+///
+/// # Errors
+/// The first thing that is wrong, in the order of the program.
+pub fn verify(program: &Program) -> Result<(), VerifyError> {
+    arena(program)?;
+    let mut walk = Walk::new(program);
+    sources(program, &mut walk)?;
+    lifecycles(program, &mut walk)?;
+    accounts(program, &mut walk)?;
+    for (i, rule) in program.rules.iter().enumerate() {
+        self::rule(program, &mut walk, i, rule)?;
+    }
+    includes(program)?;
+    forbids(program, &mut walk)?;
+    kinds(program)?;
+    strata::verify(program)
+}
+
+fn arena(program: &Program) -> Result<(), VerifyError> {
+    for (i, expr) in program.exprs.iter().enumerate() {
+        let mut late = None;
+        expr.kind.children(|c| {
+            if c.0 as usize >= i {
+                late = Some(c.0);
+            }
+        });
+        if let Some(child) = late {
+            return fail(format!("expression {i}"), format!("its operand {child} does not come before it"));
+        }
+    }
+    Ok(())
+}
+
+fn root(program: &Program, id: ExprId, place: &str) -> Result<(), VerifyError> {
+    if id.0 as usize >= program.exprs.len() {
+        return fail(place, format!("there is no expression {}", id.0));
+    }
+    Ok(())
+}
+
+/// Walks a tree and gives its type.
+fn tree<'p>(
+    program: &'p Program,
+    walk: &mut Walk<'p>,
+    id: ExprId,
+    context: &Context<'p>,
+    place: &str,
+) -> Result<Type, VerifyError> {
+    root(program, id, place)?;
+    match walk.expr(id, context) {
+        Ok(()) => Ok(program.expr(id).ty.clone()),
+        Err((at, reason)) if at == id => fail(place, reason),
+        Err((at, reason)) => fail(format!("{place}, expression {}", at.0), reason),
+    }
+}
+
+/// Walks a condition: `bool`, never absent. Gives the context in which it holds.
+fn condition<'p>(
+    program: &'p Program,
+    walk: &mut Walk<'p>,
+    id: ExprId,
+    context: &Context<'p>,
+    place: &str,
+) -> Result<Context<'p>, VerifyError> {
+    match tree(program, walk, id, context, place)? {
+        Type::Bool => Ok(walk.knowing(context, id, true)),
+        other => fail(place, format!("a condition is `bool`, not `{}`", other.name(&program.schema))),
+    }
+}
+
+fn identity<'p>(program: &'p Program, id: IdentityId, place: &str) -> Result<&'p [FieldDef], VerifyError> {
+    match program.schema.identities.get(id.index()) {
+        Some(def) => Ok(&def.attributes),
+        None => fail(place, format!("there is no identity type {}", id.0)),
+    }
+}
+
+fn sources<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), VerifyError> {
+    if program.sources.len() != program.schema.sources.len() {
+        return fail("sources", "there is not one program a source");
+    }
+    for (i, source) in program.sources.iter().enumerate() {
+        let def = &program.schema.sources[i];
+        let place = format!("source `{}`", def.name);
+        if source.source as usize != i {
+            return fail(place, "it is not in the order of the schema");
+        }
+        let attributes = identity(program, def.identity, &place)?;
+        if source.attributes.len() != attributes.len() {
+            return fail(place, "it does not have one mapping an attribute");
+        }
+        let context = walk.context(Subject::Row(source));
+        for (mapping, attribute) in source.attributes.iter().zip(attributes) {
+            let place = format!("{place}, `{}`", attribute.name);
+            match mapping {
+                crate::AttributeProgram::Nothing => {}
+                crate::AttributeProgram::Column(c) if (*c as usize) < source.columns.len() => {}
+                crate::AttributeProgram::Column(c) => return fail(place, format!("there is no column {c}")),
+                crate::AttributeProgram::Mapped(e) => {
+                    let ty = tree(program, walk, *e, &context, &place)?;
+                    let fits = match attribute.ty.required() {
+                        // A reference is mapped to the key of whom it refers to.
+                        Type::Identity(_) => ty.required().is_scalar(),
+                        want => ty.required() == want,
+                    };
+                    if !fits {
+                        let (ty, want) = (ty.name(&program.schema), attribute.ty.name(&program.schema));
+                        return fail(place, format!("it gives `{ty}`, and the attribute is `{want}`"));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn lifecycles<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), VerifyError> {
+    let mut seen = vec![];
+    for lifecycle in &program.lifecycles {
+        identity(program, lifecycle.identity, "lifecycle")?;
+        let def = program.schema.identity(lifecycle.identity);
+        let place = format!("lifecycle `{}`", def.name);
+        if seen.contains(&lifecycle.identity) {
+            return fail(place, "the identity type has two");
+        }
+        seen.push(lifecycle.identity);
+        let Some(states) = &def.lifecycle else { return fail(place, "the schema has none for the type") };
+        let variants = program.schema.enums.get(states.states.index()).map_or(0, |e| e.variants.len());
+        if lifecycle.conditions.len() != states.defs.len() || variants != states.defs.len() {
+            return fail(place, "it does not have one condition a state");
+        }
+        let mut context = walk.context(Subject::Lifecycle(lifecycle.identity));
+        for (when, state) in lifecycle.conditions.iter().zip(&states.defs) {
+            let place = format!("{place}, state `{}`", state.name);
+            if let Some(when) = when {
+                condition(program, walk, *when, &context, &place)?;
+                // A later state is only asked where the earlier ones fail.
+                context = walk.knowing(&context, *when, false);
+            }
+        }
+    }
+    for (i, def) in program.schema.identities.iter().enumerate() {
+        if def.lifecycle.is_some() && !seen.contains(&IdentityId(i as u32)) {
+            return fail(format!("lifecycle `{}`", def.name), "it has no program");
+        }
+    }
+    Ok(())
+}
+
+fn accounts<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), VerifyError> {
+    for (i, account) in program.accounts.iter().enumerate() {
+        let Some(app) = program.schema.apps.get(account.app.index()) else {
+            return fail("accounts", format!("there is no app {}", account.app.0));
+        };
+        let place = format!("account of `{}`", app.name);
+        identity(program, account.identity, &place)?;
+        rule_id(program, account.rule, &place)?;
+        let Some(def) = &app.account else { return fail(place, "the schema has no account for the app") };
+        if program.accounts[..i].iter().any(|a| a.app == account.app && a.identity == account.identity) {
+            return fail(place, "the identity type has two");
+        }
+        if account.attributes.len() != def.attributes.len() {
+            return fail(place, "it does not have one value an attribute");
+        }
+        let mut context = walk.context(Subject::Account(account.identity, def.from));
+        if let Some(when) = account.when {
+            context = condition(program, walk, when, &context, &format!("{place}, when"))?;
+        }
+        if let Some(enabled) = account.enabled {
+            condition(program, walk, enabled, &context, &format!("{place}, enabled"))?;
+        }
+        for (value, attribute) in account.attributes.iter().zip(&def.attributes) {
+            let place = format!("{place}, `{}`", attribute.name);
+            let ty = tree(program, walk, *value, &context, &place)?;
+            if !ty.required().is_scalar() {
+                return fail(place, format!("`{}` is no plain value", ty.name(&program.schema)));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn rule_id(program: &Program, id: prov_model::RuleId, place: &str) -> Result<(), VerifyError> {
+    if id.index() < program.schema.rules.len() {
+        Ok(())
+    } else {
+        fail(place, "its place is not in the schema")
+    }
+}
+
+/// A rule by name, for messages.
+pub(crate) fn rule_name(program: &Program, position: usize) -> String {
+    let named = program.rules.get(position).and_then(|r| program.schema.rules.get(r.rule.index()));
+    named.map_or_else(|| format!("rule {position}"), |r| format!("rule `{}`", r.name))
+}
+
+fn rule<'p>(
+    program: &'p Program,
+    walk: &mut Walk<'p>,
+    i: usize,
+    rule: &'p RuleProgram,
+) -> Result<(), VerifyError> {
+    let place = rule_name(program, i);
+    identity(program, rule.identity, &place)?;
+    rule_id(program, rule.rule, &place)?;
+    let mut context = walk.context(Subject::Identity(rule.identity));
+    if let Some(when) = rule.when {
+        context = condition(program, walk, when, &context, &format!("{place}, when"))?;
+    }
+    for (g, grant) in rule.grants.iter().enumerate() {
+        let place = format!("{place}, grant {}", g + 1);
+        let types = kind(program, grant.app, grant.kind, &place)?;
+        let mut context = context.clone();
+        for each in &grant.each {
+            let place = format!("{place}, each");
+            let list = tree(program, walk, each.list, &context, &place)?;
+            let Some(element) = types::element(&list) else {
+                return fail(place, format!("`{}` is no set or list", list.name(&program.schema)));
+            };
+            context = match walk.bind(&context, each.local, element) {
+                Ok(context) => context,
+                Err(reason) => return fail(place, reason),
+            };
+            if let Some(filter) = each.filter {
+                context = condition(program, walk, filter, &context, &place)?;
+            }
+        }
+        if let Some(when) = grant.when {
+            context = condition(program, walk, when, &context, &format!("{place}, when"))?;
+        }
+        if grant.values.len() != types.len() {
+            return fail(place, "it does not have one value a type of its kind");
+        }
+        for (value, want) in grant.values.iter().zip(types) {
+            let (id, want) = match value {
+                GrantValue::One(e) => (*e, want.clone()),
+                GrantValue::Each(e) => (*e, Type::Set(Box::new(want.clone()))),
+            };
+            let ty = tree(program, walk, id, &context, &place)?;
+            if *ty.required() != want {
+                let (ty, want) = (ty.name(&program.schema), want.name(&program.schema));
+                return fail(place, format!("its value is `{ty}`, and the kind takes `{want}`"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The types of a kind's values.
+fn kind<'p>(program: &'p Program, app: AppId, kind: KindId, place: &str) -> Result<&'p [Type], VerifyError> {
+    match program.schema.apps.get(app.index()).and_then(|a| a.kinds.get(kind.index())) {
+        Some(def) => Ok(&def.types),
+        None => fail(place, format!("there is no kind {} of app {}", kind.0, app.0)),
+    }
+}
+
+/// Roles that a role brings are there, of its identity type, and never itself.
+fn includes(program: &Program) -> Result<(), VerifyError> {
+    let mut done = vec![false; program.rules.len()];
+    for (i, rule) in program.rules.iter().enumerate() {
+        let place = rule_name(program, i);
+        if rule.includes.windows(2).any(|w| w[0] >= w[1]) {
+            return fail(place, "the roles that it includes are not sorted");
+        }
+        for &j in &rule.includes {
+            match program.rules.get(j as usize) {
+                None => return fail(place, format!("there is no rule {j} to include")),
+                Some(other) if other.identity != rule.identity => {
+                    return fail(
+                        place,
+                        format!("{} is for another identity type", rule_name(program, j as usize)),
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    // Takes off, again and again, the rules all of whose included roles are off; a circle stays.
+    loop {
+        let ready =
+            |i: usize, done: &[bool]| !done[i] && program.rules[i].includes.iter().all(|&j| done[j as usize]);
+        let next: Vec<usize> = (0..program.rules.len()).filter(|&i| ready(i, &done)).collect();
+        if next.is_empty() {
+            break;
+        }
+        next.into_iter().for_each(|i| done[i] = true);
+    }
+    match done.iter().position(|d| !d) {
+        Some(i) => fail(rule_name(program, i), "it includes itself"),
+        None => Ok(()),
+    }
+}
+
+fn forbids<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), VerifyError> {
+    if program.forbids.len() != program.schema.forbids.len() {
+        return fail("forbids", "there is not one program a forbid");
+    }
+    for (i, (forbid, def)) in program.forbids.iter().zip(&program.schema.forbids).enumerate() {
+        let place = format!("forbid {}", i + 1);
+        rule_id(program, def.rule, &place)?;
+        match (program.schema.apps.get(def.app.index()), def.kind) {
+            (None, _) => return fail(place, format!("there is no app {}", def.app.0)),
+            (Some(_), Some(k)) => {
+                let types = kind(program, def.app, k, &place)?;
+                if def.values.len() > types.len() {
+                    return fail(place, "it has more patterns than its kind has values");
+                }
+            }
+            (Some(_), None) => {}
+        }
+        let subject = match forbid.identity {
+            Some(id) => {
+                identity(program, id, &place)?;
+                Subject::Identity(id)
+            }
+            None => Subject::Nobody,
+        };
+        if let Some(when) = forbid.when {
+            let context = walk.context(subject);
+            condition(program, walk, when, &context, &format!("{place}, when"))?;
+        }
+    }
+    Ok(())
+}
+
+fn kinds(program: &Program) -> Result<(), VerifyError> {
+    let mut seen = HashSet::new();
+    for (i, (app, k, value)) in program.kinds.iter().enumerate() {
+        let place = format!("kind step {i}");
+        kind(program, *app, *k, &place)?;
+        if !seen.insert((*app, *k, value)) {
+            return fail(place, "it stands twice");
+        }
+    }
+    for (a, app) in program.schema.apps.iter().enumerate() {
+        for (k, def) in app.kinds.iter().enumerate() {
+            if !seen.contains(&(AppId(a as u32), KindId(k as u32), &None)) {
+                return fail(format!("kind `{}.{}`", app.name, def.name), "it has no step");
+            }
+        }
+    }
     Ok(())
 }
