@@ -200,5 +200,5 @@ pub(crate) fn applied(policy: &Policy, desired: &Desired) -> prov_model::Actual 
         engine: crate::VERSION,
     };
     let plan = prov_plan::plan(input);
-    prov_plan::apply_to(policy.schema(), &actual, &plan)
+    prov_plan::apply_to(policy.schema(), &plan, &actual)
 }

@@ -21,7 +21,7 @@ pub fn man(args: &ManArgs, out: &Output) -> Done {
     let mut all = vec![("prov".to_owned(), command.clone())];
     all.extend(command.get_subcommands().map(|c| (format!("prov-{}", c.get_name()), c.clone())));
     for (name, command) in all {
-        let page = clap_mangen::Man::new(command.name(name.clone()));
+        let page = clap_mangen::Man::new(command).title(name.clone());
         write_file(&dir.join(format!("{name}.1")), |w| page.render(&mut { w }))?;
     }
     Ok(0)
