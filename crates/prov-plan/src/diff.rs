@@ -3,7 +3,7 @@
 
 use crate::guards::{Tally, verdicts};
 use crate::memory::trusted;
-use crate::names::{Claims, claims};
+use crate::names::{Claims, Wish, claims};
 use crate::order::AppOrder;
 use crate::person::{Buffers, person};
 use crate::plan::{Action, NONE};
@@ -55,8 +55,8 @@ pub(crate) struct Context<'a> {
     pub trusted: Vec<bool>,
     /// By actual id: the number shared with the desired ids. Desired ids keep theirs.
     pub common: Vec<u32>,
-    /// By actual id.
-    pub class: Vec<Class>,
+    /// By actual id: its app, and whether it is ours.
+    pub class: Vec<(AppId, Class)>,
     pub claims: Claims,
 }
 
@@ -78,7 +78,7 @@ impl<'a> Context<'a> {
                     Some(d) => desired.entitlements.same_as(d).0,
                     None => after + actual.entitlements.same_as(id).0,
                 };
-                (common, class(schema, e.app, e.kind, &e.value))
+                (common, (e.app, class(schema, e.app, e.kind, &e.value)))
             })
             .unzip();
         let trusted = trusted(&world);
@@ -119,8 +119,10 @@ fn class(schema: &Schema, app: AppId, kind: KindId, value: &str) -> Class {
 
 /// What one chunk of people gives. Symbols of actions below the number of apps are apps; the others are `names`.
 #[derive(Default)]
-pub(crate) struct Part {
+pub(crate) struct Part<'a> {
     pub names: Vec<Box<str>>,
+    /// Names to be given to accounts.
+    pub wishes: Vec<Wish<'a>>,
     /// Leavers' disables and kills; leavers' revokes and deletes; everything else.
     pub sections: [Vec<Action>; 3],
     pub causes: Vec<Vec<Cause>>,
@@ -136,23 +138,40 @@ pub(crate) struct Part {
 /// Makes the plan that takes the actual state to the desired one.
 pub fn plan(input: PlanInput<'_>) -> Plan {
     let mut context = Context::new(input);
-    context.claims = claims(&context);
-    let context = context;
-    let parts: Vec<Part> = chunks(&input.desired.ids, &input.actual.ids)
-        .into_par_iter()
-        .map_init(Buffers::default, |buffers, (desired, actual)| {
-            let mut part = Part { tally: Tally::new(input.schema.apps.len()), ..Part::default() };
-            merge(&input, desired, actual, |id, d, a| person(&context, buffers, &mut part, id, d, a));
-            part
-        })
-        .collect();
+    let chunks = chunks(&input.desired.ids, &input.actual.ids);
+    let all: Vec<usize> = (0..chunks.len()).collect();
+    let mut parts = work(&context, &chunks, &all);
+    context.claims = claims(&context, parts.iter().flat_map(|p| &p.wishes).copied());
+    // Names that can't be given are known only now: chunks of whom that concerns are worked on again.
+    let blocked = |p: &Part<'_>| p.wishes.iter().any(|w| context.claims.contains_key(&(w.position, w.app)));
+    let again: Vec<usize> = all.into_iter().filter(|&i| blocked(&parts[i])).collect();
+    for (i, part) in again.iter().zip(work(&context, &chunks, &again)) {
+        parts[*i] = part;
+    }
     assemble(&context, parts)
+}
+
+fn work<'a>(context: &Context<'a>, chunks: &[(Range, Range)], which: &[usize]) -> Vec<Part<'a>> {
+    let input = &context.input;
+    which
+        .par_iter()
+        .with_min_len(8)
+        .map_init(
+            || Buffers::new(context),
+            |buffers, &i| {
+                let (desired, actual) = chunks[i].clone();
+                let mut part = Part { tally: Tally::new(input.schema.apps.len()), ..Part::default() };
+                merge(input, desired, actual, |id, d, a| person(context, buffers, &mut part, id, d, a));
+                part
+            },
+        )
+        .collect()
 }
 
 type Range = std::ops::Range<usize>;
 
 /// Pairs of ranges of both lists of ids that hold the same span of ids.
-pub(crate) fn chunks(desired: &[Box<str>], actual: &[Box<str>]) -> Vec<(Range, Range)> {
+fn chunks(desired: &[Box<str>], actual: &[Box<str>]) -> Vec<(Range, Range)> {
     let by_desired = desired.len() >= actual.len();
     let (long, short) = if by_desired { (desired, actual) } else { (actual, desired) };
     let starts: Vec<usize> = (0..long.len()).step_by(CHUNK).collect();
@@ -171,7 +190,7 @@ pub(crate) fn chunks(desired: &[Box<str>], actual: &[Box<str>]) -> Vec<(Range, R
 }
 
 /// Calls `f` with every id of both ranges in order, and where it stands in each.
-pub(crate) fn merge<'a>(
+fn merge<'a>(
     input: &PlanInput<'a>,
     desired: Range,
     actual: Range,
@@ -194,7 +213,7 @@ pub(crate) fn merge<'a>(
     }
 }
 
-fn assemble(context: &Context<'_>, mut parts: Vec<Part>) -> Plan {
+fn assemble(context: &Context<'_>, mut parts: Vec<Part<'_>>) -> Plan {
     let PlanInput { schema, desired, .. } = context.input;
     let apps = schema.apps.len() as u32;
     let mut plan = Plan {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// How many examples a summary gives.
 const EXAMPLES: usize = 5;
 
-pub(crate) fn missing(context: &Context<'_>, part: &mut Part, id: &str, standing: Standing<'_>) {
+pub(crate) fn missing(context: &Context<'_>, part: &mut Part<'_>, id: &str, standing: Standing<'_>) {
     let message = match standing {
         Standing::Missing { since, ends: None } => format!("in no source since {since}; held as it is"),
         Standing::Missing { since, ends: Some((day, state)) } if day > context.input.desired.at.today => {
@@ -36,7 +36,7 @@ pub(crate) fn missing(context: &Context<'_>, part: &mut Part, id: &str, standing
 }
 
 /// Someone is held; `left` says whether that they have left acts all the same.
-pub(crate) fn held(part: &mut Part, id: &str, reason: Option<&HoldReason>, left: bool) {
+pub(crate) fn held(part: &mut Part<'_>, id: &str, reason: Option<&HoldReason>, left: bool) {
     let rest = if left { "has left all the same" } else { "held as it is" };
     let message = match reason {
         Some(HoldReason::Rejected) => format!("its row was rejected; {rest}"),
@@ -53,7 +53,7 @@ pub(crate) fn held(part: &mut Part, id: &str, reason: Option<&HoldReason>, left:
 /// Withheld grants of someone, where they would else be given.
 pub(crate) fn withheld(
     context: &Context<'_>,
-    part: &mut Part,
+    part: &mut Part<'_>,
     id: &str,
     position: Option<u32>,
     situation: &Situation<'_>,
@@ -104,7 +104,7 @@ fn about(
     finding
 }
 
-pub(crate) fn several(context: &Context<'_>, part: &mut Part, id: &str, app: AppId, has: &[Account]) {
+pub(crate) fn several(context: &Context<'_>, part: &mut Part<'_>, id: &str, app: AppId, has: &[Account]) {
     let name = &context.input.schema.app(app).name;
     let message = format!("{} accounts in `{name}`; which of them counts is not clear", has.len());
     let mut finding = about(context, FindingKind::Conflict, codes::CONFLICT.id, id, app, message);
@@ -115,7 +115,7 @@ pub(crate) fn several(context: &Context<'_>, part: &mut Part, id: &str, app: App
 
 pub(crate) fn name_taken(
     context: &Context<'_>,
-    part: &mut Part,
+    part: &mut Part<'_>,
     id: &str,
     app: AppId,
     name: &str,
@@ -132,7 +132,13 @@ pub(crate) fn name_taken(
     part.findings.push(finding);
 }
 
-pub(crate) fn nameless(context: &Context<'_>, part: &mut Part, id: &str, app: AppId, account: Option<&str>) {
+pub(crate) fn nameless(
+    context: &Context<'_>,
+    part: &mut Part<'_>,
+    id: &str,
+    app: AppId,
+    account: Option<&str>,
+) {
     let message = "the account's name would be empty".to_owned();
     let mut finding =
         about(context, FindingKind::NamelessAccount, codes::NAMELESS_ACCOUNT.id, id, app, message);

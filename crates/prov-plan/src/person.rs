@@ -13,11 +13,27 @@ use crate::{AccountQuestion, ActionId, ActionKind, Cause, Change};
 use prov_model::{Account, AppId, DesiredAccount, EffectKind, EntId, Mode, RuleId, Severity, VerbKind};
 
 /// What is reused from person to person.
-#[derive(Default)]
 pub(crate) struct Buffers {
     apps: Vec<InApp>,
-    held: Vec<(u32, EntId)>,
+    held: Held,
     causes: Vec<Cause>,
+}
+
+/// What someone holds, in shared numbers.
+struct Held {
+    sorted: Vec<(u32, EntId)>,
+    /// By shared number: the turn in which it was last desired.
+    marks: Vec<u32>,
+    turn: u32,
+}
+
+impl Buffers {
+    pub fn new(context: &Context<'_>) -> Buffers {
+        let input = &context.input;
+        let numbers = input.desired.entitlements.len() + input.actual.entitlements.len();
+        let held = Held { sorted: Vec::new(), marks: vec![0; numbers], turn: 0 };
+        Buffers { apps: Vec::new(), held, causes: Vec::new() }
+    }
 }
 
 /// What holds for a person's access in one app, by [`AppId`].
@@ -63,7 +79,7 @@ type Why = (u32, Option<Severity>);
 /// The person at hand.
 struct Person<'m, 'a> {
     context: &'m Context<'a>,
-    part: &'m mut Part,
+    part: &'m mut Part<'a>,
     /// The causes at hand.
     causes: &'m mut Vec<Cause>,
     id: &'a str,
@@ -77,7 +93,7 @@ struct Person<'m, 'a> {
 pub(crate) fn person<'a>(
     context: &Context<'a>,
     buffers: &mut Buffers,
-    part: &mut Part,
+    part: &mut Part<'a>,
     id: &'a str,
     d: Option<u32>,
     a: Option<u32>,
@@ -119,19 +135,18 @@ pub(crate) fn person<'a>(
 fn measure(
     context: &Context<'_>,
     buffers: &mut Buffers,
-    part: &mut Part,
+    part: &mut Part<'_>,
     accounts: &[Account],
     held: &[EntId],
 ) {
-    let ids = &context.input.actual.entitlements;
     for account in accounts {
         part.tally.base(account.app, 1);
         buffers.apps[account.app.index()].exists = true;
     }
     for &ent in held {
-        let app = ids.get(ent).app;
+        let (app, class) = context.class[ent.0 as usize];
         let seen = &mut buffers.apps[app.index()].exists;
-        if !*seen && context.class[ent.0 as usize] == Class::Managed {
+        if !*seen && class == Class::Managed {
             *seen = true;
             part.tally.base(app, 1);
         }

@@ -61,10 +61,11 @@ pub(crate) struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    /// Whether absence from the sources of a type proves nothing in this run, since one of its files was cut off.
+    /// Whether absence from the sources of a type proves nothing in this run: one of its files was cut off, or has a row
+    /// of which it can't be told whose it is.
     pub fn cut_off(&self, identity: IdentityId) -> bool {
         self.desired.rejections.iter().any(|r| {
-            r.code == prov_diag::codes::TRUNCATED.id
+            (r.identity.is_none() || r.code == prov_diag::codes::TRUNCATED.id)
                 && self.schema.sources.iter().any(|s| s.identity == identity && s.name == r.source)
         })
     }

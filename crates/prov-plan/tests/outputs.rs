@@ -60,8 +60,8 @@ fn company() -> World {
 
 fn shown(plan: &Plan, options: HumanOptions) -> String {
     let mut out = Vec::new();
-    human::write(plan, &options, &mut out).unwrap();
-    String::from_utf8(out).unwrap()
+    human::write(plan, &options, &mut out).expect("a vector takes all");
+    String::from_utf8(out).expect("text is UTF-8")
 }
 
 #[test]

@@ -528,7 +528,7 @@ fn report_plans_and_marks_and_no_guard_counts_it() {
     assert_eq!(plan.len(), 2);
     assert!(plan.actions().all(|a| a.is_report()));
     assert_eq!(plan.tripped().count(), 0);
-    assert_eq!(apply_to(&w.schema, &plan, &w.actual()).accounts.get(0)[0].enabled, true);
+    assert!(apply_to(&w.schema, &plan, &w.actual()).accounts.get(0)[0].enabled);
 }
 
 #[test]

@@ -1,23 +1,53 @@
 //! One person's access: what is held against what should be.
 //! Invariant: only what is managed is revoked.
 
-use super::{InApp, Nothing, Person};
-use crate::diff::Class;
+use super::{Held, InApp, Nothing, Person};
+use crate::diff::{Class, Context};
 use crate::{AccountQuestion, ActionKind, Cause, Loss};
 use prov_model::{EntId, EntitlementIssue, Mode, fold};
 
+impl Held {
+    /// Whether what is held is what is desired, without putting it in order: most often it is.
+    fn equals(&mut self, context: &Context<'_>, desired: &[EntId], held: &[EntId]) -> bool {
+        if desired.len() != held.len() {
+            return false;
+        }
+        if self.turn == u32::MAX {
+            self.marks.fill(0);
+            self.turn = 0;
+        }
+        self.turn += 1;
+        let ids = &context.input.desired.entitlements;
+        for &id in desired {
+            self.marks[ids.same_as(id).0 as usize] = self.turn;
+        }
+        // INVARIANT: neither list has doubles, so that as many, all desired, are the same.
+        held.iter().all(|id| self.marks[context.common[id.0 as usize] as usize] == self.turn)
+    }
+
+    /// What is held in the order of shared numbers.
+    fn sort(&mut self, context: &Context<'_>, held: &[EntId]) -> &[(u32, EntId)] {
+        let sorted = &mut self.sorted;
+        sorted.clear();
+        sorted.extend(held.iter().map(|&id| (context.common[id.0 as usize], id)));
+        if !sorted.is_sorted_by_key(|&(common, _)| common) {
+            sorted.sort_unstable();
+        }
+        sorted.dedup_by_key(|&mut (common, _)| common);
+        sorted
+    }
+}
+
 impl Person<'_, '_> {
     /// Compares what is held with what should be: one merge in the order of shared numbers.
-    pub(super) fn holdings(&mut self, apps: &mut [InApp], actual: &mut Vec<(u32, EntId)>, held: &[EntId]) {
+    pub(super) fn holdings(&mut self, apps: &mut [InApp], actual: &mut Held, held: &[EntId]) {
         let context = self.context;
-        actual.clear();
-        actual.extend(held.iter().map(|&id| (context.common[id.0 as usize], id)));
-        if !actual.is_sorted_by_key(|&(common, _)| common) {
-            actual.sort_unstable();
-        }
-        actual.dedup_by_key(|&mut (common, _)| common);
         let ids = &context.input.desired.entitlements;
         let desired = self.position.map_or(&[][..], |p| context.input.desired.holdings.get(p as usize));
+        if apps.iter().all(|a| a.holds) && actual.equals(context, desired, held) {
+            return;
+        }
+        let actual = actual.sort(context, held);
         let (mut d, mut a) = (0, 0);
         loop {
             let left = desired.get(d).map(|&id| (ids.same_as(id).0, id));
@@ -62,7 +92,7 @@ impl Person<'_, '_> {
     fn surplus(&mut self, apps: &mut [InApp], id: EntId, granted: bool) {
         let context = self.context;
         let ids = &context.input.actual.entitlements;
-        let (ent, class) = (ids.get(id), context.class[id.0 as usize]);
+        let (ent, (_, class)) = (ids.get(id), context.class[id.0 as usize]);
         let here = &mut apps[ent.app.index()];
         self.causes.clear();
         if here.keeps {

@@ -3,6 +3,7 @@
 
 use super::{InApp, Named, Nothing, Person};
 use crate::findings;
+use crate::names::Wish;
 use crate::standing::{Want, accounts_of, desired_account};
 use crate::{AccountQuestion, ActionKind, Change};
 use prov_model::{Account, AccountDef, AppId, DesiredAccount, Mode};
@@ -58,6 +59,12 @@ impl<'a> Person<'_, 'a> {
         let context = self.context;
         let block = self.position.and_then(|p| context.claims.get(&(p, app)));
         let name = desired.attributes.first().map(|n| &**n);
+        if let (Some(name), Some(position)) = (name.filter(|n| !n.is_empty()), self.position)
+            && has.len() < 2
+            && has.iter().all(|h| *h.name != *name)
+        {
+            self.part.wishes.push(Wish { app, name, position });
+        }
         match has {
             [] => {
                 here.frozen = true;
