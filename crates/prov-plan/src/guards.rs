@@ -2,6 +2,7 @@
 //! Invariant: actions of apps in mode `report` count for nothing, since they are never applied.
 
 use crate::{PlanInput, Verdict};
+use prov_diag::{Diagnostic, codes};
 use prov_model::{AppId, EffectKind, GuardDef, GuardLimit, GuardWhat, Mode};
 
 /// How many of those who are hit a verdict names.
@@ -124,6 +125,42 @@ pub(crate) fn verdicts(input: &PlanInput<'_>, tally: &Tally) -> Vec<Verdict> {
         ..Verdict::default()
     });
     all
+}
+
+impl Verdict {
+    /// A guard that tripped, as a diagnostic.
+    pub fn diagnostic(&self) -> Option<Diagnostic> {
+        if !self.tripped {
+            return None;
+        }
+        let name = &self.guard;
+        let place = match (&self.app, &self.source) {
+            (Some(app), _) => format!(" in `{app}`"),
+            (None, Some(source)) => format!(" for `{source}`"),
+            (None, None) => String::new(),
+        };
+        let bound = if self.what == "rows" || self.what == "population" { "at least" } else { "at most" };
+        let of = match self.base.filter(|_| self.what != "population") {
+            Some(base) if self.what == "rows" => format!(" ({base} in the last run)"),
+            Some(base) => format!(" of {base}"),
+            None => String::new(),
+        };
+        let message = format!(
+            "guard `{name}` tripped{place}: {}{of} {}, {bound} {}",
+            self.count, self.unit, self.limit
+        );
+        let hit = (!self.hit.is_empty()).then(|| {
+            let more = if self.count as usize > self.hit.len() { " …" } else { "" };
+            format!("hit: {}{more}", self.hit.join(", "))
+        });
+        let help = format!("look at who is hit; if it is meant: `--override {name} --reason \"…\"`");
+        let mut diagnostic = Diagnostic::new(&codes::GUARD_TRIPPED, message).help(help);
+        diagnostic.reason = hit;
+        if let Some(file) = &self.file {
+            diagnostic = diagnostic.in_data(file.clone(), self.line.map(u64::from), None);
+        }
+        Some(diagnostic)
+    }
 }
 
 fn first(input: &PlanInput<'_>) -> Vec<String> {

@@ -198,3 +198,15 @@ fn a_policy_s_own_leavers_guard_takes_the_place_of_the_built_in() {
     assert_eq!(of(&plan, "leavers").len(), 1);
     assert_eq!(facts(of(&plan, "leavers")[0]), (3, 2, Some(3), true));
 }
+
+#[test]
+fn a_guard_that_trips_says_what_and_who_and_what_to_do() {
+    let mut w = losing(100, 12);
+    w.schema.guards = vec![effects(EffectKind::Revokes, Some(AD), false, &[GuardLimit::Share(500)])];
+    let plan = w.plan();
+    let diagnostic = of(&plan, "mine")[0].diagnostic().unwrap();
+    assert_eq!(diagnostic.message, "guard `mine` tripped in `ad`: 12 of 100 accounts, at most 5");
+    assert!(diagnostic.reason.unwrap().ends_with("p0009 …"));
+    assert!(diagnostic.help.unwrap().contains("--override mine"));
+    assert_eq!(of(&plan, "leavers")[0].diagnostic(), None);
+}

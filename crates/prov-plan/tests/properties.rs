@@ -277,3 +277,34 @@ fn worlds_are_worth_trying() {
     assert!(actions > 2000, "{actions}");
     let _ = (day("2026-01-01"), BADGE);
 }
+
+#[test]
+fn an_order_that_is_not_safe_is_found_out() {
+    let mut w = World::new();
+    w.person("1", "active").account(AD, &["ann", "m"]).account(SLACK, &["ann"]).holds(&["ad.group(new)"]);
+    w.has("1").account(AD, "old", true, &["old", "m"]).holds(&["ad.group(old)"]);
+    w.person("2", "terminated");
+    w.has("2").account(AD, "bob", true, &[]).holds(&["badge.site(hq)"]);
+    w.memory.states.insert("2".into(), Since { state: "terminated".into(), since: day("2020-01-01") });
+    let text = jsonl(&w.plan());
+    let lines: Vec<&str> = text.lines().collect();
+    let read = |lines: &[String]| Plan::from_jsonl(lines.join("\n").as_bytes()).unwrap();
+    let mut dropped = 0;
+    for (i, line) in lines.iter().enumerate() {
+        let Some((before, after)) = line.split_once("\"after\":[") else { continue };
+        let mut broken: Vec<String> = lines.iter().map(|l| l.to_string()).collect();
+        broken[i] = format!("{before}{}", after.split_once("],").unwrap().1);
+        assert!(verify_order(&read(&broken), &w.schema).is_err(), "without what it waits for: {line}");
+        dropped += 1;
+    }
+    assert!(dropped >= 5, "{dropped}");
+    let mut behind: Vec<String> = lines.iter().map(|l| l.to_string()).collect();
+    let lane = behind.remove(1);
+    assert!(lane.contains("disable_account"));
+    behind.retain(|l| !l.contains("\"2\"") || l.contains("\"type\""));
+    let header = behind[0]
+        .replace(&format!("\"actions\":{}", w.plan().len()), &format!("\"actions\":{}", behind.len()));
+    behind[0] = header;
+    behind.push(lane);
+    assert!(verify_order(&read(&behind), &w.schema).is_err(), "the lane comes first");
+}

@@ -77,9 +77,13 @@ fn a_million_people() {
     let w = World::new();
     for (what, drift) in [("nothing", false), ("0.5 % drift", true)] {
         let (desired, actual) = build(&w, drift);
-        let start = Instant::now();
-        let plan = w.plan_of(&desired, &actual);
-        println!("{what}: {} actions in {:?}", plan.len(), start.elapsed());
+        let times = (0..5).map(|_| {
+            let start = Instant::now();
+            let plan = w.plan_of(&desired, &actual);
+            (start.elapsed(), plan)
+        });
+        let (best, plan) = times.min_by_key(|t| t.0).expect("five");
+        println!("{what}: {} actions in {best:?}", plan.len());
         assert_eq!(plan.len(), if drift { PEOPLE / 200 } else { 0 });
     }
     let (desired, _) = build(&w, false);
