@@ -35,9 +35,8 @@ pub(crate) fn missing(context: &Context<'_>, part: &mut Part<'_>, id: &str, stan
     part.findings.push(finding);
 }
 
-/// Someone is held; `left` says whether that they have left acts all the same.
-pub(crate) fn held(part: &mut Part<'_>, id: &str, reason: Option<&HoldReason>, left: bool) {
-    let rest = if left { "has left all the same" } else { "held as it is" };
+/// Someone is held; `rest` says what becomes of them.
+pub(crate) fn held(part: &mut Part<'_>, id: &str, reason: Option<&HoldReason>, rest: &str) {
     let message = match reason {
         Some(HoldReason::Rejected) => format!("its row was rejected; {rest}"),
         Some(HoldReason::DependsOn(other)) => {

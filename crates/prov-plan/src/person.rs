@@ -112,10 +112,18 @@ pub(crate) fn person<'a>(
     let situation = match context.standing(id, d) {
         Standing::In(situation) => situation,
         Standing::Missing { .. } => return,
-        Standing::Held(reason) => return findings::held(part, id, reason, false),
+        Standing::Held(reason) => {
+            let acts = forbidden(context, buffers, part, id, d, accounts, held);
+            return findings::held(part, id, reason, acts);
+        }
     };
     if d.is_some_and(|d| context.input.desired.flags[d as usize].held) {
-        findings::held(part, id, d.and_then(|d| context.input.desired.holds.get(&d)), true);
+        findings::held(
+            part,
+            id,
+            d.and_then(|d| context.input.desired.holds.get(&d)),
+            "has left all the same",
+        );
     }
     findings::withheld(context, part, id, d, &situation);
     let Buffers { apps, held: actual, causes } = buffers;
@@ -129,6 +137,37 @@ pub(crate) fn person<'a>(
         person.kills(apps);
         person.emit();
     }
+}
+
+/// Who is held loses what is forbidden for certain, and nothing else (11.3). Gives the words for what becomes of them.
+fn forbidden<'a>(
+    context: &Context<'a>,
+    buffers: &mut Buffers,
+    part: &mut Part<'a>,
+    id: &'a str,
+    position: Option<u32>,
+    accounts: &'a [Account],
+    held: &[EntId],
+) -> &'static str {
+    let input = &context.input;
+    if position.is_none_or(|p| !input.desired.active_forbids.contains_key(&p)) {
+        return "held as it is";
+    }
+    let situation = Situation { state: None, since: input.desired.at.today, missing: None, missed: None };
+    let Buffers { apps, causes, .. } = buffers;
+    for app in context.order.apps() {
+        let account = (accounts_of(accounts, app).len() == 1).then_some(Named::Actual);
+        apps[app.index()] = InApp { account, keeps: true, ..InApp::default() };
+    }
+    let mut person = Person { context, part, causes, id, position, situation, accounts, drafts: Vec::new() };
+    for &id in held {
+        person.surplus(apps, id, false);
+    }
+    if person.drafts.is_empty() {
+        return "held as it is";
+    }
+    person.emit();
+    "held, but for what is forbidden"
 }
 
 /// Counts accounts, and holders without one, for the guards' shares.

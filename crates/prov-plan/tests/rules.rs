@@ -353,6 +353,22 @@ fn r11_3_a_leaver_state_that_is_known_acts_though_the_rest_is_held() {
 }
 
 #[test]
+fn r11_3_who_is_held_loses_what_is_forbidden_for_certain() {
+    let mut w = World::new();
+    let want = w.person("1", "active");
+    (want.held, want.state, want.forbids) = (true, u32::MAX, vec![0]);
+    w.has("1").account(ERP, "ann", true, &["ann"]).holds(&[
+        "erp.role(PAYMENTS)",
+        "erp.role(SALES)",
+        "ad.group(x)",
+    ]);
+    let plan = w.plan();
+    assert_eq!(brief(&plan), ["revoke 1 erp.role(PAYMENTS) ann"]);
+    assert_eq!(plan.action(0).unwrap().because()[0].rule, "forbid erp.role");
+    assert_eq!(found(&plan), ["held 1 its row was rejected; held, but for what is forbidden"]);
+}
+
+#[test]
 fn r11_13_keep_entitlements_holds_what_is_held_and_what_is_granted_less_forbids() {
     let mut w = World::new();
     w.person("1", "leave").account(AD, &["ann", "m"]).account(ERP, &["ann"]).holds(&["ad.group(new)"]);

@@ -89,7 +89,7 @@ impl Person<'_, '_> {
     }
 
     /// Is held, and should not be. `granted` says whether rules give it, and it is not held for another reason.
-    fn surplus(&mut self, apps: &mut [InApp], id: EntId, granted: bool) {
+    pub(super) fn surplus(&mut self, apps: &mut [InApp], id: EntId, granted: bool) {
         let context = self.context;
         let ids = &context.input.actual.entitlements;
         let (ent, (_, class)) = (ids.get(id), context.class[id.0 as usize]);
