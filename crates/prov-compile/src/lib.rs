@@ -17,7 +17,7 @@ mod rules;
 mod source;
 mod unbuilt;
 
-use prov_diag::{Diagnostic, SourceId, SourceMap};
+use prov_diag::{Diagnostic, SourceId, SourceMap, codes};
 use prov_ir::{ExprId, Program};
 use prov_model::IdentityId;
 use prov_syntax::ast;
@@ -54,10 +54,34 @@ pub struct Checked {
 
 /// Checks the modules of a policy and lowers them. Standard modules that they `use` are added to `sources`.
 pub fn check(modules: Vec<Module>, sources: &mut SourceMap, options: &Options) -> Checked {
+    let broken: Vec<ast::BrokenItem> = modules.iter().flat_map(|m| m.file.broken.clone()).collect();
     let (program, mut diagnostics) = check::run(modules, sources, options);
+    diagnostics.retain(|d| !follows(d, &broken, sources));
+    // A policy of which a part could not be read is never run.
+    let program = program.filter(|_| broken.is_empty());
     prov_diag::sort(&mut diagnostics);
     let program = if diagnostics.iter().any(Diagnostic::is_error) { None } else { program };
     Checked { program, diagnostics }
+}
+
+/// Whether a finding only follows from an item that could not be read: what that item declares is missing.
+fn follows(d: &Diagnostic, broken: &[ast::BrokenItem], sources: &SourceMap) -> bool {
+    let names = [&codes::UNKNOWN_NAME, &codes::UNKNOWN_TYPE, &codes::UNKNOWN_FUNCTION, &codes::NO_SOURCE];
+    if d.code == &codes::NO_IDENTITY {
+        return !broken.is_empty();
+    }
+    if !names.contains(&d.code) {
+        return false;
+    }
+    let missing = d.span().map_or("", |s| sources.text(s));
+    broken.iter().any(|b| match (&b.keyword, &b.name) {
+        (Some(k), _) if k.text == "source" || k.text == "lifecycle" => {
+            d.code == &codes::NO_SOURCE || missing == "state"
+        }
+        (_, Some(name)) => name.text == missing,
+        // What it declares can't be told.
+        (_, None) => true,
+    })
 }
 
 /// An expression over a checked policy's identities, as `prov query` takes it: appended to a copy of the program.

@@ -27,6 +27,24 @@ pub struct Engine {
     threads: Option<usize>,
 }
 
+/// An account that an identity should have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountView<'a> {
+    /// The app.
+    pub app: &'a str,
+    /// Attributes by name; the first is the account's name.
+    pub attributes: Vec<(&'a str, &'a str)>,
+    /// Whether it may sign in.
+    pub enabled: bool,
+}
+
+impl AccountView<'_> {
+    /// The account's name in the app.
+    pub fn name(&self) -> &str {
+        self.attributes.first().map_or("", |a| a.1)
+    }
+}
+
 /// What everyone should have.
 #[derive(Clone, Debug)]
 pub struct Desired {
@@ -153,8 +171,8 @@ impl Desired {
         self.data.position(id).is_some_and(|p| self.data.flags[p].held)
     }
 
-    /// The accounts an identity should have: app, attributes by name, whether enabled.
-    pub fn accounts(&self, id: &str) -> Vec<(&str, Vec<(&str, &str)>, bool)> {
+    /// The accounts an identity should have, in order of app.
+    pub fn accounts(&self, id: &str) -> Vec<AccountView<'_>> {
         let Some(position) = self.data.position(id) else { return vec![] };
         let schema = self.policy.schema();
         self.data
@@ -165,7 +183,8 @@ impl Desired {
             .filter_map(|a| {
                 let app = schema.app(a.app);
                 let names = app.account.as_ref()?.attributes.iter().map(|f| f.name.as_str());
-                Some((app.name.as_str(), names.zip(a.attributes.iter().map(|v| &**v)).collect(), a.enabled))
+                let attributes = names.zip(a.attributes.iter().map(|v| &**v)).collect();
+                Some(AccountView { app: &app.name, attributes, enabled: a.enabled })
             })
             .collect()
     }

@@ -114,9 +114,8 @@ impl Desired {
         let mut held: Vec<_> =
             self.data.holdings.get(position).iter().map(|e| self.data.entitlements.get(*e)).collect();
         held.sort();
-        let accounts = self.accounts(id).into_iter().map(|(app, attributes, enabled)| {
-            json!({ "app": app, "account": attributes.first().map_or("", |a| a.1), "enabled": enabled })
-        });
+        let accounts =
+            self.accounts(id).into_iter().map(|a| json!({ "app": a.app, "account": a.name(), "enabled": a.enabled }));
         json!({
             "identity": id, "state": self.state(id), "held": self.is_held(id),
             "accounts": accounts.collect::<Vec<_>>(),
@@ -131,9 +130,8 @@ impl Desired {
             out.push_str("  held as it is: its record, or one that its result reads, could not be read\n");
             return out;
         }
-        for (app, attributes, enabled) in self.accounts(id) {
-            let name = attributes.first().map_or("", |a| a.1);
-            let _ = writeln!(out, "  account {app} {name}{}", if enabled { "" } else { " (disabled)" });
+        for a in self.accounts(id) {
+            let _ = writeln!(out, "  account {} {}{}", a.app, a.name(), if a.enabled { "" } else { " (disabled)" });
         }
         for e in self.entitlements(id) {
             let _ = writeln!(out, "  {e}");

@@ -40,7 +40,7 @@ mod reasons;
 mod render;
 pub mod template;
 
-pub use engine::{Backend, Desired, Engine};
+pub use engine::{AccountView, Backend, Desired, Engine};
 pub use error::{Error, Report};
 pub use export::explanation_json;
 pub use graph::{GraphFormat, graph};

@@ -290,8 +290,6 @@ fn build(
         let module = name.trim_end_matches(".prov").replace('/', ".");
         modules.push(Module { name: module, source, file });
     }
-    // A broken item leaves its name undeclared: what misses it would only be noise.
-    let broken = diagnostics.iter().any(Diagnostic::is_error);
     let mut catalogs_by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (app, kinds) in &project.catalogs {
         for (kind, path) in kinds {
@@ -310,9 +308,7 @@ fn build(
     }
     let options = Options { catalogs: catalogs_by_name, timezone: project.timezone.clone() };
     let checked = prov_compile::check(modules.clone(), &mut sources, &options);
-    let unknown_names = ["P0101", "P0107", "P0110"];
-    diagnostics
-        .extend(checked.diagnostics.into_iter().filter(|d| !(broken && unknown_names.contains(&d.code.id))));
+    diagnostics.extend(checked.diagnostics);
     if let Some(zone) = &project.timezone
         && prov_model::Zone::parse(zone).is_none()
     {

@@ -6,7 +6,6 @@ use crate::output::{Done, Failure, Output, write_file};
 use crate::progress::Progress;
 use prov::{Actual, Memory, Plan, plan_csv, plan_human};
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
 
 pub fn run(args: &PlanArgs, out: &Output) -> Done {
     let progress = Progress::new(out);
@@ -15,7 +14,7 @@ pub fn run(args: &PlanArgs, out: &Output) -> Done {
     progress.doing("reading the actual state");
     let wired = policy.project().actual.dir.as_ref().map(|d| policy.dir().join(d));
     let actual = match args.actual.clone().or(wired) {
-        Some(dir) if dir == PathBuf::from("none") => Actual::empty(),
+        Some(dir) if dir == "none" => Actual::empty(),
         Some(dir) => Actual::load(policy, dir)?,
         None => {
             return Err(Failure::Message(

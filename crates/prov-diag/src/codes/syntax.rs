@@ -50,8 +50,8 @@ codes! {
     }
     CLAUSE_ORDER = "P0010" Error "a clause is repeated or out of order" {
         "Clauses come in one order, each at most once, so that every policy reads alike. A grant's are `as`, `when`, `from`, `until` or `through`, `keep`. To grant under two conditions, write two grants or join the conditions with `or`."
-        bad Policy("role crm_user { grant ad.group(\"crm\") keep 14 days when kind == employee }\n"),
-        good Policy("role crm_user { grant ad.group(\"crm\") when kind == employee keep 14 days }\n"),
+        bad Policy("role crm_user { grant ad.group(\"crm\") when kind == employee when status == active }\n"),
+        good Policy("role crm_user { grant ad.group(\"crm\") when kind == employee and status == active }\n"),
     }
     TOO_DEEP = "P0011" Error "too deeply nested to be read" {
         "Brackets may stand in each other 64 deep, and an expression may grow to about 250 operators. Nobody can review more, and the bound keeps hostile files from harming the reader. Name parts with `let`, or use `x in [a, b, c]`."
