@@ -514,7 +514,12 @@ impl Checker<'_> {
                         .help("write for instance `5%`, `20` or `max(20, 1% of people)`"),
                 );
             }
-            out.push(if a.percent { GuardLimit::Share(n / 100) } else { GuardLimit::Count(n / 10_000) });
+            let people = a.of.as_ref().is_some_and(|of| of.text == "people");
+            out.push(match (a.percent, people) {
+                (true, true) => GuardLimit::People(n / 100),
+                (true, false) => GuardLimit::Share(n / 100),
+                (false, _) => GuardLimit::Count(n / 10_000),
+            });
         }
         Ok(out)
     }

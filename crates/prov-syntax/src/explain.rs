@@ -103,6 +103,23 @@ struct Failure<'a> {
 
 impl Failure<'_> {
     fn explain(&self) -> Diagnostic {
+        let mut diagnostic = self.diagnosis();
+        // Nobody is left without a next step.
+        diagnostic.help.get_or_insert_with(|| {
+            if diagnostic.message.starts_with("expected a value") {
+                "a value is a name, a number, a date such as `2026-03-02`, a text in quotes, a list `[a, b]`, or an \
+                 expression in parentheses"
+            } else if diagnostic.message.starts_with("expected a condition") {
+                "a condition compares values, as in `department == \"Sales\"`"
+            } else {
+                "`prov explain-code P0001` shows how such an item is written"
+            }
+            .to_owned()
+        });
+        diagnostic
+    }
+
+    fn diagnosis(&self) -> Diagnostic {
         self.bad_text()
             .or_else(|| self.end())
             .or_else(|| self.foreign())

@@ -25,7 +25,10 @@ pub(super) fn apart(before: Option<Piece<'_>>, left: Piece<'_>, right: Piece<'_>
         ("{", "}") => false,
         ("{", _) | (_, "}") => !in_use_list,
         (_, "(") if left.token.kind == TokenKind::Word => {
-            let is_name = before.is_some_and(|b| b.text == ".") || !BEFORE_PARENTHESIS.contains(&left.text);
+            // `after` is a built-in where a value may begin, and a clause's word elsewhere.
+            let is_call = left.text == "after" && wants_operand(before);
+            let is_name =
+                is_call || before.is_some_and(|b| b.text == ".") || !BEFORE_PARENTHESIS.contains(&left.text);
             !is_name
         }
         (")" | "]", "(") => false,
