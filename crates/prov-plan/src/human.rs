@@ -5,7 +5,7 @@ mod text;
 
 use crate::plan::severity_name;
 use crate::{ActionKind, ActionView, Finding, FindingKind, Plan, Verdict};
-use prov_model::Severity;
+use prov_model::{RuleKind, Severity};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -339,8 +339,12 @@ fn line(action: ActionView<'_>, with_app: bool) -> Line {
         ActionKind::KillSessions => ('!', format!("{spaced}sessions killed")),
     };
     let because = action.because();
-    let mut why: Vec<String> =
-        because.iter().take(2).map(|b| format!("{} {}:{}", clean(&b.rule), clean(&b.file), b.line)).collect();
+    let name = |b: &crate::Because| match (action.kind(), b.kind) {
+        // What is taken back for want of a cause has only its app to name.
+        (ActionKind::Revoke, RuleKind::App) => "no rule gives it".to_owned(),
+        _ => format!("{} {}:{}", clean(&b.rule), clean(&b.file), b.line),
+    };
+    let mut why: Vec<String> = because.iter().take(2).map(name).collect();
     if because.len() > 2 {
         why.push(format!("{} more", because.len() - 2));
     }
