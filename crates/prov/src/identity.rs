@@ -193,6 +193,19 @@ impl OneResult {
     }
 }
 
+/// A text between quotes: as it is, but for quotes, backslashes and control characters.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => out.extend(c.escape_default()),
+            c => out.push(c),
+        }
+    }
+    out + "\""
+}
+
 /// `app.kind("value")` as a policy writes it.
 pub(crate) fn show(schema: &prov_model::Schema, e: &prov_model::Entitlement) -> String {
     use prov_model::Type;
@@ -203,7 +216,7 @@ pub(crate) fn show(schema: &prov_model::Schema, e: &prov_model::Entitlement) -> 
         .iter()
         .zip(&kind.types)
         .map(|(v, t)| match t {
-            Type::Str | Type::Text => format!("{v:?}"),
+            Type::Str | Type::Text => quoted(v),
             _ => v.clone(),
         })
         .collect();
