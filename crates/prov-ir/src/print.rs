@@ -1,7 +1,7 @@
 //! A program as text, for snapshots and `prov check --emit ir`: names instead of numbers, in the order of the program.
 //! Invariant: the same program gives the same text, of a length that grows with the program, whatever trees share.
 
-use crate::verify::step_name;
+use crate::verify::{arena, step_name};
 use crate::{
     Arm, ArmPattern, AttributeProgram, ExprId, ExprKind, GrantProgram, GrantValue, Program, Quant, StrPart,
 };
@@ -12,8 +12,12 @@ use std::fmt::Write;
 /// How long a tree on one line may be.
 const WIDTH: usize = 90;
 
-/// The whole program as readable text.
+/// The whole program as readable text. Names that are missing are numbers; only of expressions that are no trees there
+/// is nothing to print but that.
 pub fn print(program: &Program) -> String {
+    if let Err(e) = arena(program) {
+        return format!("{e}\n");
+    }
     let mut p = Printer {
         program,
         out: String::new(),

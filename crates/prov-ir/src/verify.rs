@@ -56,7 +56,8 @@ pub fn verify(program: &Program) -> Result<(), VerifyError> {
     strata::verify(program)
 }
 
-fn arena(program: &Program) -> Result<(), VerifyError> {
+/// Operands come before what uses them, so that every walk ends.
+pub(crate) fn arena(program: &Program) -> Result<(), VerifyError> {
     for (i, expr) in program.exprs.iter().enumerate() {
         let mut late = None;
         expr.kind.children(|c| {

@@ -2,7 +2,7 @@
 //! present is.
 //! Invariant: a tree is walked once a context, whatever is shared in it.
 
-use super::presence::{Facts, facts_of, path, present};
+use super::presence::{Facts, Known, path, present};
 use super::types::{conforms, element, known};
 use crate::{Arm, ArmPattern, ExprId, ExprKind, Local, Program, Quant, SourceProgram, StrPart};
 use prov_model::{
@@ -48,6 +48,7 @@ pub(crate) struct Walk<'p> {
     subjects: u32,
     contexts: HashMap<ContextKey, u32>,
     seen: HashSet<(ExprId, u32)>,
+    known: Known,
     /// Widened first operands of `??`: they may be absent though they are typed as present, for `??` asks.
     defaulted: HashSet<ExprId>,
 }
@@ -60,7 +61,14 @@ impl<'p> Walk<'p> {
             .filter_map(|e| if let ExprKind::Coalesce(a, _) = e.kind { Some(a) } else { None })
             .filter(|a| matches!(program.expr(*a).kind, ExprKind::ToText(_)))
             .collect();
-        Walk { program, subjects: 0, contexts: HashMap::new(), seen: HashSet::new(), defaulted }
+        Walk {
+            program,
+            subjects: 0,
+            contexts: HashMap::new(),
+            seen: HashSet::new(),
+            known: Known::default(),
+            defaulted,
+        }
     }
 
     /// A context of a subject in which nothing is known.
@@ -79,7 +87,8 @@ impl<'p> Walk<'p> {
 
     /// The context in which a condition holds, or fails.
     pub(crate) fn knowing(&mut self, context: &Context<'p>, condition: ExprId, truth: bool) -> Context<'p> {
-        self.with(context, facts_of(self.program, condition, truth))
+        let facts = self.known.of(self.program, condition, truth);
+        self.with(context, facts)
     }
 
     fn with(&mut self, context: &Context<'p>, facts: Facts) -> Context<'p> {

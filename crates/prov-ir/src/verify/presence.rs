@@ -3,7 +3,7 @@
 //! Invariant: a fact follows only from a condition that was asked before, by `is present` or an arm of a `match`.
 
 use crate::{ExprId, ExprKind, Program};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// Paths known to be present.
 pub(crate) type Facts = BTreeSet<String>;
@@ -23,20 +23,31 @@ pub(crate) fn path(program: &Program, id: ExprId) -> Option<String> {
     })
 }
 
-/// What is known where a condition holds (`truth`) or fails.
-pub(crate) fn facts_of(program: &Program, id: ExprId, truth: bool) -> Facts {
-    let kind = &program.expr(id).kind;
-    match kind {
-        ExprKind::IsPresent(e) if truth => present(program, *e),
-        ExprKind::Not(e) => facts_of(program, *e, !truth),
-        ExprKind::Named(_, e) => facts_of(program, *e, truth),
-        ExprKind::And(list) | ExprKind::Or(list) => {
-            let all = matches!(kind, ExprKind::And(_)) == truth;
-            let mut facts = list.iter().map(|e| facts_of(program, *e, truth));
-            let first = facts.next().unwrap_or_default();
-            facts.fold(first, |sum, f| if all { &sum | &f } else { &sum & &f })
+/// What conditions say, each worked out once: trees share.
+#[derive(Default)]
+pub(crate) struct Known(HashMap<(ExprId, bool), Facts>);
+
+impl Known {
+    /// What is known where a condition holds (`truth`) or fails.
+    pub(crate) fn of(&mut self, program: &Program, id: ExprId, truth: bool) -> Facts {
+        if let Some(known) = self.0.get(&(id, truth)) {
+            return known.clone();
         }
-        _ => Facts::new(),
+        let kind = &program.expr(id).kind;
+        let facts = match kind {
+            ExprKind::IsPresent(e) if truth => present(program, *e),
+            ExprKind::Not(e) => self.of(program, *e, !truth),
+            ExprKind::Named(_, e) => self.of(program, *e, truth),
+            ExprKind::And(list) | ExprKind::Or(list) => {
+                let all = matches!(kind, ExprKind::And(_)) == truth;
+                let mut facts = list.iter().map(|e| self.of(program, *e, truth));
+                let first = facts.next().unwrap_or_default();
+                facts.fold(first, |sum, f| if all { &sum | &f } else { &sum & &f })
+            }
+            _ => Facts::new(),
+        };
+        self.0.insert((id, truth), facts.clone());
+        facts
     }
 }
 
