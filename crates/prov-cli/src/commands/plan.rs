@@ -14,7 +14,7 @@ pub fn run(args: &PlanArgs, out: &Output) -> Done {
     progress.doing("reading the actual state");
     let wired = policy.project().actual.dir.as_ref().map(|d| policy.dir().join(d));
     let actual = match args.actual.clone().or(wired) {
-        Some(dir) if dir == "none" => Actual::empty(),
+        Some(dir) if dir.as_os_str() == "none" => Actual::empty(),
         Some(dir) => Actual::load(policy, dir)?,
         None => {
             return Err(Failure::Message(
