@@ -310,6 +310,10 @@ impl Checker<'_> {
             ),
             Ast::TodayIn(zone) => {
                 let (z, ty) = self.operand(zone, scope, None, true)?;
+                if ty == Type::Set(Box::new(Type::Date)) {
+                    let (today, _) = self.add(ExprKind::Today, Type::Date, span);
+                    return Ok(self.add(ExprKind::Contains(z, today), Type::Bool, span));
+                }
                 if !ty.is_textual() {
                     return self.not_textual("today in", &ty, zone.span);
                 }
@@ -481,7 +485,7 @@ impl Checker<'_> {
             }
         }
         if let Some((_, t)) = scope.account.iter().find(|(n, _)| n == text) {
-            return Ok(t.clone());
+            return t.clone().ok_or(Reported);
         }
         if let Some(d) = self.lookup(scope.module, text) {
             if d.what == What::Let {
@@ -897,6 +901,10 @@ impl Checker<'_> {
         }
         let want = Type::Set(Box::new(ty.clone()));
         let (s, st) = self.operand(set, scope, Some(&want), true)?;
+        if st.is_textual() && matches!(self.kind(v), ExprKind::Today) {
+            // `today in (zone ?? "UTC")`: only the type tells a zone from a list of days.
+            return Ok(self.add(ExprKind::TodayIn(s), Type::Date, span));
+        }
         let Type::Set(element) = &st else {
             let name = self.type_name(&st);
             return self.fail(
