@@ -141,7 +141,7 @@ impl Checker<'_> {
             }
             match self.expr(&f.assign.value, &scope, None) {
                 Ok((id, ty)) if ty.required().is_scalar() => {
-                    scope.account.push((name.text.clone(), (id, ty.clone())));
+                    scope.account.push((name.text.clone(), Some((id, ty.clone()))));
                     attributes.push((FieldDef { name: name.text.clone(), ty }, id, name.span));
                 }
                 Ok((_, ty)) => {
@@ -156,7 +156,10 @@ impl Checker<'_> {
                     );
                     failed = true;
                 }
-                Err(Reported) => failed = true,
+                Err(Reported) => {
+                    scope.account.push((name.text.clone(), None));
+                    failed = true;
+                }
             }
         }
         if failed {

@@ -134,8 +134,10 @@ impl Checker<'_> {
                     .help(help),
             );
         }
-        let attributes =
-            self.schema.app(app).account.as_ref().map(|a| a.attributes.clone()).unwrap_or_default();
+        let Some(account) = &self.schema.app(app).account else {
+            return Err(Reported); // that account is wrong, or not there, which has been said
+        };
+        let attributes = account.attributes.clone();
         match attributes.iter().position(|f| f.name == name.text) {
             Some(i) => Ok(self.add(ExprKind::AccountAttr(app, i as u32), attributes[i].ty.clone(), span)),
             None => {

@@ -7,7 +7,7 @@ use crate::{Module, Options, Query};
 use prov_diag::{Diagnostic, SourceMap, Span, codes};
 use prov_ir::{Expr, ExprId, ExprKind, Local, Program};
 use prov_model::{AppId, IdentityId, RuleId, RuleInfo, RuleKind, Schema, Type, Zone};
-use prov_syntax::ast;
+use prov_syntax::ast::{self, ItemKind};
 use std::collections::{BTreeMap, HashMap};
 
 /// A typed expression. `Err(Reported)` stands for one whose error is already reported.
@@ -65,8 +65,8 @@ pub(crate) struct Scope {
     pub(crate) has: bool,
     /// The app whose account attributes can be read.
     pub(crate) from: Option<AppId>,
-    /// Attributes of the account being declared, by name.
-    pub(crate) account: Vec<(String, Typed)>,
+    /// Attributes of the account being declared, by name; none where one is wrong, which has been said.
+    pub(crate) account: Vec<(String, Option<Typed>)>,
     /// What the place is called, for messages: "a lifecycle condition".
     pub(crate) place: &'static str,
 }
@@ -246,6 +246,25 @@ pub(crate) fn run(
     (program, checker.diagnostics)
 }
 
+/// The module of a query: it uses what any file of the policy uses, since it stands in none of them.
+fn uses_of(modules: &[Module], expr: &ast::Expr) -> Module {
+    let source = expr.span.source;
+    let mut file = ast::File { source, docs: None, items: Vec::new(), broken: Vec::new() };
+    for item in modules.iter().flat_map(|m| &m.file.items) {
+        let ItemKind::Use { path, names } = &item.kind else { continue };
+        let mut names = names.clone();
+        for earlier in &file.items {
+            if let ItemKind::Use { names: taken, .. } = &earlier.kind {
+                names.retain(|n| taken.iter().all(|t| t.text != n.text));
+            }
+        }
+        if !names.is_empty() {
+            file.items.push(ast::Item { kind: ItemKind::Use { path: path.clone(), names }, ..item.clone() });
+        }
+    }
+    Module { name: "<query>".into(), source, file }
+}
+
 pub(crate) fn run_query(
     mut modules: Vec<Module>,
     sources: &mut SourceMap,
@@ -254,6 +273,7 @@ pub(crate) fn run_query(
     identity: Option<&str>,
 ) -> Result<Query, Vec<Diagnostic>> {
     modules.sort_by(|a, b| a.name.cmp(&b.name));
+    modules.insert(0, uses_of(&modules, expr));
     modules::add_stdlib(&mut modules, sources);
     let mut checker = Checker::new(modules, sources, options);
     let program = checker.passes();

@@ -167,7 +167,7 @@ impl Checker<'_> {
             ..Scope::new(m, Subject::Identity(id), "a lifecycle condition")
         };
         let mut conditions = Vec::new();
-        let mut covered = false;
+        let (mut covered, mut unclear) = (false, false);
         let mut known: BTreeMap<AttrId, Vec<u32>> = BTreeMap::new();
         for s in states {
             if covered {
@@ -195,14 +195,14 @@ impl Checker<'_> {
                         Some(e)
                     }
                     Err(Reported) => {
-                        covered = true;
+                        unclear = true;
                         None
                     }
                 },
             };
             conditions.push(condition);
         }
-        if !covered {
+        if !covered && !unclear {
             self.report(
                 Diagnostic::new(
                     &codes::LIFECYCLE_NOT_COVERED,
