@@ -187,6 +187,6 @@ pub(crate) fn missing_column(raw: &RawTable, column: &str, of: &str) -> Diagnost
 fn cell_error(raw: &RawTable, line: u64, column: &str, e: CellError) -> Diagnostic {
     let code = codes::find(e.code).unwrap_or(&codes::BAD_VALUE);
     let near = did_you_mean(&e.value, e.candidates.iter().map(String::as_str));
-    let help = near.map(|n| format!("did you mean `{n}`?"));
-    Diagnostic::new(code, e.message).in_data(&raw.file, Some(line), Some(column.to_owned())).maybe_help(help)
+    let help = near.map_or_else(|| crate::raw::WHOLE.to_owned(), |n| format!("did you mean `{n}`?"));
+    Diagnostic::new(code, e.message).in_data(&raw.file, Some(line), Some(column.to_owned())).help(help)
 }

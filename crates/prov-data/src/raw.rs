@@ -82,10 +82,15 @@ impl Raw {
     }
 }
 
+/// What to do about a row of a table or a catalog.
+pub(crate) const WHOLE: &str =
+    "mend the row: a table or catalog is read whole or not at all, so that no rule goes by a part of it";
+
 /// A rejection as an error, for files that are only good as a whole.
 fn of_rejection(r: &Rejection) -> Diagnostic {
     let code = codes::find(r.code).unwrap_or(&codes::BAD_VALUE);
-    let mut d = Diagnostic::new(code, r.message.clone()).in_data(&r.file, Some(r.line), r.column.clone());
+    let mut d =
+        Diagnostic::new(code, r.message.clone()).in_data(&r.file, Some(r.line), r.column.clone()).help(WHOLE);
     d.severity = Severity::Error;
     d
 }
