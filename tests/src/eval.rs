@@ -1,0 +1,384 @@
+//! Runs an evaluation case: its directives one after another, each against the public library.
+//! Invariant: every expectation is looked at in every way there is to ask: all at once on several threads, one by one,
+//! by a query, and with the rows in another order.
+
+use crate::PRELUDE;
+use crate::case::{Case, Directive};
+use crate::project::{Project, source_file};
+use crate::world::World;
+use prov::{ActionKind, Actual, Backend, Desired, Engine, Error, Memory, Moment, Plan, Population, Wiring};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// A source and an app for cases that declare a person and nothing else.
+const SOURCE: &str = "source hr of person authoritative {}\n";
+const APP: &str = "app crm via file { managed all  entitlement role(text) }\n";
+
+/// Runs a case; what is wrong with it, if anything.
+pub fn run(case: &Case) -> Result<(), String> {
+    let mut run = Run::new(case).map_err(|e| show(&e))?;
+    let mut wrong = String::new();
+    for (i, d) in case.directives.iter().enumerate() {
+        if let Err(e) = run.step(i, d).unwrap_or_else(|e| Err(show(&e))) {
+            let _ = writeln!(wrong, "{}:{}: {} {}\n{e}", case.path.display(), d.line, d.word, d.argument);
+        }
+    }
+    if run.expectations == 0 {
+        wrong += "the case expects nothing\n";
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+fn show(e: &Error) -> String {
+    match e {
+        Error::Input { message, help } => format!("{message}\n  help: {help}"),
+        e => e.to_string(),
+    }
+}
+
+fn io(e: std::io::Error) -> Error {
+    Error::Io { path: "case".into(), source: e }
+}
+
+struct Run {
+    project: Project,
+    engine: Engine,
+    data: BTreeMap<String, (String, Vec<String>)>,
+    at: Moment,
+    people: Option<Population>,
+    desired: Option<Desired>,
+    plan: Option<Plan>,
+    world: World,
+    memory: Memory,
+    expectations: usize,
+}
+
+/// What stands for `holds` and `gives` number `n`.
+fn probe(n: usize) -> String {
+    format!("q{n}")
+}
+
+/// The rules behind `holds` and `gives`.
+fn probes(case: &Case) -> String {
+    let mut out = String::new();
+    for (n, d) in case.directives.iter().enumerate() {
+        let (q, e) = (probe(n), &d.argument);
+        match d.word.as_str() {
+            "holds" => {
+                let _ = writeln!(out, "birthright {q} when {e} {{ grant probe.it(\"{q}\") }}");
+            }
+            "gives" => {
+                let _ =
+                    writeln!(out, "birthright {q} when true {{ grant probe.it(\"{q} \" + string({e})) }}");
+            }
+            _ => {}
+        }
+    }
+    if !out.is_empty() {
+        out += "app probe via file { managed all  entitlement it(string) }\n";
+    }
+    // What a file uses is seen in that file only.
+    let uses: String =
+        case.text.lines().filter(|l| l.starts_with("use ")).map(|l| format!("{l}\n")).collect();
+    uses + &out
+}
+
+impl Run {
+    fn new(case: &Case) -> Result<Run, Error> {
+        let declares = |word: &str| case.text.lines().any(|l| l.starts_with(word));
+        let probes = probes(case);
+        let mut rest: Vec<(&str, &str)> = vec![("probes.prov", &probes)];
+        if !declares("identity ") {
+            rest.push(("prelude.prov", PRELUDE));
+        } else {
+            if !declares("source ") {
+                rest.push(("source.prov", SOURCE));
+            }
+            if !declares("app ") {
+                rest.push(("app.prov", APP));
+            }
+        }
+        let project = Project::of_case(case, &rest).map_err(io)?;
+        let loaded = project.check()?;
+        let Some(policy) = loaded.policy else { return Err(loaded.report.into()) };
+        let engine = policy.compile(Backend::Auto)?;
+        let at = policy.at("2026-03-02")?;
+        Ok(Run {
+            project,
+            engine,
+            data: BTreeMap::new(),
+            at,
+            people: None,
+            desired: None,
+            plan: None,
+            world: World::default(),
+            memory: Memory::default(),
+            expectations: 0,
+        })
+    }
+
+    fn forget(&mut self) {
+        (self.people, self.desired, self.plan) = (None, None, None);
+    }
+
+    /// The outer error is the library's, the inner one an expectation that fails.
+    fn step(&mut self, n: usize, d: &Directive) -> Result<Result<(), String>, Error> {
+        match d.word.as_str() {
+            "at" => {
+                self.at = self.engine.policy().at(&d.value)?;
+                self.forget();
+            }
+            "data" => {
+                let (source, end) = source_file(&d.argument);
+                self.data.insert(source.to_owned(), (format!("{source}.{end}"), d.block.clone()));
+                self.forget();
+            }
+            "table" | "catalog" | "zone" => {}
+            "actual" => {
+                match d.argument.as_str() {
+                    "accounts" => self.world.accounts(&d.block),
+                    "entitlements" => self.world.entitlements(&d.block),
+                    _ => return Ok(Err("write `actual accounts:` or `actual entitlements:`".into())),
+                }
+                self.plan = None;
+            }
+            "memory" => {
+                let path = self.project.dir().join("memory.json");
+                self.project.write("memory.json", &d.value).map_err(io)?;
+                self.memory = prov::read_memory(&path)?;
+                self.plan = None;
+            }
+            "apply" => {
+                self.planned()?;
+                let (desired, plan) = (self.desired.take(), self.plan.take());
+                if let (Some(desired), Some(plan)) = (desired, plan) {
+                    let actual = self.actual()?;
+                    self.memory = self.engine.memory_after(&desired, &actual, &self.memory);
+                    self.world.apply(&plan);
+                }
+            }
+            _ => {
+                self.expectations += 1;
+                return self.expect(n, d);
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn population(&self, reversed: bool) -> Result<Population, Error> {
+        for (file, lines) in self.data.values() {
+            let mut lines = lines.clone();
+            if reversed {
+                let header = usize::from(file.ends_with(".csv")).min(lines.len());
+                lines[header..].reverse();
+            }
+            self.project.write(file, lines.join("\n") + "\n").map_err(io)?;
+        }
+        Population::load(self.engine.policy(), &Wiring::default(), &self.at)
+    }
+
+    /// Evaluates, if not done yet: on one thread and on three, in the order of rows and against it.
+    fn evaluated(&mut self) -> Result<Result<(), String>, Error> {
+        if self.desired.is_some() {
+            return Ok(Ok(()));
+        }
+        let people = self.population(false)?;
+        let desired = self.engine.clone().with_threads(Some(1)).evaluate(&people, &self.at);
+        let other = self.engine.clone().with_threads(Some(3)).evaluate(&self.population(true)?, &self.at);
+        for id in desired.ids() {
+            let one = self.engine.evaluate_one(&people.identity(self.engine.policy(), id)?, &self.at);
+            for (how, json) in
+                [("with the rows reversed, on three threads", other.json(id)), ("alone", one.json())]
+            {
+                if json != desired.json(id) {
+                    return Ok(Err(format!(
+                        "{id} has, {how}:\n{json:#}\nbut among all:\n{:#}",
+                        desired.json(id)
+                    )));
+                }
+            }
+        }
+        (self.people, self.desired) = (Some(people), Some(desired));
+        Ok(Ok(()))
+    }
+
+    fn actual(&self) -> Result<Actual, Error> {
+        for (name, text) in self.world.files() {
+            self.project.write(&format!("actual/{name}"), text).map_err(io)?;
+        }
+        Actual::load(self.engine.policy(), self.project.dir().join("actual"))
+    }
+
+    fn planned(&mut self) -> Result<(), Error> {
+        if let Err(e) = self.evaluated()? {
+            return Err(Error::Input { message: e, help: String::new() });
+        }
+        if let (None, Some(desired)) = (&self.plan, &self.desired) {
+            let actual = self.actual()?;
+            self.plan = Some(self.engine.plan(desired, &actual, &self.memory));
+        }
+        Ok(())
+    }
+
+    fn expect(&mut self, n: usize, d: &Directive) -> Result<Result<(), String>, Error> {
+        if let Err(e) = self.evaluated()? {
+            return Ok(Err(e));
+        }
+        let (Some(desired), Some(people)) = (&self.desired, &self.people) else { return Ok(Ok(())) };
+        Ok(match d.word.as_str() {
+            "expect" => same_lines(&d.value, &describe(desired, &d.argument, &d.value)),
+            "holds" => {
+                let said: Vec<&str> = list(&d.value);
+                let by_rule: Vec<&str> = desired
+                    .ids()
+                    .filter(|id| desired.entitlements(id).contains(&format!("probe.it({:?})", probe(n))))
+                    .collect();
+                let (by_query, _) = self.engine.query(people, &d.argument, None, &self.at)?;
+                if by_rule != said {
+                    Err(format!("holds for {}", or_nobody(&by_rule)))
+                } else if by_query != said {
+                    let by_query: Vec<&str> = by_query.iter().map(String::as_str).collect();
+                    Err(format!("as a query it holds for {}", or_nobody(&by_query)))
+                } else {
+                    Ok(())
+                }
+            }
+            "gives" => {
+                let start = format!("probe.it(\"{} ", probe(n));
+                let found: Vec<String> = desired
+                    .ids()
+                    .flat_map(|id| {
+                        desired
+                            .entitlements(id)
+                            .into_iter()
+                            .filter_map(move |e| Some((id, e)))
+                            .collect::<Vec<_>>()
+                    })
+                    .filter_map(|(id, e)| {
+                        Some(format!("{id} \"{}", e.strip_prefix(&start)?.strip_suffix(')')?))
+                    })
+                    .collect();
+                same_lines(&d.value, &found.join("; "))
+            }
+            "plan" => {
+                self.planned()?;
+                let lines: Vec<String> = self.plan.iter().flat_map(actions).collect();
+                let result = same(&d.block, &lines);
+                self.again(result)?
+            }
+            "found" => {
+                self.planned()?;
+                let lines: Vec<String> = self.plan.iter().flat_map(|p| &p.findings).map(finding).collect();
+                same(&d.block, &lines)
+            }
+            "remembers" => {
+                let actual = self.actual()?;
+                let after = self.engine.memory_after(desired, &actual, &self.memory);
+                let found: String = after.to_json().split_whitespace().collect();
+                if found == d.value { Ok(()) } else { Err(format!("remembers {found}")) }
+            }
+            _ => Err(format!("`{}` is not for evaluation cases", d.word)),
+        })
+    }
+
+    /// A plan that has been carried out leaves nothing to do.
+    fn again(&mut self, result: Result<(), String>) -> Result<Result<(), String>, Error> {
+        let (Some(desired), Some(plan), Ok(())) = (&self.desired, &self.plan, &result) else {
+            return Ok(result);
+        };
+        let before = self.world.clone();
+        self.world.apply(plan);
+        let actual = self.actual()?;
+        let again = self.engine.plan(desired, &actual, &self.memory);
+        self.world = before;
+        let left: Vec<String> = actions(&again).filter(|l| !l.ends_with("(report)")).collect();
+        if left.is_empty() {
+            Ok(Ok(()))
+        } else {
+            Ok(Err(format!("carried out, it leaves to do:\n{}", left.join("\n"))))
+        }
+    }
+}
+
+fn list(value: &str) -> Vec<&str> {
+    if value == "nobody" { vec![] } else { value.split(',').map(str::trim).collect() }
+}
+
+fn or_nobody(ids: &[&str]) -> String {
+    if ids.is_empty() { "nobody".into() } else { ids.join(", ") }
+}
+
+/// An identity in the words of an expectation: what it should have, then whichever of accounts, state and being held the
+/// expectation speaks of.
+fn describe(desired: &Desired, id: &str, said: &str) -> String {
+    if !desired.ids().any(|i| i == id) {
+        return "unknown".into();
+    }
+    let own: Vec<String> =
+        desired.entitlements(id).into_iter().filter(|e| !e.starts_with("probe.it(")).collect();
+    let mut out = vec![if own.is_empty() { "nothing".to_owned() } else { own.join(", ") }];
+    if said.contains("account") {
+        let accounts = desired.accounts(id);
+        if accounts.is_empty() {
+            out.push("no account".into());
+        }
+        for prov::AccountView { app, attributes, enabled } in accounts {
+            let mut text = format!("account {app}");
+            for (i, (name, value)) in attributes.iter().enumerate() {
+                text += &if i == 0 { format!(" {value}") } else { format!(" {name}={value}") };
+            }
+            out.push(if enabled { text } else { text + " disabled" });
+        }
+    }
+    if said.contains("state ") {
+        out.push(format!("state {}", desired.state(id).unwrap_or("unknown")));
+    }
+    if desired.is_held(id) {
+        out.push("held".into());
+    }
+    out.join("; ")
+}
+
+/// The actions of a plan, a line each.
+pub fn actions(plan: &Plan) -> impl Iterator<Item = String> {
+    plan.actions().map(|a| {
+        let mut line = format!("{} {} {}", a.kind().name(), a.identity(), a.app());
+        if let Some((kind, value)) = a.entitlement() {
+            let _ = write!(line, ".{kind}({value:?})");
+        } else if let Some(account) = a.account() {
+            let _ = write!(line, " {account}");
+        }
+        for c in a.changes().iter().skip(usize::from(a.kind() == ActionKind::CreateAccount)) {
+            let side = |v: &Option<Box<str>>| v.as_deref().map_or("nothing".to_owned(), |v| format!("{v:?}"));
+            let _ = write!(line, ", {} {} to {}", c.attribute, side(&c.from), side(&c.to));
+        }
+        for (is, mark) in [(a.is_leaver(), " (leaver)"), (a.is_report(), " (report)")] {
+            line += if is { mark } else { "" };
+        }
+        line
+    })
+}
+
+fn finding(f: &prov::Finding) -> String {
+    let mut line = f.kind.name().to_owned();
+    for part in [&f.identity, &f.app, &f.account].into_iter().flatten() {
+        let _ = write!(line, " {part}");
+    }
+    if let Some(e) = &f.entitlement {
+        let _ = write!(line, " {}({})", e.kind, e.value.as_deref().unwrap_or("*"));
+    }
+    if let (Some(file), Some(row)) = (&f.file, f.line) {
+        let _ = write!(line, " {file}:{row}{}", f.column.as_ref().map_or(String::new(), |c| format!(":{c}")));
+    }
+    format!("{line}: {}", f.message)
+}
+
+fn same(said: &[String], found: &[String]) -> Result<(), String> {
+    let said: Vec<&str> = said.iter().map(|l| l.trim()).collect();
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
+    if said == found { Ok(()) } else { Err(format!("found:\n//!   {}", found.join("\n//!   "))) }
+}
+
+fn same_lines(said: &str, found: &str) -> Result<(), String> {
+    if said == found { Ok(()) } else { Err(format!("found: {found}")) }
+}
