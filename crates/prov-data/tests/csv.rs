@@ -207,7 +207,7 @@ fn files_that_are_only_good_as_a_whole_are_refused_for_one_row() {
         errors(&read("id,name\n1\n2,Bo\n").whole().unwrap_err()),
         [
             "P0607 error people.csv:2: the row has 1 cell, but line 1 names 2 columns: is a comma missing, or a line broken \
-          in two?"
+          in two? (help: mend the row: a table or catalog is read whole or not at all, so that no rule goes by a part of it)"
         ]
     );
     assert!(read("id,name\n2,\"Bo").whole().unwrap_err().iter().all(|d| d.is_error()));
