@@ -20,6 +20,26 @@ pub enum Backend {
 }
 
 /// A policy that can be asked. `Send + Sync`, cheap to clone.
+///
+/// ```
+/// # let home = std::env::temp_dir().join(format!("prov-doc-engine-{}", std::process::id()));
+/// # let _ = std::fs::remove_dir_all(&home);
+/// # prov::template::write(prov::template::Template::Minimal, &home).expect("the template is written");
+/// use prov::{Actual, Backend, Memory, Policy, Population, Wiring};
+///
+/// let policy = Policy::load(&home)?; // the folder that `prov new` makes
+/// let engine = policy.compile(Backend::Auto)?;
+/// let at = policy.at("2026-03-02")?; // time is an input
+/// let people = Population::load(&policy, &Wiring::default(), &at)?;
+///
+/// let desired = engine.evaluate(&people, &at);
+/// let actual = Actual::load(&policy, home.join("actual"))?;
+/// let plan = engine.plan(&desired, &actual, &Memory::default());
+/// assert!(plan.actions().any(|a| a.identity() == "E007" && a.is_leaver()));
+/// assert!(plan.tripped().next().is_none());
+/// # std::fs::remove_dir_all(&home).ok();
+/// # Ok::<(), prov::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Engine {
     policy: Policy,

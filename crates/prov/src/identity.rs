@@ -39,6 +39,22 @@ impl Identity {
     /// An identity by itself, from the columns that its source maps: for a decision about one person at a time.
     /// Its references lead to nobody.
     ///
+    /// ```
+    /// let policy = prov::Policy::from_strings([(
+    ///     "main.prov",
+    ///     r#"
+    ///     identity person { id : string key  department : text }
+    ///     source hr of person authoritative {}
+    ///     app crm via file { managed all  entitlement role(text) }
+    ///     role sales when department == "Sales" { grant crm.role("seller") }
+    ///     "#,
+    /// )])?;
+    /// let ann = prov::Identity::from_row(&policy, "person", &[("id", "7"), ("department", "SALES")])?;
+    /// let one = policy.compile(prov::Backend::Auto)?.evaluate_one(&ann, &policy.at("2026-03-02")?);
+    /// assert_eq!(one.entitlements(), ["crm.role(\"seller\")"]);
+    /// # Ok::<(), prov::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Report`] where a value can't be mapped.
     pub fn from_row(policy: &Policy, identity: &str, row: &[(&str, &str)]) -> Result<Identity, Error> {

@@ -17,6 +17,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A checked policy. Cheap to clone.
+///
+/// ```
+/// // Without errors there is a policy; with errors there is a report that names all of them.
+/// let policy = prov::Policy::from_strings([("main.prov", "identity person { id : string key }")])?;
+/// assert_eq!(policy.schema().identities[0].name, "person");
+///
+/// let wrong = prov::Policy::from_strings([("main.prov", "identity person { id : strnig key }")]);
+/// let Err(prov::Error::Report(report)) = wrong else { panic!("there is no type `strnig`") };
+/// assert!(report.diagnostics.iter().any(|d| d.code.id == "P0107"));
+/// # Ok::<(), prov::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Policy(pub(crate) Arc<Inner>);
 

@@ -20,6 +20,20 @@ pub struct Wiring {
 }
 
 /// Identities as a policy's sources bring them. Cheap to clone.
+///
+/// ```
+/// let policy = prov::Policy::from_strings([(
+///     "main.prov",
+///     "identity person { id : string key  start : date }  source hr of person authoritative {}",
+/// )])?;
+/// let file = b"id,start\n1,2026-03-02\n2,yesterday\n";
+/// let people = prov::Population::from_csv_bytes(&policy, "person", "hr.csv", file)?;
+///
+/// // What can't be read is kept with its place, and its identity is held as it is.
+/// assert_eq!(people.len(), 2);
+/// assert_eq!((people.rejections()[0].line, people.rejections()[0].identity.as_deref()), (3, Some("2")));
+/// # Ok::<(), prov::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Population {
     pub(crate) data: Arc<prov_model::Population>,
