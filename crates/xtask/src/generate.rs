@@ -150,8 +150,9 @@ const CHAPTERS: [(&str, &str); 8] = [
 fn diagnostics() -> String {
     let mut out = format!(
         "# Diagnostics\n\n{MADE}\nEvery message has a code that stays the same while its words may change. \
-         `prov explain-code P0250` shows the same page in a terminal. An *error* ends the command with exit code 1; a \
-         *warning* or a *notice* does not.\n\n| code | what | severity |\n| --- | --- | --- |\n"
+         `prov explain-code P0250` shows the same page in a terminal. An *error* of a policy, or \
+         of a file as a whole, ends the command with exit code 1. An error of a row (P06xx) rejects that row and holds its \
+         identity; the rest goes on. A *warning* or a *notice* ends nothing.\n\n| code | what | severity |\n| --- | --- | --- |\n"
     );
     for c in codes::all() {
         let _ = writeln!(
