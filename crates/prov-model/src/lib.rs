@@ -26,7 +26,9 @@ pub use cell::{CellError, cell_record, cell_rows, cell_value, key_spelling, shor
 pub use column::{Column, ColumnBuilder, Dict, Table, Validity};
 pub use memory::{Memory, MemoryError, Since, SourceMemory};
 pub use ops::{ArithOp, CompareOp, TextOp, add_type, arith, compare, equal, in_range, in_set, text_op};
-pub use population::{DataWarning, IdentityTable, Oddity, Population, RawCell, RawRow, RawTable, Rejection, SourceCount};
+pub use population::{
+    DataWarning, IdentityTable, Oddity, Population, RawCell, RawRow, RawTable, Rejection, SourceCount,
+};
 pub use schema::{
     AccountDef, AnnotationDef, AppDef, AppId, AttrId, EffectKind, EnumDef, EnumId, FieldDef, ForbidDef,
     GuardDef, GuardLimit, GuardWhat, IdentityDef, IdentityId, InverseDef, KindDef, KindId, LifecycleDef,

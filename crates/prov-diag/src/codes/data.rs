@@ -93,4 +93,9 @@ codes! {
         bad Shown("app,account,identity,enabled\nad,alee,1,true\nad,alee,2,true\n"),
         good Shown("app,account,identity,enabled\nad,alee,1,true\nad,blee,2,true\n"),
     }
+    ODD_REFERENCES = "P0620" Warning "references that lead to nobody or in a circle" {
+        "A reference holds the key of another identity. Where nobody has that key (a manager who left, a slip of the keys) it reads as absent; where following it comes back to the same person, every evaluation still ends, but the data is likely wrong. Both are counted with a few examples."
+        bad Shown("id,manager\n1,9\n2,1\n"),
+        good Shown("id,manager\n1,\n2,1\n"),
+    }
 }
