@@ -114,8 +114,10 @@ impl Desired {
         let mut held: Vec<_> =
             self.data.holdings.get(position).iter().map(|e| self.data.entitlements.get(*e)).collect();
         held.sort();
-        let accounts =
-            self.accounts(id).into_iter().map(|a| json!({ "app": a.app, "account": a.name(), "enabled": a.enabled }));
+        let accounts = self
+            .accounts(id)
+            .into_iter()
+            .map(|a| json!({ "app": a.app, "account": a.name(), "enabled": a.enabled }));
         json!({
             "identity": id, "state": self.state(id), "held": self.is_held(id),
             "accounts": accounts.collect::<Vec<_>>(),
@@ -131,7 +133,13 @@ impl Desired {
             return out;
         }
         for a in self.accounts(id) {
-            let _ = writeln!(out, "  account {} {}{}", a.app, a.name(), if a.enabled { "" } else { " (disabled)" });
+            let _ = writeln!(
+                out,
+                "  account {} {}{}",
+                a.app,
+                a.name(),
+                if a.enabled { "" } else { " (disabled)" }
+            );
         }
         for e in self.entitlements(id) {
             let _ = writeln!(out, "  {e}");
