@@ -24,9 +24,32 @@ pub struct World {
     pub held: BTreeSet<[String; 4]>,
 }
 
-/// Cells without quotes: cases don't need them.
+/// The cells of a line: in quotes where one holds a comma, a quote doubled; no line breaks.
 fn cells(line: &str) -> Vec<String> {
-    line.split(',').map(|c| c.trim().to_owned()).collect()
+    let (mut out, mut cell, mut quoted) = (Vec::new(), String::new(), false);
+    let mut chars = line.trim_end().chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => cell.extend(chars.next()),
+            '"' => quoted = !quoted,
+            ',' if !quoted => out.push(std::mem::take(&mut cell)),
+            c => cell.push(c),
+        }
+    }
+    out.push(cell);
+    out
+}
+
+/// A line of cells.
+fn line<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
+    let shown = cells.into_iter().map(|c| {
+        if c.contains([',', '"']) || c.trim() != c {
+            format!("\"{}\"", c.replace('"', "\"\""))
+        } else {
+            c.to_owned()
+        }
+    });
+    shown.collect::<Vec<_>>().join(",") + "\n"
 }
 
 impl World {
@@ -64,19 +87,16 @@ impl World {
     pub fn files(&self) -> [(&'static str, String); 2] {
         let names: BTreeSet<&str> =
             self.accounts.values().flat_map(|a| a.attributes.keys().map(String::as_str)).collect();
-        let mut accounts = String::from("app,account,identity,enabled");
-        names.iter().for_each(|n| accounts += &format!(",{n}"));
-        accounts.push('\n');
+        let head = ["app", "account", "identity", "enabled"];
+        let mut accounts = line(head.into_iter().chain(names.iter().copied()));
         for ((app, name), a) in &self.accounts {
-            accounts += &format!("{app},{name},{},{}", a.identity, a.enabled);
-            for n in &names {
-                accounts += &format!(",{}", a.attributes.get(*n).map_or("", String::as_str));
-            }
-            accounts.push('\n');
+            let first = [app.as_str(), name, &a.identity, if a.enabled { "true" } else { "false" }];
+            let rest = names.iter().map(|n| a.attributes.get(*n).map_or("", String::as_str));
+            accounts += &line(first.into_iter().chain(rest));
         }
-        let mut held = String::from("app,identity,kind,value\n");
+        let mut held = line(["app", "identity", "kind", "value"]);
         for row in &self.held {
-            held += &format!("{}\n", row.join(","));
+            held += &line(row.iter().map(String::as_str));
         }
         [("accounts.csv", accounts), ("entitlements.csv", held)]
     }
