@@ -147,7 +147,7 @@ pub fn update_all() -> Result<(), String> {
         let ran = run(&page, &text, &prov)?;
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         for r in ran.iter().rev().filter(|r| !r.agrees()) {
-            if r.shown.iter().any(|l| l.contains('…')) {
+            if r.shown.iter().any(|l| l.trim() == "…") {
                 let _ = writeln!(
                     left,
                     "{}:{}: `{}` differs, and leaves lines out",
@@ -161,7 +161,10 @@ pub fn update_all() -> Result<(), String> {
             let from = r.line;
             let len =
                 lines[from..].iter().take_while(|l| !l.starts_with("$ ") && !l.starts_with("```")).count();
-            lines.splice(from..from + len, r.printed.iter().cloned());
+            // A shown line that leaves text out stays as it is, where it still fits.
+            let shortened =
+                |p: &String| r.shown.iter().find(|s| s.contains('…') && same(s, p)).unwrap_or(p).clone();
+            lines.splice(from..from + len, r.printed.iter().map(shortened));
         }
         let new = lines.join("\n") + "\n";
         if new != text {
