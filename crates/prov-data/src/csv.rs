@@ -22,7 +22,8 @@ pub fn read_csv(file: &str, bytes: &[u8]) -> Result<Raw, Vec<Diagnostic>> {
                 &codes::EMPTY_FILE,
                 format!("`{file}` is empty: the first line must name the columns"),
             )
-            .in_data(file, None, None),
+            .in_data(file, None, None)
+            .help("an export that failed often leaves an empty file: fetch it again; `nobody` is a first line with no rows below"),
         ]);
     };
     let mut raw = Raw::new(file, columns(file, bytes, &header, &cells)?);

@@ -49,7 +49,10 @@ fn an_empty_file_names_no_columns() {
     for empty in ["", "\u{feff}", "\n \r\n"] {
         assert_eq!(
             refused(empty),
-            ["P0610 error people.csv: `people.csv` is empty: the first line must name the columns"]
+            [
+                "P0610 error people.csv: `people.csv` is empty: the first line must name the columns (help: an export that \
+              failed often leaves an empty file: fetch it again; `nobody` is a first line with no rows below)"
+            ]
         );
     }
 }
