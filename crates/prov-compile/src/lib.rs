@@ -12,6 +12,7 @@ mod facts;
 mod graph;
 mod lifecycle;
 mod modules;
+mod operators;
 mod pattern;
 mod rules;
 mod source;

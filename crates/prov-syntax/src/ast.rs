@@ -8,6 +8,8 @@
 use prov_diag::{SourceId, Span};
 use prov_model::{Date, Decimal};
 
+pub use prov_model::Unit;
+
 /// A name as written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Name {
@@ -760,25 +762,6 @@ pub enum ArmPattern {
     Value(Expr),
     /// `a..b`, both ends included
     Range(Expr, Expr),
-}
-
-/// Units of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Unit {
-    /// seconds
-    Seconds,
-    /// minutes
-    Minutes,
-    /// hours
-    Hours,
-    /// days
-    Days,
-    /// weeks
-    Weeks,
-    /// months
-    Months,
-    /// years
-    Years,
 }
 
 /// `any`, `all`, `count`.

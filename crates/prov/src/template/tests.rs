@@ -1,3 +1,5 @@
+//! Templates are written whole or not at all, check without a word, and stand in canonical layout.
+
 use super::*;
 use std::collections::BTreeSet;
 

@@ -1,3 +1,5 @@
+//! The company as a population: the mirror of its rules agrees with the engine, and its counts are those the README names.
+
 use super::rules::{Access, State, access, state};
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
