@@ -67,7 +67,7 @@ const WORDS: [&str; 15] = [
     "found",
     "apply",
     "remembers",
-    "mutant",
+    "trips",
 ];
 
 /// Reads a case.

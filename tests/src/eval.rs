@@ -271,6 +271,13 @@ impl Run {
                 let lines: Vec<String> = self.plan.iter().flat_map(|p| &p.findings).map(finding).collect();
                 same(&d.block, &lines)
             }
+            "trips" => {
+                self.planned()?;
+                let tripped: Vec<&str> =
+                    self.plan.iter().flat_map(|p| p.tripped()).map(|v| v.guard.as_str()).collect();
+                let tripped = if tripped.is_empty() { "nothing".to_owned() } else { tripped.join(", ") };
+                same_lines(&d.value, &tripped)
+            }
             "remembers" => {
                 let actual = self.actual()?;
                 let after = self.engine.memory_after(desired, &actual, &self.memory);
