@@ -289,6 +289,7 @@ impl Checker<'_> {
             self.declare_identity(&name, m, i);
         }
         self.declare_inverses();
+        self.attributes_have_names_of_their_own();
         for (index, (name, m, i)) in tables.into_iter().enumerate() {
             self.declare_table(index, &name, m, i);
         }
@@ -300,6 +301,33 @@ impl Checker<'_> {
         }
         let rules = of(self, What::Birthright).into_iter().chain(of(self, What::Role));
         self.decls.rules = rules.enumerate().map(|(i, (name, ..))| (name, i as u32)).collect();
+    }
+
+    /// An attribute is read by its bare name, as a `let`, a table and an app are: each name means one thing.
+    fn attributes_have_names_of_their_own(&mut self) {
+        for module in self.modules.clone() {
+            for item in &module.file.items {
+                let ItemKind::Identity { attributes, name: identity } = &item.kind else { continue };
+                for a in attributes {
+                    let Some(other) = self.declared.get(&a.name.text).cloned() else { continue };
+                    match other.what {
+                        What::Let | What::Table | What::App => {}
+                        What::Identity | What::Record | What::Birthright | What::Role | What::Fn => continue,
+                    }
+                    let noun = other.what.noun();
+                    self.report(
+                        Diagnostic::new(
+                            &codes::DUPLICATE_NAME,
+                            format!("`{}` is {noun} and an attribute of `{}`", a.name.text, identity.text),
+                        )
+                        .at(other.span, "declared here")
+                        .at(a.name.span, "an attribute of this name stands here")
+                        .because("both are read by their bare name, so that a reader could not tell which is meant")
+                        .help("give one of them another name"),
+                    );
+                }
+            }
+        }
     }
 
     fn declare_zone(&mut self) {
