@@ -129,3 +129,21 @@ fn the_case_of_the_sample_is_the_sample() {
     let sample: Vec<&str> = sample.lines().skip_while(|l| l.starts_with("//!")).collect();
     assert_eq!(body, sample);
 }
+
+#[test]
+fn a_forgotten_file_or_expectation_fails() {
+    let project = Project::new().expect("a folder");
+    let write = |name: &str, text: &str| project.write(name, text).expect("written");
+    write("a/case.prof", "//! A case with a slip in its name.\n");
+    write(
+        "b/case.prov",
+        "//! A title.\n//! exspect 1: nothing\n//! at: 2026-03-02\n//! exspect 1: nothing\n",
+    );
+    write("c/case.prov", "//! It expects nothing.\nidentity person { id : string key }\n");
+    let all = |folder: &str| case::all(&project.dir().join(folder));
+    assert!(all("a").is_err_and(|e| e[0].to_string().contains("ends in `.prov`")));
+    assert!(all("b").is_err_and(|e| e[0].to_string().contains("`exspect` is no directive")));
+    let cases = all("c").expect("a case");
+    assert!(eval::run(&cases[0]).is_err_and(|e| e.contains("expects nothing")));
+    assert!(run_error(&cases[0]).is_err_and(|e| e.contains("there must be one")));
+}
