@@ -313,7 +313,7 @@ impl Checker<'_> {
         }
         let result = builtin.result(&types);
         // In a source mapping a failing conversion rejects the row, so that its result is there.
-        let optional = absent || (info.fallible && !scope.lifts());
+        let optional = absent || (builtin.can_fail(&types) && !scope.lifts());
         Ok(self.add(ExprKind::Call(builtin, ids), if optional { result.optional() } else { result }, span))
     }
 

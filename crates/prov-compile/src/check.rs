@@ -8,7 +8,8 @@ use prov_diag::{Diagnostic, SourceMap, Span, codes};
 use prov_ir::{Expr, ExprId, ExprKind, Local, Program};
 use prov_model::{AppId, IdentityId, RuleId, RuleInfo, RuleKind, Schema, Type, Zone};
 use prov_syntax::ast::{self, ItemKind};
-use std::collections::{BTreeMap, HashMap};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A typed expression. `Err(Reported)` stands for one whose error is already reported.
 pub(crate) type Typed = (ExprId, Type);
@@ -39,6 +40,10 @@ pub(crate) struct Checker<'a> {
     pub(crate) zone: Zone,
     /// Columns that each source reads, as they are met.
     pub(crate) columns: Vec<Vec<String>>,
+    /// Facts of conditions, worked out once.
+    pub(crate) facts: RefCell<HashMap<(ExprId, bool), Facts>>,
+    /// Roles that another brings, so that their grants can't rely on their own `when`.
+    pub(crate) included: BTreeSet<String>,
 }
 
 /// Whose values an expression reads.
@@ -120,6 +125,8 @@ impl<'a> Checker<'a> {
             lets: HashMap::new(),
             zone: Zone::utc(),
             columns: Vec::new(),
+            facts: RefCell::default(),
+            included: BTreeSet::new(),
         }
     }
 

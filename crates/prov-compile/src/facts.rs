@@ -45,6 +45,16 @@ impl Checker<'_> {
 
     /// What is known where a condition holds (`truth`) or fails.
     pub(crate) fn facts_of(&self, id: ExprId, truth: bool) -> Facts {
+        // Conditions share their parts: each is looked at once.
+        if let Some(known) = self.facts.borrow().get(&(id, truth)) {
+            return known.clone();
+        }
+        let facts = self.work_out(id, truth);
+        self.facts.borrow_mut().insert((id, truth), facts.clone());
+        facts
+    }
+
+    fn work_out(&self, id: ExprId, truth: bool) -> Facts {
         match &self.exprs[id.0 as usize].kind {
             ExprKind::IsPresent(e) if truth => self.present(*e),
             ExprKind::Not(e) => self.facts_of(*e, !truth),

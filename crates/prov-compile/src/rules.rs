@@ -9,6 +9,7 @@ use prov_model::{
     ValuePattern, join_values,
 };
 use prov_syntax::ast::{self, EntPattern, ItemKind, Member, PatternArg};
+use std::collections::BTreeSet;
 
 /// Loops and conditions around a grant.
 #[derive(Clone, Default)]
@@ -34,6 +35,7 @@ impl Checker<'_> {
     pub(crate) fn lower_rules(&mut self) -> Vec<RuleProgram> {
         let mut ordered: Vec<(u32, String)> = self.decls.rules.iter().map(|(n, i)| (*i, n.clone())).collect();
         ordered.sort();
+        self.included = self.included_roles();
         ordered
             .into_iter()
             .map(|(_, name)| {
@@ -62,7 +64,10 @@ impl Checker<'_> {
                 match when {
                     Some(c) => {
                         if let Ok((id, _)) = self.condition(c, &scope) {
-                            scope = scope.with(&self.facts_of(id, true));
+                            // What `includes` brings comes whatever the role's own `when`.
+                            if !self.included.contains(&self.schema.rule(rule).name) {
+                                scope = scope.with(&self.facts_of(id, true));
+                            }
                             program.when = Some(id);
                         }
                     }
@@ -85,6 +90,28 @@ impl Checker<'_> {
                 program
             })
             .collect()
+    }
+
+    /// The roles that some rule includes, by name.
+    fn included_roles(&self) -> BTreeSet<String> {
+        fn of(body: &[Member], out: &mut BTreeSet<String>) {
+            for member in body {
+                match member {
+                    Member::Includes { roles, .. } => out.extend(roles.iter().map(|r| r.name.text.clone())),
+                    Member::Each { body, .. } => of(body, out),
+                    Member::Grant(_) => {}
+                }
+            }
+        }
+        let mut out = BTreeSet::new();
+        for item in self.modules.iter().flat_map(|m| &m.file.items) {
+            match &item.kind {
+                ItemKind::Birthright { body, .. } => of(body, &mut out),
+                ItemKind::Role(role) => of(&role.body, &mut out),
+                _ => {}
+            }
+        }
+        out
     }
 
     fn members(&mut self, body: &[Member], scope: &Scope, around: &Around, out: &mut RuleProgram) {

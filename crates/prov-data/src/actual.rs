@@ -34,6 +34,7 @@ pub fn read_actual(schema: &Schema, accounts: RawTable, entitlements: RawTable) 
     reader.assemble(found, held);
     reader.tell_unknown();
     reader.actual.rejections.sort();
+    reader.actual.note_unreadable();
     (reader.actual, reader.diagnostics)
 }
 

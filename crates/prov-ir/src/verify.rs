@@ -246,7 +246,11 @@ fn rule<'p>(
     rule_id(program, rule.rule, &place)?;
     let mut context = walk.context(Subject::Identity(rule.identity));
     if let Some(when) = rule.when {
-        context = condition(program, walk, when, &context, &format!("{place}, when"))?;
+        let within = condition(program, walk, when, &context, &format!("{place}, when"))?;
+        // What `includes` brings comes whatever the rule's own `when`.
+        if !program.rules.iter().any(|r| r.includes.contains(&(i as u32))) {
+            context = within;
+        }
     }
     for (g, grant) in rule.grants.iter().enumerate() {
         let place = format!("{place}, grant {}", g + 1);

@@ -168,6 +168,8 @@ pub enum HoldReason {
     Rejected,
     /// Its result reads an attribute of this identity, whose row was rejected.
     DependsOn(String),
+    /// A row of the actual state about it was rejected.
+    ActualRejected,
 }
 
 /// The account that an identity should have in an app.
@@ -271,4 +273,16 @@ pub struct Actual {
     pub entitlements: Entitlements,
     /// Rows that could not be read.
     pub rejections: Vec<Rejection>,
+    /// Global ids of whom such a row speaks, sorted: what they have is not known.
+    pub unreadable: Vec<Box<str>>,
+}
+
+impl Actual {
+    /// Fills `unreadable` from the rejections. Call it once all of them are there.
+    pub fn note_unreadable(&mut self) {
+        self.unreadable =
+            self.rejections.iter().filter_map(|r| r.identity.as_deref().map(Box::from)).collect();
+        self.unreadable.sort();
+        self.unreadable.dedup();
+    }
 }

@@ -134,6 +134,11 @@ impl Builtin {
         TABLE.iter().find(|i| i.builtin == self).expect("every function has an entry")
     }
 
+    /// Whether a call with arguments of these types can fail: widening can't, reading text can.
+    pub fn can_fail(self, args: &[Type]) -> bool {
+        self.info().fallible && args.first().is_none_or(Type::is_textual)
+    }
+
     /// The type of a call, before a fallible one is made optional.
     pub fn result(self, args: &[Type]) -> Type {
         match self.info().result {

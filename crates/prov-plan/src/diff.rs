@@ -67,7 +67,7 @@ pub(crate) type Ent = u32;
 impl<'a> Context<'a> {
     fn new(input: PlanInput<'a>) -> Self {
         let PlanInput { schema, desired, actual, memory, .. } = input;
-        let world = World { schema, desired, memory };
+        let world = World { schema, desired, memory, actual };
         let after = desired.entitlements.len() as u32;
         let (common, class) = actual
             .entitlements

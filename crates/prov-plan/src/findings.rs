@@ -39,6 +39,7 @@ pub(crate) fn missing(context: &Context<'_>, part: &mut Part<'_>, id: &str, stan
 pub(crate) fn held(part: &mut Part<'_>, id: &str, reason: Option<&HoldReason>, rest: &str) {
     let message = match reason {
         Some(HoldReason::Rejected) => format!("its row was rejected; {rest}"),
+        Some(HoldReason::ActualRejected) => format!("a row that says what it has could not be read; {rest}"),
         Some(HoldReason::DependsOn(other)) => {
             format!("its rules read `{other}`, whose row was rejected; {rest}")
         }

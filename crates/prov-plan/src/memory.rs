@@ -7,7 +7,7 @@ use prov_model::{Actual, Desired, Memory, Schema, Since, StateDef};
 /// The memory after a run that was applied: rows by source, since when identities are in a state with a verb that
 /// waits, since when identities of the actual state are missing. What is held keeps what was remembered of it.
 pub fn memory_after(schema: &Schema, desired: &Desired, actual: &Actual, memory: &Memory) -> Memory {
-    let world = World { schema, desired, memory };
+    let world = World { schema, desired, memory, actual };
     let trusted = trusted(&world);
     let mut after = Memory { sources: memory.sources.clone(), ..Memory::default() };
     for count in &desired.counts {

@@ -43,6 +43,7 @@ pub fn apply_if(
     let mut after = Actual {
         orphans: actual.orphans.clone(),
         rejections: actual.rejections.clone(),
+        unreadable: actual.unreadable.clone(),
         accounts: Csr::default(),
         holdings: Csr::default(),
         ids: Vec::new(),

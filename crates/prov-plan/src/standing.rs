@@ -3,8 +3,8 @@
 
 use crate::diff::Context;
 use prov_model::{
-    Account, AppDef, AppId, Csr, Date, Desired, DesiredAccount, HoldReason, IdentityId, Memory, Schema,
-    SourceDef, StateDef, VerbKind,
+    Account, Actual, AppDef, AppId, Csr, Date, Desired, DesiredAccount, HoldReason, IdentityId, Memory,
+    Schema, SourceDef, StateDef, VerbKind,
 };
 
 /// Where an identity stands.
@@ -58,6 +58,7 @@ pub(crate) struct World<'a> {
     pub schema: &'a Schema,
     pub desired: &'a Desired,
     pub memory: &'a Memory,
+    pub actual: &'a Actual,
 }
 
 impl<'a> World<'a> {
@@ -81,6 +82,12 @@ impl<'a> World<'a> {
         // 11.3: a leaver state that is known acts though the rest is held.
         if held && !state.is_some_and(|s| s.leaver) {
             return Standing::Held(desired.holds.get(&(position as u32)));
+        }
+        // Of whom it is not known what they have, nothing is known to be missing.
+        let unreadable = !self.actual.unreadable.is_empty()
+            && self.actual.unreadable.binary_search(&desired.ids[position]).is_ok();
+        if unreadable && !state.is_some_and(|s| s.leaver) {
+            return Standing::Held(Some(&HoldReason::ActualRejected));
         }
         let since =
             state.map_or(desired.at.today, |s| self.since(&desired.ids[position], s, desired.at.today));

@@ -308,6 +308,7 @@ impl Actual {
         }
         data.rejections.extend(rejections);
         data.rejections.sort();
+        data.note_unreadable();
         notices.extend(diagnostics);
         prov_diag::sort(&mut notices);
         Ok(Actual { data: Arc::new(data), notices })

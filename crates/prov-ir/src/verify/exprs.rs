@@ -554,7 +554,7 @@ impl<'p> Walk<'p> {
         let given = self.lifts(builtin.result(&types), args)?;
         // In a source mapping a failing call rejects the row.
         Ok(Given {
-            absent: given.absent || (info.fallible && !matches!(cx.subject, Subject::Row(_))),
+            absent: given.absent || (builtin.can_fail(&types) && !matches!(cx.subject, Subject::Row(_))),
             ..given
         })
     }
