@@ -248,11 +248,7 @@ impl Run {
                 let found: Vec<String> = desired
                     .ids()
                     .flat_map(|id| {
-                        desired
-                            .entitlements(id)
-                            .into_iter()
-                            .filter_map(move |e| Some((id, e)))
-                            .collect::<Vec<_>>()
+                        desired.entitlements(id).into_iter().map(move |e| (id, e)).collect::<Vec<_>>()
                     })
                     .filter_map(|(id, e)| {
                         Some(format!("{id} \"{}", e.strip_prefix(&start)?.strip_suffix(')')?))
