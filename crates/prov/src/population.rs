@@ -171,6 +171,7 @@ impl Population {
         if !missing.is_empty() {
             return Err(Error::data(missing));
         }
+        notices.extend(tables.iter().flat_map(|(source, table)| empty_attributes(policy, *source, table)));
         for (source, rejections) in rejected {
             let name = &schema.sources[source as usize].name;
             let lines: std::collections::BTreeSet<u64> = rejections.iter().map(|r| r.line).collect();
@@ -216,6 +217,41 @@ impl Population {
         ids.sort();
         ids
     }
+}
+
+/// Attributes that read as absent, or empty, for everyone, since the file has no column of their name.
+fn empty_attributes(policy: &Policy, source: u32, table: &RawTable) -> Vec<Diagnostic> {
+    let (schema, program) = (policy.schema(), policy.program());
+    let Some(of) = program.sources.iter().find(|s| s.source == source) else { return vec![] };
+    let attributes = &schema.identity(schema.sources[source as usize].identity).attributes;
+    let unread = attributes.iter().zip(&of.attributes).filter_map(|(a, from)| match from {
+        prov_ir::AttributeProgram::Column(c) if table.column(&of.columns[*c as usize]).is_none() => {
+            Some(&a.name)
+        }
+        _ => None,
+    });
+    unread
+        .map(|name| {
+            let near = did_you_mean(name, table.columns.iter().map(String::as_str));
+            let help = near.map_or_else(
+                || {
+                    format!(
+                        "map it in source `{}`, or see that the feed has not lost a column",
+                        schema.sources[source as usize].name
+                    )
+                },
+                |n| format!("did you mean the column `{n}`? map it in the source: `{name} = row[{n:?}]`"),
+            );
+            let mut d = Diagnostic::new(
+                &codes::MISSING_COLUMN,
+                format!("there is no column `{name}`: nobody has a `{name}`"),
+            )
+            .in_data(&table.file, Some(1), Some(name.clone()))
+            .help(help);
+            d.severity = prov_diag::Severity::Warning;
+            d
+        })
+        .collect()
 }
 
 /// Mappings from bytes read no clock: they see the epoch.
