@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Policy as code for who gets access to what.
 #[derive(Debug, Parser)]
-#[command(name = "prov", version, about, long_about = None, propagate_version = true, max_term_width = 100)]
+#[command(name = "prov", version, about = "Policy as code for who gets access to what", long_about = None, propagate_version = true, max_term_width = 100)]
 #[command(
     after_help = "Begin with `prov new acme --template company`, then `prov plan acme --at 2026-03-02`."
 )]
@@ -28,9 +28,9 @@ pub struct Global {
     /// Say only what was asked for: no warnings, no progress
     #[arg(short, long, global = true, help_heading = "Everywhere")]
     pub quiet: bool,
-    /// Say more; twice for even more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
-    pub verbose: u8,
+    /// Say on stderr what was read and how long each step took
+    #[arg(short, long, global = true, help_heading = "Everywhere")]
+    pub verbose: bool,
     /// How many threads to use; the result does not depend on it
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Everywhere")]
     pub threads: Option<u16>,

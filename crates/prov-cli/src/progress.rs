@@ -4,19 +4,22 @@
 use crate::output::Output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Shows what is being done until it is dropped.
 pub struct Progress {
     state: Option<(ProgressBar, mpsc::Sender<()>, JoinHandle<()>)>,
+    /// Where steps are told: what is being done, since when.
+    steps: Option<Mutex<Option<(String, Instant)>>>,
 }
 
 impl Progress {
     pub fn new(out: &Output) -> Progress {
-        if out.global.quiet || !std::io::stderr().is_terminal() {
-            return Progress { state: None };
+        let steps = out.global.verbose.then(Mutex::default);
+        if out.global.quiet || steps.is_some() || !std::io::stderr().is_terminal() {
+            return Progress { state: None, steps };
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}")
@@ -32,7 +35,7 @@ impl Progress {
                 let _ = stopped.recv();
             }
         });
-        Progress { state: Some((bar, stop, handle)) }
+        Progress { state: Some((bar, stop, handle)), steps }
     }
 
     /// Says what is being done now.
@@ -40,11 +43,23 @@ impl Progress {
         if let Some((bar, ..)) = &self.state {
             bar.set_message(what.to_owned());
         }
+        self.step(Some(what));
+    }
+
+    /// Ends the step at hand, with the time it took, and begins another.
+    fn step(&self, next: Option<&str>) {
+        let Some(steps) = &self.steps else { return };
+        let Ok(mut at) = steps.lock() else { return };
+        if let Some((what, since)) = at.take() {
+            eprintln!("{what}: {:.3} s", since.elapsed().as_secs_f64());
+        }
+        *at = next.map(|what| (what.to_owned(), Instant::now()));
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
+        self.step(None);
         if let Some((bar, stop, handle)) = self.state.take() {
             let _ = stop.send(());
             let _ = handle.join();

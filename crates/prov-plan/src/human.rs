@@ -268,8 +268,17 @@ impl<'p, W: Write> View<'p, W> {
     fn totals(&mut self) -> io::Result<()> {
         let by = &self.plan.header.by_action;
         if self.plan.is_empty() {
-            let text = "Nothing to do: everyone has what they should.";
-            return writeln!(self.out, "\n{}", self.paint.in_tone(Tone::Good, text));
+            let unknown = [FindingKind::Held, FindingKind::Missing];
+            let all_known = !unknown.iter().any(|kind| self.plan.header.by_finding.contains_key(kind));
+            let (tone, text) = match (all_known, self.plan.tripped().next()) {
+                (true, None) => (Tone::Good, "Nothing to do: everyone has what they should."),
+                (false, None) => (
+                    Tone::Dim,
+                    "Nothing to do for those of whom enough is known; the others are held as they are.",
+                ),
+                (_, Some(_)) => (Tone::Dim, "Nothing is planned; see the guard that tripped."),
+            };
+            return writeln!(self.out, "\n{}", self.paint.in_tone(tone, text));
         }
         let mut people: FxHashMap<&str, ()> = FxHashMap::default();
         let mut last = "";

@@ -195,6 +195,12 @@ struct HeaderLine<'a> {
 }
 
 impl Plan {
+    /// The whole plan as one document: `{"plan":HEADER,"actions":[…],"findings":[…]}`, each as in the JSON Lines.
+    pub fn json(&self) -> serde_json::Value {
+        let actions: Vec<ActionView<'_>> = self.actions().collect();
+        serde_json::json!({ "plan": self.header, "actions": actions, "findings": self.findings })
+    }
+
     /// Writes the plan as JSON Lines. Give it a buffered writer.
     pub fn write_jsonl(&self, out: &mut impl Write) -> io::Result<()> {
         write_line(out, &HeaderLine { ty: "plan", version: VERSION, header: &self.header })?;

@@ -53,5 +53,14 @@ pub fn setting(dir: &Path, when: &When, out: &Output, progress: &Progress) -> Re
     let wiring = Wiring { sources: when.sources.iter().cloned().collect() };
     let people = Population::load(&policy, &wiring, &at)?;
     out.notices(&people.notices);
+    if out.global.verbose {
+        let sources = policy.schema().sources.len();
+        out.say(&format!(
+            "policy {} · at {} · {} identities from {sources} source(s)",
+            policy.hash(),
+            at.now,
+            people.len()
+        ));
+    }
     Ok(Setting { engine, people, at })
 }

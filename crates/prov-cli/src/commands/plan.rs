@@ -73,7 +73,8 @@ fn show(plan: &Plan, args: &PlanArgs, out: &Output) -> Result<(), Failure> {
             }
             plan_human::write(plan, &options, &mut w)?;
         }
-        Format::Json | Format::Jsonl => plan.write_jsonl(&mut w)?,
+        Format::Json => writeln!(w, "{:#}", plan.json())?,
+        Format::Jsonl => plan.write_jsonl(&mut w)?,
         Format::Csv => plan_csv::write(plan, &mut w)?,
     }
     Ok(w.flush()?)
