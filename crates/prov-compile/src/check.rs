@@ -44,6 +44,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) facts: RefCell<HashMap<(ExprId, bool), Facts>>,
     /// Roles that another brings, so that their grants can't rely on their own `when`.
     pub(crate) included: BTreeSet<String>,
+    /// Why presence that seems settled is not, where there is such a reason.
+    pub(crate) unsettled: Option<&'static str>,
 }
 
 /// Whose values an expression reads.
@@ -127,6 +129,7 @@ impl<'a> Checker<'a> {
             columns: Vec::new(),
             facts: RefCell::default(),
             included: BTreeSet::new(),
+            unsettled: None,
         }
     }
 

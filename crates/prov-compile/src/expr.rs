@@ -82,7 +82,9 @@ impl Checker<'_> {
         } else {
             format!("write `{cause} is present and …` before it, or give a default: `({text} ?? {default})`")
         };
-        let reason = if cause == text {
+        let reason = if let Some(why) = self.unsettled {
+            why.to_owned()
+        } else if cause == text {
             format!("its type is `{}`: some have none", self.type_name(ty))
         } else {
             format!("`{cause}` may be absent, and `{text}` with it")

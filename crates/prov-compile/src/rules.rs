@@ -84,7 +84,12 @@ impl Checker<'_> {
                             .help("add a `grant`, or take the rule away"),
                     );
                 }
+                let brought = when.is_some() && self.included.contains(&self.schema.rule(rule).name);
+                self.unsettled = brought.then_some(
+                    "another role includes this one, and what `includes` brings comes whatever this role's own `when`",
+                );
                 self.members(body, &scope, &Around::default(), &mut program);
+                self.unsettled = None;
                 program.includes.sort_unstable();
                 program.includes.dedup();
                 program
