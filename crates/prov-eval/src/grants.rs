@@ -188,6 +188,10 @@ impl<'a> Interp<'a> {
                 continue;
             }
             last = Some(same);
+            if self.is_blank(granted.entitlement) {
+                settled.withheld.push((granted.entitlement, EntitlementIssue::Blank));
+                continue;
+            }
             match self.cataloged(same) {
                 None => self.settle_one(granted.entitlement, same, &mut settled),
                 Some(Cataloged::Yes(spelled)) => self.settle_one(spelled, same, &mut settled),
@@ -198,6 +202,16 @@ impl<'a> Interp<'a> {
         }
         self.highest(&mut settled);
         settled
+    }
+
+    /// Whether a value of an entitlement, of a kind that has any, is blank.
+    fn is_blank(&self, id: EntId) -> bool {
+        let e = self.interner.entitlements.get(id);
+        match self.world.program.schema.kind(e.app, e.kind).types.len() {
+            0 => false,
+            1 => e.value.trim().is_empty(),
+            _ => prov_model::split_values(&e.value).iter().any(|v| v.trim().is_empty()),
+        }
     }
 
     /// Applies forbids to one entitlement.

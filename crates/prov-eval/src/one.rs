@@ -27,6 +27,8 @@ pub struct Cause {
 pub enum Withheld {
     /// The value is not in the catalog of its kind.
     NotInCatalog,
+    /// The value is blank.
+    Blank,
     /// By the forbid at this position of [`prov_model::Schema::forbids`].
     Forbidden(u32),
     /// A higher value of the kind is held.
@@ -184,7 +186,7 @@ impl OneDesired {
                         lifecycle.and_then(|l| l.defs.get(*state as usize)).map(|d| d.rule)
                     }
                     Withheld::NoAccount => schema.app(entitlement.app).account.as_ref().map(|a| a.rule),
-                    Withheld::NotInCatalog | Withheld::Outranked(_) => None,
+                    Withheld::NotInCatalog | Withheld::Blank | Withheld::Outranked(_) => None,
                 });
             }
         }
@@ -226,6 +228,7 @@ impl<'a> Interp<'a> {
             let entitlement = self.interner.entitlements.get(*id).clone();
             let why = match issue {
                 EntitlementIssue::NotInCatalog => Withheld::NotInCatalog,
+                EntitlementIssue::Blank => Withheld::Blank,
                 EntitlementIssue::Forbidden(f) => Withheld::Forbidden(*f),
                 EntitlementIssue::Outranked => {
                     let of_kind = |e: &&Caused| {

@@ -190,6 +190,8 @@ pub struct DesiredAccount {
 pub enum EntitlementIssue {
     /// The value is not in the catalog of its kind.
     NotInCatalog,
+    /// The value is blank: computed from something that holds nothing.
+    Blank,
     /// A forbid withheld it: position in [`crate::Schema::forbids`].
     Forbidden(u32),
     /// A higher value of the same kind wins.

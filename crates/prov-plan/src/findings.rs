@@ -70,6 +70,9 @@ pub(crate) fn withheld(
         let shown = spelled(context, ent);
         let (message, cause) = match issue {
             EntitlementIssue::NotInCatalog => (format!("`{shown}` is not in its catalog"), None),
+            EntitlementIssue::Blank => {
+                (format!("`{shown}` has no value: what it is computed from holds nothing"), None)
+            }
             EntitlementIssue::Outranked => continue,
             EntitlementIssue::Forbidden(index) => {
                 let Some(forbid) = input.schema.forbids.get(*index as usize) else { continue };

@@ -26,7 +26,12 @@ impl Population {
                 let ids = self.ids(policy);
                 let near = did_you_mean(id, ids.iter().map(String::as_str));
                 let help = near.map_or_else(
-                    || format!("there are {} identities; keys are compared exactly", ids.len()),
+                    || {
+                        format!(
+                            "there are {} identities; who is in no source any more is listed by `prov plan`",
+                            ids.len()
+                        )
+                    },
                     |n| format!("did you mean `{n}`?"),
                 );
                 Err(Error::input(format!("there is no identity `{id}`"), help))

@@ -111,7 +111,9 @@ impl Reasons for EngineReasons<'_> {
                     prov_eval::Withheld::NoAccount => {
                         out.extend(schema.app(loss.app).account.as_ref().map(|a| Cause::from(a.rule)))
                     }
-                    prov_eval::Withheld::NotInCatalog | prov_eval::Withheld::Outranked(_) => {}
+                    prov_eval::Withheld::NotInCatalog
+                    | prov_eval::Withheld::Blank
+                    | prov_eval::Withheld::Outranked(_) => {}
                 }
             }
         });

@@ -49,6 +49,7 @@ fn mark(o: Outcome) -> &'static str {
 fn withheld_by(w: &WithheldExplanation) -> String {
     let at = |r: &RuleRef| format!("{}:{}", r.file, r.line);
     match w {
+        WithheldExplanation::Blank => "its value is blank: what it is computed from holds nothing".into(),
         WithheldExplanation::NotInCatalog { did_you_mean: None } => "its value is not in the catalog".into(),
         WithheldExplanation::NotInCatalog { did_you_mean: Some(v) } => {
             format!("its value is not in the catalog; did you mean {v:?}?")

@@ -353,6 +353,7 @@ impl<'a> Interp<'a> {
                     let near = prov_diag::did_you_mean(value, known);
                     WithheldExplanation::NotInCatalog { did_you_mean: near.map(str::to_owned) }
                 }
+                Withheld::Blank => WithheldExplanation::Blank,
                 Withheld::Forbidden(f) => {
                     WithheldExplanation::Forbid { rule: self.rule_ref(schema.forbids[*f as usize].rule) }
                 }

@@ -345,6 +345,8 @@ pub enum WithheldExplanation {
         #[serde(skip_serializing_if = "Option::is_none")]
         did_you_mean: Option<String>,
     },
+    /// Its value is blank.
+    Blank,
     /// A forbid.
     Forbid {
         /// Which.

@@ -119,9 +119,11 @@ fn forbids_states_and_missing_accounts_withhold_by_name() {
             Some(WithheldExplanation::Forbid { rule }) => rule.name.clone(),
             Some(WithheldExplanation::State { rule }) => rule.name.clone(),
             Some(WithheldExplanation::NoAccount { rule }) => rule.name.clone(),
-            Some(WithheldExplanation::NotInCatalog { .. } | WithheldExplanation::Outranked { .. }) => {
-                "?".into()
-            }
+            Some(
+                WithheldExplanation::NotInCatalog { .. }
+                | WithheldExplanation::Blank
+                | WithheldExplanation::Outranked { .. },
+            ) => "?".into(),
             None => "-".into(),
         };
         (e.verdict, by)
