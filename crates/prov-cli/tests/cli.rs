@@ -243,7 +243,7 @@ fn memory_goes_out_and_in() {
     let memory = folder.path("memory.json");
     folder.run("plan", &[&AT[..], &["--memory-out", &memory]].concat()).code(2);
     let value: Value = serde_json::from_str(&folder.read("memory.json")).expect("JSON");
-    assert_eq!(value["version"], 1);
+    assert_eq!(value["version"], 2);
     folder.run("plan", &[&AT[..], &["--memory", &memory]].concat()).code(2);
     folder.write("memory.json", "{\"version\":99}");
     folder.run("plan", &[&AT[..], &["--memory", &memory]].concat()).fails("version 99");

@@ -9,8 +9,8 @@ use crate::shape::Shape;
 use crate::world::{Catalogs, LookupTable, NO_STATE, World};
 use prov_ir::Program;
 use prov_model::{
-    Csr, Desired, DesiredAccount, EntId, EntitlementIssue, Entitlements, HoldReason, IdentityFlags,
-    IdentityId, Moment, Population,
+    Background, Csr, Desired, DesiredAccount, EntId, EntitlementIssue, Entitlements, HoldReason,
+    IdentityFlags, IdentityId, Moment, Population,
 };
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -65,8 +65,14 @@ impl Engine {
     }
 
     /// What everyone should have at a moment. `threads`: how many to use; `None` leaves it to the machine.
-    pub fn evaluate(&self, population: &Population, moment: &Moment, threads: Option<usize>) -> Desired {
-        let run = || self.run(population, moment);
+    pub fn evaluate(
+        &self,
+        population: &Population,
+        moment: &Moment,
+        background: &Background,
+        threads: Option<usize>,
+    ) -> Desired {
+        let run = || self.run(population, moment, background);
         match threads.map(|n| rayon::ThreadPoolBuilder::new().num_threads(n.max(1)).build()) {
             Some(Ok(pool)) => pool.install(run),
             // No threads to be had: the shared pool gives the same result.
@@ -74,10 +80,10 @@ impl Engine {
         }
     }
 
-    fn run(&self, population: &Population, moment: &Moment) -> Desired {
+    fn run(&self, population: &Population, moment: &Moment, background: &Background) -> Desired {
         let ready = &*self.0;
-        let states = self.states(population, moment);
-        let world = ready.world(population, moment, Some(&states));
+        let states = self.states(population, moment, background);
+        let world = ready.world(population, moment, background, Some(&states));
         let indexes: Vec<RuleIndex<'_>> = (0..population.types.len())
             .map(|ty| RuleIndex::new(world.program, population, IdentityId(ty as u32)))
             .collect();
@@ -90,9 +96,14 @@ impl Engine {
     }
 
     /// The state of every identity, by type and row.
-    pub(crate) fn states(&self, population: &Population, moment: &Moment) -> Vec<Vec<u32>> {
+    pub(crate) fn states(
+        &self,
+        population: &Population,
+        moment: &Moment,
+        background: &Background,
+    ) -> Vec<Vec<u32>> {
         let ready = &*self.0;
-        let world = ready.world(population, moment, None);
+        let world = ready.world(population, moment, background, None);
         let of_type = |ty: usize| {
             let id = IdentityId(ty as u32);
             let rows = population.types[ty].len();
@@ -127,9 +138,11 @@ impl Ready {
         &'a self,
         population: &'a Population,
         moment: &'a Moment,
+        background: &'a Background,
         states: Option<&'a [Vec<u32>]>,
     ) -> World<'a> {
-        World { program: &self.program, tables: &self.tables, population: Some(population), moment, states }
+        let (program, tables) = (&*self.program, &*self.tables);
+        World { program, tables, population: Some(population), moment, background: Some(background), states }
     }
 
     fn block<'a>(

@@ -9,7 +9,8 @@ use crate::shape::Shape;
 use crate::world::NO_STATE;
 use prov_ir::{ExprId, ExprKind, Program};
 use prov_model::{
-    DesiredAccount, Entitlement, EntitlementIssue, HoldReason, IdentityId, Moment, Population, RuleId,
+    Background, DesiredAccount, Entitlement, EntitlementIssue, HoldReason, IdentityId, Moment, Population,
+    RuleId,
 };
 use rayon::prelude::*;
 
@@ -96,8 +97,9 @@ impl Engine {
         population: &Population,
         who: (IdentityId, u32),
         moment: &Moment,
+        background: &Background,
     ) -> OneDesired {
-        let world = self.ready().world(population, moment, None);
+        let world = self.ready().world(population, moment, background, None);
         let mut interp = Interp::new(world, &self.ready().shape, Subject::Identity(who.0, who.1));
         let decision = interp.decide(|_| false);
         let key = population.of(who.0).table.key(who.1).unwrap_or("");
@@ -125,9 +127,10 @@ impl Engine {
         population: &Population,
         who: (IdentityId, u32),
         moment: &Moment,
+        background: &Background,
         entitlement: &Entitlement,
     ) -> Causes {
-        self.evaluate_one(population, who, moment).causes_of(self.program(), entitlement)
+        self.evaluate_one(population, who, moment, background).causes_of(self.program(), entitlement)
     }
 
     /// The identities of a type for which a condition of the program holds, in order of key.
@@ -135,12 +138,13 @@ impl Engine {
         &self,
         population: &Population,
         moment: &Moment,
+        background: &Background,
         ty: IdentityId,
         condition: ExprId,
     ) -> Matches {
         let ready = self.ready();
-        let states = self.states(population, moment);
-        let world = ready.world(population, moment, Some(&states));
+        let states = self.states(population, moment, background);
+        let world = ready.world(population, moment, background, Some(&states));
         let steps = reads_facts(world.program, condition);
         let rows = population.of(ty).len() as u32;
         let found: Vec<(u32, Option<bool>)> = (0..rows)

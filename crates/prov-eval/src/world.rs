@@ -3,7 +3,8 @@
 
 use prov_ir::Program;
 use prov_model::{
-    AppId, AttrId, Column, IdentityId, KindId, Moment, Population, RowRef, Table, Type, Value, key_spelling,
+    AppId, AttrId, Background, Column, IdentityId, KindId, Moment, Population, RowRef, Table, Type, Value,
+    key_spelling,
 };
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -62,6 +63,9 @@ pub(crate) struct World<'a> {
     pub tables: &'a [LookupTable],
     pub population: Option<&'a Population>,
     pub moment: &'a Moment,
+    /// Memory, assignments, exceptions, what was observed; none in source mappings.
+    #[expect(dead_code, reason = "assignments, exceptions, names and grace read it, each as it is built")]
+    pub background: Option<&'a Background>,
     /// The states of all identities by type and row, where they were computed ahead; [`NO_STATE`] where unknown.
     pub states: Option<&'a [Vec<u32>]>,
 }

@@ -5,6 +5,7 @@
 //! once, and every engine must agree with it.
 
 mod access;
+mod background;
 mod builtin;
 mod cell;
 mod column;
@@ -21,6 +22,7 @@ pub use access::{
     Account, AccountOrigin, Actual, Csr, Desired, DesiredAccount, EntId, Entitlement, EntitlementIssue,
     Entitlements, HoldReason, IdentityFlags, join_values, split_values,
 };
+pub use background::{Assignment, Background, Exception, TimePoint};
 pub use builtin::{Builtin, BuiltinInfo, CallError, ParamType, ResultType, slice};
 pub use cell::{CellError, cell_record, cell_rows, cell_value, key_spelling, shorten};
 pub use column::{Column, ColumnBuilder, Dict, Table, Validity};

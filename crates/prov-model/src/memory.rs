@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version this build writes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
-/// Memory, version 1. JSON: `{"version":1,"sources":{"hr":{"rows":1234}},"states":{"ID":{"state":"terminated",
+/// Memory, version 2. JSON: `{"version":2,"sources":{"hr":{"rows":1234}},"states":{"ID":{"state":"terminated",
 /// "since":"2026-03-02"}},"missing":{"ID":"2026-03-02"}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
-    /// Always 1 here.
+    /// Always 2 here: [`Memory::from_json`] brings earlier ones to it.
     pub version: u32,
     /// Row counts of the last run, by source.
     #[serde(default)]
@@ -67,8 +67,15 @@ impl Default for Memory {
 impl Memory {
     /// Reads a memory that [`Memory::to_json`] wrote.
     pub fn from_json(text: &str) -> Result<Memory, MemoryError> {
-        let memory: Memory = serde_json::from_str(text).map_err(|e| MemoryError::Form(e.to_string()))?;
-        if memory.version == VERSION { Ok(memory) } else { Err(MemoryError::Version(memory.version)) }
+        let mut memory: Memory = serde_json::from_str(text).map_err(|e| MemoryError::Form(e.to_string()))?;
+        match memory.version {
+            // Version 2 only has more sections than version 1, and those begin empty.
+            1 | VERSION => {
+                memory.version = VERSION;
+                Ok(memory)
+            }
+            other => Err(MemoryError::Version(other)),
+        }
     }
 
     /// Its JSON, ended by a line feed; the same memory gives the same bytes.

@@ -6,7 +6,7 @@ use crate::policy::Policy;
 use crate::population::{Actual, Population};
 use crate::reasons::EngineReasons;
 use prov_eval::Explanation;
-use prov_model::{IdentityId, Memory, Moment};
+use prov_model::{Background, IdentityId, Memory, Moment};
 use prov_plan::{Plan, PlanInput};
 
 /// How a policy is run.
@@ -70,6 +70,7 @@ impl AccountView<'_> {
 pub struct Desired {
     pub(crate) policy: Policy,
     pub(crate) population: Population,
+    pub(crate) background: Background,
     pub(crate) data: prov_model::Desired,
 }
 
@@ -91,15 +92,26 @@ impl Engine {
         &self.policy
     }
 
-    /// What everyone of a population should have at a moment. In parallel.
+    /// What everyone of a population should have at a moment, with nothing remembered, assigned or observed. In parallel.
     pub fn evaluate(&self, people: &Population, at: &Moment) -> Desired {
-        let data = self.inner.evaluate(&people.data, at, self.threads);
-        Desired { policy: self.policy.clone(), population: people.clone(), data }
+        self.evaluate_with(people, at, &Background::default())
     }
 
-    /// What one identity should have at a moment.
+    /// The same, given what is remembered of the past, what was assigned by hand, and what was observed.
+    pub fn evaluate_with(&self, people: &Population, at: &Moment, background: &Background) -> Desired {
+        let data = self.inner.evaluate(&people.data, at, background, self.threads);
+        let (policy, population, background) = (self.policy.clone(), people.clone(), background.clone());
+        Desired { policy, population, background, data }
+    }
+
+    /// What one identity should have at a moment, with nothing remembered, assigned or observed.
     pub fn evaluate_one(&self, identity: &Identity, at: &Moment) -> OneResult {
-        let data = self.inner.evaluate_one(&identity.population.data, identity.who, at);
+        self.evaluate_one_with(identity, at, &Background::default())
+    }
+
+    /// The same, given what is remembered of the past, what was assigned by hand, and what was observed.
+    pub fn evaluate_one_with(&self, identity: &Identity, at: &Moment, background: &Background) -> OneResult {
+        let data = self.inner.evaluate_one(&identity.population.data, identity.who, at, background);
         OneResult { policy: self.policy.clone(), data }
     }
 
@@ -125,8 +137,19 @@ impl Engine {
 
     /// Why an identity holds what it holds, or does not: everything (`None`), an app, or one entitlement.
     pub fn explain(&self, identity: &Identity, what: Option<&Entitlement>, at: &Moment) -> Explanation {
+        self.explain_with(identity, what, at, &Background::default())
+    }
+
+    /// The same, given what is remembered of the past, what was assigned by hand, and what was observed.
+    pub fn explain_with(
+        &self,
+        identity: &Identity,
+        what: Option<&Entitlement>,
+        at: &Moment,
+        background: &Background,
+    ) -> Explanation {
         let target = what.map(|e| (e.app, e.kind.as_ref().map(|(k, v)| (*k, v.as_str()))));
-        self.inner.explain(&identity.population.data, identity.who, target, at)
+        self.inner.explain(&identity.population.data, identity.who, target, at, background)
     }
 
     /// The global ids for which a condition holds, and those for which that can't be known, in order.
@@ -140,13 +163,28 @@ impl Engine {
         identity: Option<&str>,
         at: &Moment,
     ) -> Result<(Vec<String>, Vec<String>), Error> {
+        self.query_with(people, condition, identity, at, &Background::default())
+    }
+
+    /// The same, given what is remembered of the past, what was assigned by hand, and what was observed.
+    ///
+    /// # Errors
+    /// [`Error::Report`] where the condition is wrong.
+    pub fn query_with(
+        &self,
+        people: &Population,
+        condition: &str,
+        identity: Option<&str>,
+        at: &Moment,
+        background: &Background,
+    ) -> Result<(Vec<String>, Vec<String>), Error> {
         let query = self.policy.query(condition, identity)?;
         let engine = prov_eval::Engine::new(
             std::sync::Arc::new(query.program),
             self.policy.0.tables.clone(),
             &self.policy.0.catalogs,
         );
-        let matches = self.pool(|| engine.query(&people.data, at, query.identity, query.expr));
+        let matches = self.pool(|| engine.query(&people.data, at, background, query.identity, query.expr));
         let ids = |rows: Vec<u32>| rows.into_iter().map(|row| self.id(people, query.identity, row)).collect();
         Ok((ids(matches.rows), ids(matches.unknown)))
     }

@@ -294,6 +294,11 @@ fn warning(w: &prov_model::DataWarning) -> Diagnostic {
 }
 
 impl Actual {
+    /// The state itself, for a [`prov_model::Background`].
+    pub fn state(&self) -> Arc<prov_model::Actual> {
+        self.data.clone()
+    }
+
     /// An actual state in which nobody has anything.
     pub fn empty() -> Actual {
         Actual { data: Arc::default(), notices: Vec::new() }

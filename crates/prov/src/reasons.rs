@@ -37,7 +37,12 @@ impl<'a> EngineReasons<'a> {
             let mut last = last.borrow_mut();
             if !last.as_ref().is_some_and(|l| l.0 == token && l.1 == position) {
                 let who = self.desired.data.rows[position as usize];
-                let one = self.engine.evaluate_one(&self.desired.population.data, who, &self.desired.data.at);
+                let one = self.engine.evaluate_one(
+                    &self.desired.population.data,
+                    who,
+                    &self.desired.data.at,
+                    &self.desired.background,
+                );
                 *last = Some((token, position, one));
             }
             read(&last.as_ref().expect("just filled").2)

@@ -4,7 +4,7 @@ use super::{Setting, setting};
 use crate::args::{Format, PlanArgs};
 use crate::output::{Done, Failure, Output, write_file};
 use crate::progress::Progress;
-use prov::{Actual, Memory, Plan, plan_csv, plan_human};
+use prov::{Actual, Background, Memory, Plan, plan_csv, plan_human};
 use std::io::{BufWriter, Write};
 
 pub fn run(args: &PlanArgs, out: &Output) -> Done {
@@ -30,9 +30,11 @@ pub fn run(args: &PlanArgs, out: &Output) -> Done {
         None => Memory::default(),
     };
     progress.doing("evaluating");
-    let desired = engine.evaluate(&people, &at);
+    let background =
+        Background { memory: memory.into(), actual: Some(actual.state()), ..Background::default() };
+    let desired = engine.evaluate_with(&people, &at, &background);
     progress.doing("comparing");
-    let plan = engine.plan(&desired, &actual, &memory);
+    let plan = engine.plan(&desired, &actual, &background.memory);
     if let Some(path) = &args.out {
         progress.doing("writing");
         let csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
@@ -42,7 +44,7 @@ pub fn run(args: &PlanArgs, out: &Output) -> Done {
         )?;
     }
     if let Some(path) = &args.memory_out {
-        let after = engine.memory_after(&desired, &actual, &memory);
+        let after = engine.memory_after(&desired, &actual, &background.memory);
         write_file(path, |w| w.write_all(after.to_json().as_bytes()))?;
     }
     drop(progress);

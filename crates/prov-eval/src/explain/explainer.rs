@@ -12,7 +12,7 @@ use crate::facts::Tri;
 use crate::interp::{Interp, Subject};
 use crate::one::{Caused, Withheld, path};
 use crate::world::NO_STATE;
-use prov_model::{AppId, Entitlement, IdentityId, KindId, Moment, Population, RuleId, fold};
+use prov_model::{AppId, Background, Entitlement, IdentityId, KindId, Moment, Population, RuleId, fold};
 
 impl Engine {
     /// Why an identity holds what it holds, or does not hold what was asked about: everything, an app, or one
@@ -23,8 +23,9 @@ impl Engine {
         who: (IdentityId, u32),
         target: Option<(AppId, Option<(KindId, &str)>)>,
         moment: &Moment,
+        background: &Background,
     ) -> Explanation {
-        let world = self.ready().world(population, moment, None);
+        let world = self.ready().world(population, moment, background, None);
         let mut interp = Interp::new(world, &self.ready().shape, Subject::Identity(who.0, who.1));
         let decision = interp.decide(|_| false);
         interp.explain(who, target, &decision)

@@ -6,6 +6,7 @@ use prov_ir::{
     AccountProgram, AttributeProgram, Expr, ExprId, ExprKind, ForbidProgram, GrantProgram, GrantValue,
     LifecycleProgram, Program, RuleProgram, SourceProgram,
 };
+use prov_model::Background;
 use prov_model::{
     AccountDef, AppDef, AppId, AttrId, CompareOp, Date, Desired, EnumDef, EnumId, FieldDef, ForbidDef,
     IdentityDef, IdentityId, InverseDef, KindDef, KindId, LifecycleDef, Mode, Moment, Population, RawCell,
@@ -333,7 +334,7 @@ impl Build {
 
     /// The desired state of these people on 2026-03-02.
     pub fn desired(&self, people: &[Person]) -> Desired {
-        self.engine().evaluate(&self.people(people), &at("2026-03-02"), Some(1))
+        self.engine().evaluate(&self.people(people), &at("2026-03-02"), &Background::default(), Some(1))
     }
 
     /// What a person holds, as `app.kind(value)`, and `held` for one who is held.
@@ -365,7 +366,8 @@ impl Build {
         // Alone, where nothing was computed ahead.
         let population = b.people(people);
         let row = population.of(PERSON).row(&people[0].id).expect("a person");
-        let one = b.engine().evaluate_one(&population, (PERSON, row), &at("2026-03-02"));
+        let one =
+            b.engine().evaluate_one(&population, (PERSON, row), &at("2026-03-02"), &Background::default());
         let alone =
             one.holdings.iter().find(|c| c.entitlement.app == BADGE).map(|c| c.entitlement.value.to_string());
         assert_eq!(alone.as_ref(), doors.first(), "alone as among all");

@@ -3,6 +3,7 @@
 use crate::build::{AD, Build, Person, at, held, person, raw};
 use prov_eval::build_population;
 use prov_ir::{ExprKind, StrPart};
+use prov_model::Background;
 use prov_model::{Desired, Type};
 
 /// A policy that has some of everything.
@@ -61,7 +62,7 @@ fn people() -> Vec<Person> {
 
 fn run(b: &Build, people: &[Person], threads: usize) -> Desired {
     let population = build_population(&b.program, &[(0, raw(people))], &at("2026-03-02"));
-    b.engine().evaluate(&population, &at("2026-03-02"), Some(threads))
+    b.engine().evaluate(&population, &at("2026-03-02"), &Background::default(), Some(threads))
 }
 
 /// Everything of a state but the lines of rejections, which are those of the file.

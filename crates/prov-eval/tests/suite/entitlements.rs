@@ -5,6 +5,7 @@ use crate::build::{
 };
 use prov_eval::{Cause, LookupTable, Withheld};
 use prov_ir::{EachProgram, ExprKind, GrantValue, Local, StrPart};
+use prov_model::Background;
 use prov_model::{
     ColumnBuilder, Entitlement, EntitlementIssue, Pattern, RecordId, Table, Type, Value, ValuePattern,
 };
@@ -244,7 +245,7 @@ fn every_entitlement_names_its_causes() {
     b.forbid(AD, Some(GROUP), vec![ValuePattern::Exactly("secret".into())], None);
     let people = b.people(&[person("1")]);
     let engine = b.engine();
-    let one = engine.evaluate_one(&people, (PERSON, 0), &at("2026-03-02"));
+    let one = engine.evaluate_one(&people, (PERSON, 0), &at("2026-03-02"), &Background::default());
     assert_eq!(one.holdings.len(), 1);
     assert_eq!(&*one.holdings[0].entitlement.value, "G");
     assert_eq!(
@@ -254,7 +255,7 @@ fn every_entitlement_names_its_causes() {
     assert_eq!(one.withheld[0].withheld, [Withheld::Forbidden(0)]);
     assert_eq!(one.withheld[0].causes, [Cause { path: vec![other], grant: 0 }]);
     let secret = Entitlement { app: AD, kind: GROUP, value: "SECRET".into() };
-    let causes = engine.causes(&people, (PERSON, 0), &at("2026-03-02"), &secret);
+    let causes = engine.causes(&people, (PERSON, 0), &at("2026-03-02"), &Background::default(), &secret);
     assert_eq!(causes.grants, [b.program.rules[other as usize].rule]);
     assert_eq!(causes.withholds, [b.program.schema.forbids[0].rule]);
 }
@@ -274,9 +275,9 @@ fn one_identity_alone_comes_out_as_in_the_whole_run() {
         person("4").with("status", "terminated").with("level", "9"),
     ]);
     let (engine, when) = (b.engine(), at("2026-03-02"));
-    let desired = engine.evaluate(&people, &when, Some(1));
+    let desired = engine.evaluate(&people, &when, &Background::default(), Some(1));
     for at in 0..4 {
-        let one = engine.evaluate_one(&people, (PERSON, at as u32), &when);
+        let one = engine.evaluate_one(&people, (PERSON, at as u32), &when, &Background::default());
         let ids: Vec<Entitlement> = one.holdings.iter().map(|c| c.entitlement.clone()).collect();
         let all: Vec<Entitlement> =
             desired.holdings.get(at).iter().map(|e| desired.entitlements.get(*e).clone()).collect();

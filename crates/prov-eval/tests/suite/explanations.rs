@@ -3,12 +3,13 @@
 use crate::build::{AD, BADGE, Build, DOOR, GROUP, PERSON, Person, at, person};
 use prov_eval::explain::{Clause, ClauseKind, Explanation, Outcome, Verdict, WithheldExplanation};
 use prov_ir::{ExprKind, Local, Quant, StrPart};
+use prov_model::Background;
 use prov_model::{AppId, KindId, Type, ValuePattern};
 
 fn why(b: &Build, people: &[Person], target: Option<(AppId, Option<(KindId, &str)>)>) -> Explanation {
     let population = b.people(people);
     let row = population.of(PERSON).row(&people[0].id).expect("there");
-    b.engine().explain(&population, (PERSON, row), target, &at("2026-03-02"))
+    b.engine().explain(&population, (PERSON, row), target, &at("2026-03-02"), &Background::default())
 }
 
 fn group(name: &str) -> Option<(AppId, Option<(KindId, &str)>)> {

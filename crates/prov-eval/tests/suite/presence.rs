@@ -3,6 +3,7 @@
 use crate::build::{ACTIVE, AD, Build, PERSON, at, held, person};
 use prov_eval::build_population;
 use prov_ir::{ExprId, ExprKind};
+use prov_model::Background;
 use prov_model::{HoldReason, Type};
 
 fn desired_flags(b: &Build, people: &[crate::build::Person], id: &str) -> (bool, Option<HoldReason>) {
@@ -145,6 +146,6 @@ fn queries_tell_what_cannot_be_known_apart() {
     let high = b.level_at_least(5);
     let people = [person("1").with("level", "6"), person("2").with("level", "x"), person("3")];
     let population = build_population(&b.program, &[(0, crate::build::raw(&people))], &at("2026-03-02"));
-    let found = b.engine().query(&population, &at("2026-03-02"), PERSON, high);
+    let found = b.engine().query(&population, &at("2026-03-02"), &Background::default(), PERSON, high);
     assert_eq!((found.rows, found.unknown), (vec![0], vec![1]));
 }

@@ -3,6 +3,7 @@
 use crate::build::{Build, PERSON, Person, STATUS, at, day, person, raw};
 use prov_eval::build_population;
 use prov_ir::{Arm, ArmPattern, AttributeProgram, ExprId, ExprKind};
+use prov_model::Background;
 use prov_model::{
     AttrId, Builtin, Column, Moment, Oddity, Population, RawCell, RawTable, Rejection, Type, Value,
 };
@@ -325,5 +326,5 @@ fn an_empty_source_gives_an_empty_population() {
     assert!(p.is_empty() && p.rejections.is_empty());
     assert_eq!((p.counts[0].source.as_str(), p.counts[0].rows), ("hr", 0));
     let moment: Moment = at("2026-03-02");
-    assert!(b.engine().evaluate(&p, &moment, None).ids.is_empty());
+    assert!(b.engine().evaluate(&p, &moment, &Background::default(), None).ids.is_empty());
 }

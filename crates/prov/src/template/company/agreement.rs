@@ -62,7 +62,7 @@ fn desired(engine: &Engine, tables: &[LookupTable], day: Date) -> Desired {
     let mut lines: Vec<u64> = population.rejections.iter().map(|r| r.line).collect();
     lines.dedup();
     assert_eq!(lines.len(), changes::MESS + 2, "{:?}", population.rejections);
-    engine.evaluate(&population, &moment, Some(1))
+    engine.evaluate(&population, &moment, &prov_model::Background::default(), Some(1))
 }
 
 fn shown(schema: &Schema, desired: &Desired, position: usize) -> Access {
