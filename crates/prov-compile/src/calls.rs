@@ -3,7 +3,7 @@
 
 use crate::check::{Checker, Reported, Scope, Subject, Try, Typed};
 use crate::declare::{Declared, What};
-use crate::modules::{Imported, list};
+use crate::modules::{Imported, list, qualified};
 use prov_diag::{Diagnostic, Span, codes, did_you_mean};
 use prov_ir::{ExprId, ExprKind, Local};
 use prov_model::{Builtin, IdentityId, ParamType, Type, Value};
@@ -186,7 +186,7 @@ impl Checker<'_> {
         {
             return self.call_builtin(info.builtin, args, scope, span);
         }
-        if let Some(d) = self.lookup(scope.module, &name.text) {
+        if let Some(d) = self.lookup_call(scope.module, &name.text) {
             if d.what == What::Fn {
                 return self.call_fn(name, &d, args, scope, span);
             }
@@ -260,7 +260,19 @@ impl Checker<'_> {
         }
         let (mut ids, mut types, mut absent) = (Vec::new(), Vec::new(), false);
         for (arg, (param, kind, _)) in args.iter().zip(info.params) {
-            let expect = types.first().cloned().filter(|_| *kind == ParamType::Ordered);
+            let expect = match kind {
+                ParamType::Ordered => types.first().cloned(),
+                ParamType::Dates => Some(Type::Set(Box::new(Type::Date))),
+                ParamType::Textual
+                | ParamType::Int
+                | ParamType::Date
+                | ParamType::Instant
+                | ParamType::Scalar
+                | ParamType::Number
+                | ParamType::Many
+                | ParamType::Texts
+                | ParamType::Constant => None,
+            };
             let (id, ty) = self.expr(&arg.value, scope, expect.as_ref())?;
             let (id, ty) = if scope.lifts() {
                 (id, ty)
@@ -280,6 +292,8 @@ impl Checker<'_> {
                 }
                 ParamType::Number => matches!(plain, Type::Int | Type::Decimal),
                 ParamType::Many => matches!(plain, Type::Set(_) | Type::List(_)),
+                ParamType::Texts => matches!(&plain, Type::Set(of) if of.is_textual()),
+                ParamType::Dates => matches!(&plain, Type::Set(of) if **of == Type::Date),
                 ParamType::Constant => matches!(self.kind(id), ExprKind::Const(Value::Str(_))),
             };
             if !fits {
@@ -296,6 +310,8 @@ impl Checker<'_> {
                     }
                     ParamType::Number => "`int` or `decimal`".to_owned(),
                     ParamType::Many => "a set or a list".to_owned(),
+                    ParamType::Texts => "a set of texts".to_owned(),
+                    ParamType::Dates => "`set of date`".to_owned(),
                     ParamType::Constant => "a string as it stands, without values in it".to_owned(),
                 };
                 let name = self.type_name(&plain);
@@ -345,10 +361,7 @@ impl Checker<'_> {
                 .help(format!("call it as `{}({})`", name.text, names.join(", "))),
             );
         }
-        self.enter(&name.text, name.span)?;
-        let out = self.inline(&params, result.as_ref(), &body, args, d.module, scope, span);
-        self.expanding.pop();
-        out
+        self.inline(name, &params, result.as_ref(), &body, args, d.module, scope, span)
     }
 
     fn enter(&mut self, name: &str, span: Span) -> Try<()> {
@@ -372,6 +385,7 @@ impl Checker<'_> {
     #[expect(clippy::too_many_arguments, reason = "the parts of a function and of its call")]
     fn inline(
         &mut self,
+        name: &Name,
         params: &[ast::Param],
         result: Option<&ast::TypeExpr>,
         body: &ast::Expr,
@@ -383,22 +397,29 @@ impl Checker<'_> {
         let hidden = scope.locals.iter().map(|(_, l, t)| ("\0".to_owned(), *l, t.clone())).collect();
         let mut inner = Scope { locals: hidden, ..Scope::new(module, Subject::Nobody, "a function") };
         let mut bound: Vec<(Local, ExprId, bool)> = Vec::new();
+        // An argument stands within the bindings of those before it: what it binds itself must be none of theirs.
+        let mut outer = scope.clone();
         for (param, arg) in params.iter().zip(args) {
             let want = self.type_of(module, &param.ty)?;
-            let (id, ty) = self.expr_as(&arg.value, scope, &want)?;
+            let (id, ty) = self.expr_as(&arg.value, &outer, &want)?;
             let lifted = ty.is_optional() && !want.is_optional();
-            let (next, local) = self.bind(&inner, &param.name.text, want);
+            let (next, local) = self.bind(&inner, &param.name.text, want.clone());
             inner = next;
+            outer.locals.push(("\0".to_owned(), local, want));
             bound.push((local, id, lifted));
         }
         let want = match result {
             Some(t) => Some(self.type_of(module, t)?),
             None => None,
         };
-        let (mut id, mut ty) = match &want {
-            Some(w) => self.expr_as(body, &inner, w)?,
-            None => self.expr(body, &inner, None)?,
+        // Only the body is within the function: a call in an argument is the caller's.
+        self.enter(&qualified(&self.modules[module].name, &name.text), name.span)?;
+        let typed = match &want {
+            Some(w) => self.expr_as(body, &inner, w),
+            None => self.expr(body, &inner, None),
         };
+        self.expanding.pop();
+        let (mut id, mut ty) = typed?;
         for (local, arg, lifted) in bound.into_iter().rev() {
             if lifted {
                 // In a source mapping an absent argument makes the call absent.
@@ -422,7 +443,7 @@ impl Checker<'_> {
             let Ok(ty) = self.type_of(d.module, &p.ty) else { return };
             scope = self.bind(&scope, &p.name.text, ty).0;
         }
-        if self.enter(&name.text, name.span).is_ok() {
+        if self.enter(&qualified(&self.modules[d.module].name, &name.text), name.span).is_ok() {
             let _ = match result.as_ref().map(|t| self.type_of(d.module, t)) {
                 Some(Ok(want)) => self.expr_as(body, &scope, &want),
                 _ => self.expr(body, &scope, None),

@@ -113,22 +113,37 @@ impl Checker<'_> {
         self.declared.insert(key, Declared { what, module, item, span: name.span, used: false });
     }
 
+    /// The declaration that is called: a function that was brought in, also where a rule of the policy has its name.
+    pub(crate) fn lookup_call(&mut self, module: usize, name: &str) -> Option<Declared> {
+        let own = qualified(&self.modules[module].name, name);
+        let is_fn = self.declared.get(&own).is_some_and(|d| d.what == What::Fn);
+        let found = if is_fn { None } else { self.imported(module, name) };
+        match found {
+            Some(key) => self.declared.get_mut(&key).map(|d| {
+                d.used = true;
+                d.clone()
+            }),
+            None => self.lookup(module, name),
+        }
+    }
+
+    /// The key of a declaration of the standard library that a module uses.
+    fn imported(&self, module: usize, name: &str) -> Option<String> {
+        if self.imports.get(&(module, name.to_owned())) != Some(&Imported::Declared) {
+            return None;
+        }
+        self.modules[module].file.items.iter().find_map(|i| match &i.kind {
+            ItemKind::Use { path, names } if names.iter().any(|n| n.text == name) => {
+                Some(qualified(&crate::modules::join(path), name))
+            }
+            _ => None,
+        })
+    }
+
     /// The declaration that a name stands for, seen from a module.
     pub(crate) fn lookup(&mut self, module: usize, name: &str) -> Option<Declared> {
         let own = qualified(&self.modules[module].name, name);
-        let key = if self.declared.contains_key(&own) {
-            own
-        } else if self.imports.get(&(module, name.to_owned())) == Some(&Imported::Declared) {
-            let found = self.modules[module].file.items.iter().find_map(|i| match &i.kind {
-                ItemKind::Use { path, names } if names.iter().any(|n| n.text == name) => {
-                    Some(qualified(&crate::modules::join(path), name))
-                }
-                _ => None,
-            });
-            found?
-        } else {
-            return None;
-        };
+        let key = if self.declared.contains_key(&own) { own } else { self.imported(module, name)? };
         let declared = self.declared.get_mut(&key)?;
         declared.used = true;
         Some(declared.clone())

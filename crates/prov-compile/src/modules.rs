@@ -13,7 +13,10 @@ use std::collections::BTreeMap;
 /// The standard library, embedded.
 pub(crate) const STDLIB: &[(&str, &str)] = &[
     ("std.dates", include_str!("../../../stdlib/dates.prov")),
+    ("std.ldap", include_str!("../../../stdlib/ldap.prov")),
+    ("std.lifecycle", include_str!("../../../stdlib/lifecycle.prov")),
     ("std.naming", include_str!("../../../stdlib/naming.prov")),
+    ("std.scim", include_str!("../../../stdlib/scim.prov")),
     ("std.text", include_str!("../../../stdlib/text.prov")),
 ];
 

@@ -3,7 +3,7 @@
 //! Invariant: a call is total. Where a conversion fails it gives a [`CallError`]: in a source mapping that rejects the
 //! row, in a rule the result is optional and absent.
 
-use crate::{Date, Decimal, Duration, Elapsed, Instant, Type, Value, Zone, to_ascii};
+use crate::{Date, Decimal, Duration, Elapsed, Instant, Type, Value, Zone, to_ascii, working};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// What a parameter takes.
@@ -25,6 +25,10 @@ pub enum ParamType {
     Number,
     /// A set, or a list.
     Many,
+    /// `set of string` or `set of text`.
+    Texts,
+    /// `set of date`.
+    Dates,
     /// A constant string (a pattern).
     Constant,
 }
@@ -73,6 +77,8 @@ pub struct BuiltinInfo {
     pub fallible: bool,
     /// What it does, in a sentence.
     pub doc: &'static str,
+    /// A condition that holds, with a call in it: shown in the docs and run by their tests.
+    pub example: &'static str,
 }
 
 /// Why a conversion failed, to be put behind the value: "is not a date like 2026-03-02".
@@ -80,7 +86,7 @@ pub struct BuiltinInfo {
 pub struct CallError(pub String);
 
 macro_rules! builtins {
-    ($($variant:ident $name:literal $module:literal ($($param:literal $ty:ident $opt:literal),*) $result:ident $fallible:literal $doc:literal)*) => {
+    ($($variant:ident $name:literal $module:literal ($($param:literal $ty:ident $opt:literal),*) $result:ident $fallible:literal $doc:literal $example:literal)*) => {
         /// The built-in functions.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Builtin { $(#[doc = $doc] $variant),* }
@@ -88,39 +94,90 @@ macro_rules! builtins {
         static TABLE: &[BuiltinInfo] = &[$(BuiltinInfo {
             builtin: Builtin::$variant, name: $name, module: $module,
             params: &[$(($param, ParamType::$ty, $opt)),*],
-            result: ResultType::$result, fallible: $fallible, doc: $doc,
+            result: ResultType::$result, fallible: $fallible, doc: $doc, example: $example,
         }),*];
     };
 }
 
 builtins! {
     Int "int" "" ("value" Textual false) Int true "Reads a whole number: `int(\"42\")`."
+        r#"int("42") ?? 0 == 42"#
     ToDecimal "decimal" "" ("value" Scalar false) Decimal true "Reads a number with up to four places, or widens an int."
+        r#"decimal("0.5") ?? 0.0 == 0.5"#
     Bool "bool" "" ("value" Textual false) Bool true "Reads `true`, `yes`, `y`, `1` or `false`, `no`, `n`, `0`, whatever the case."
+        r#"bool("Yes") ?? false"#
     ToDate "date" "" ("value" Scalar false, "pattern" Constant true) Date true "Reads a date, by a strftime pattern where one is given; of an instant, its day in the policy's zone."
+        r#"date("02/03/2026", "%d/%m/%Y") ?? today == 2026-03-02"#
     ToInstant "instant" "" ("value" Textual false, "pattern" Constant true) Instant true "Reads an instant (RFC 3339, or by a strftime pattern in the policy's zone)."
+        r#"instant("2026-03-02T09:30:00Z") is present"#
     ToDuration "duration" "" ("value" Textual false) Duration true "Reads a calendar duration such as `30 days`."
+        r#"duration("30 days") ?? 0 days == 30 days"#
     ToElapsed "elapsed" "" ("value" Textual false) Elapsed true "Reads a clock duration such as `8 hours`."
+        r#"elapsed("8 hours") ?? 0 hours == 8 hours"#
     ToStr "string" "" ("value" Scalar false) Str false "The plain spelling of a value."
+        r#"string(2026-03-02) == "2026-03-02""#
     ToText "text" "" ("value" Scalar false) Text false "The spelling of a value, to be compared without regard to case."
+        r#"text("Straße") == text("STRASSE")"#
     Lower "lower" "" ("value" Textual false) Str false "In lower case."
+        r#"lower("ÉLODIE") == "élodie""#
     Upper "upper" "" ("value" Textual false) Str false "In upper case."
+        r#"upper("Élodie") == "ÉLODIE""#
     Trim "trim" "" ("value" Textual false) Str false "Without outer blanks."
+        r#"trim(" Ann ") == "Ann""#
     Length "length" "" ("value" Textual false) Int false "How many characters (graphemes)."
+        r#"length("Zoë") == 3"#
     Replace "replace" "" ("value" Textual false, "from" Textual false, "to" Textual false) Str false "Every `from` replaced by `to`; an empty `from` changes nothing."
+        r#"replace("a-b-c", "-", ".") == "a.b.c""#
     Before "before" "" ("value" Textual false, "separator" Textual false) Str false "What stands before the first separator; all of it where there is none."
+        r#"before("ann@acme.example", "@") == "ann""#
     After "after" "" ("value" Textual false, "separator" Textual false) Str false "What stands after the first separator; nothing where there is none."
+        r#"after("5 - Sales", " - ") == "Sales""#
     Split "split" "" ("value" Textual false, "separator" Textual false) SetOfStr false "The parts between separators, outer blanks and empty parts taken off, as a set."
+        r#"split("a; b;;a", ";") == ["a", "b"]"#
     Size "size" "" ("value" Many false) Int false "How many elements."
+        r#"size(split("a;b", ";")) == 2"#
     Year "year" "" ("value" Date false) Int false "The year of a date."
+        r#"year(2026-03-02) == 2026"#
     Month "month" "" ("value" Date false) Int false "The month of a date, 1 to 12."
+        r#"month(2026-03-02) == 3"#
     Day "day" "" ("value" Date false) Int false "The day of the month, 1 to 31."
+        r#"day(2026-03-02) == 2"#
     Weekday "weekday" "" ("value" Date false) Int false "1 for Monday to 7 for Sunday (ISO 8601)."
+        r#"weekday(2026-03-02) == 1"#
     Min "min" "" ("a" Ordered false, "b" Ordered false) SameAsFirst false "The smaller of two."
+        r#"min(2026-03-02, 2026-01-31) == 2026-01-31"#
     Max "max" "" ("a" Ordered false, "b" Ordered false) SameAsFirst false "The greater of two."
+        r#"max(3, 5) == 5"#
     Abs "abs" "" ("value" Number false) SameAsFirst false "Without its sign."
+        r#"abs(-3) == 3"#
     Ascii "ascii" "std.naming" ("value" Textual false) Str false "Transliterated to ASCII: `Élodie` to `Elodie`."
+        r#"ascii("Élodie Weiß") == "Elodie Weiss""#
     Slug "slug" "std.naming" ("value" Textual false) Str false "Lower-case ASCII words joined by hyphens: `Paris 1` to `paris-1`."
+        r#"slug("Paris 1, Étoile") == "paris-1-etoile""#
+    TitleCase "title_case" "std.text" ("value" Textual false) Str false "Each word with a capital, the rest small; a word begins after a blank, a hyphen, or an apostrophe behind one letter."
+        r#"title_case("JEAN-PAUL o'neill") == "Jean-Paul O'Neill""#
+    Tidy "tidy" "std.text" ("value" Textual false) Str false "Without outer blanks, and every run of blanks inside as one."
+        r#"tidy("  Jean   Dupont ") == "Jean Dupont""#
+    Digits "digits" "std.text" ("value" Textual false) Str false "Its digits 0 to 9 alone."
+        r#"digits("+33 (0)1-44") == "330144""#
+    BeforeLast "before_last" "std.text" ("value" Textual false, "separator" Textual false) Str false "What stands before the last separator; all of it where there is none."
+        r#"before_last("/eu/fr/sales", "/") == "/eu/fr""#
+    AfterLast "after_last" "std.text" ("value" Textual false, "separator" Textual false) Str false "What stands after the last separator; nothing where there is none."
+        r#"after_last("/eu/fr/sales", "/") == "sales""#
+    Part "part" "std.text" ("value" Textual false, "separator" Textual false, "number" Int false) Str false "The part of that number between separators, counted from 1; nothing where there are fewer."
+        r#"part("EU/FR/Sales", "/", 2) == "FR""#
+    Join "join" "std.text" ("values" Texts false, "separator" Textual false) Str false "The elements of a set in their order, with a separator between."
+        r#"join(["b", "a"], ", ") == "a, b""#
+    IsWorkingDay "is_working_day" "std.dates" ("value" Date false, "holidays" Dates true) Bool false "Whether a day is a Monday to Friday and no holiday."
+        r#"not is_working_day(2026-12-25, [2026-12-25])"#
+    WorkingDayFrom "working_day_from" "std.dates" ("value" Date false, "holidays" Dates true) Date false "The day itself where it is a working day, else the next one."
+        r#"working_day_from(2026-02-28) == 2026-03-02"#
+    WorkingDayUntil "working_day_until" "std.dates" ("value" Date false, "holidays" Dates true) Date false "The day itself where it is a working day, else the last one before."
+        r#"working_day_until(2026-02-28) == 2026-02-27"#
+    AddWorkingDays "add_working_days" "std.dates" ("value" Date false, "days" Int false, "holidays" Dates true) Date false "The day that is so many working days later, or earlier where the number is below zero; 0 gives the day itself."
+        r#"add_working_days(2026-02-27, 3) == 2026-03-04"#
+    WorkingDaysBetween "working_days_between" "std.dates" ("a" Date false, "b" Date false, "holidays" Dates true) Int false "How many working days come after `a`, up to and with `b`; below zero where `b` is the earlier."
+        r#"working_days_between(2026-02-27, 2026-03-04) == 3"#
 }
 
 impl Builtin {
@@ -263,6 +320,42 @@ impl Builtin {
                 Some(Value::Decimal(d)) => Value::Decimal(Decimal(d.0.saturating_abs())),
                 _ => return fail("a number"),
             },
+            Builtin::TitleCase => Value::str(title_case(s(0))),
+            Builtin::Tidy => Value::str(s(0).split_whitespace().collect::<Vec<_>>().join(" ")),
+            Builtin::Digits => Value::str(s(0).chars().filter(char::is_ascii_digit).collect::<String>()),
+            Builtin::BeforeLast => Value::str(s(0).rsplit_once(s(1)).map_or(s(0), |(a, _)| a).to_owned()),
+            Builtin::AfterLast => Value::str(s(0).rsplit_once(s(1)).map_or("", |(_, b)| b).to_owned()),
+            Builtin::Part => {
+                let Some(Value::Int(n)) = args.get(2) else { return fail("a number") };
+                let place = usize::try_from(*n).ok().and_then(|n| n.checked_sub(1));
+                let whole = s(1).is_empty().then_some(s(0));
+                let part = place.and_then(|p| match whole {
+                    Some(all) => (p == 0).then_some(all),
+                    None => s(0).split(s(1)).nth(p),
+                });
+                Value::str(part.unwrap_or("").to_owned())
+            }
+            Builtin::Join => {
+                let Some(Value::Set(v)) = args.first() else { return fail("a set") };
+                Value::str(v.iter().filter_map(Value::spelling).collect::<Vec<_>>().join(s(1)))
+            }
+            Builtin::IsWorkingDay | Builtin::WorkingDayFrom | Builtin::WorkingDayUntil => {
+                let Some(Value::Date(d)) = args.first() else { return fail("a date") };
+                let holidays = dates(args.get(1));
+                match self {
+                    Builtin::IsWorkingDay => Value::Bool(working::is_working_day(*d, &holidays)),
+                    Builtin::WorkingDayFrom => Value::Date(working::working_day_from(*d, &holidays)),
+                    _ => Value::Date(working::working_day_until(*d, &holidays)),
+                }
+            }
+            Builtin::AddWorkingDays => {
+                let [Value::Date(d), Value::Int(n), ..] = args else { return fail("a date and a number") };
+                Value::Date(working::add_working_days(*d, *n, &dates(args.get(2))))
+            }
+            Builtin::WorkingDaysBetween => {
+                let [Value::Date(a), Value::Date(b), ..] = args else { return fail("two dates") };
+                Value::Int(working::working_days_between(*a, *b, &dates(args.get(2))))
+            }
             Builtin::Ascii => Value::str(to_ascii(s(0))),
             Builtin::Slug => Value::str(crate::slug(s(0))),
         })
@@ -274,6 +367,42 @@ impl Builtin {
         let to = to.map_or(usize::MAX, |t| usize::try_from(t).unwrap_or(0));
         s.graphemes(true).skip(from).take(to.saturating_sub(from)).collect()
     }
+}
+
+/// The dates of a set; none where there is no such argument.
+fn dates(set: Option<&Value<'_>>) -> Vec<Date> {
+    let Some(Value::Set(v)) = set else { return Vec::new() };
+    v.iter().filter_map(|v| if let Value::Date(d) = v { Some(*d) } else { None }).collect()
+}
+
+/// Words with a capital each.
+fn title_case(s: &str) -> String {
+    let mut out = String::with_capacity(s.len());
+    // How many letters of the word stand before.
+    let mut letters = 0;
+    for c in s.chars() {
+        if c.is_alphanumeric() {
+            if letters == 0 {
+                out.extend(c.to_uppercase());
+            } else {
+                out.extend(c.to_lowercase());
+            }
+            letters += 1;
+        } else {
+            // A mark that joins the letter before (`e` and an accent), or an apostrophe within a word.
+            let within = is_accent(c) || (matches!(c, '\'' | '’') && letters != 1);
+            if !within {
+                letters = 0;
+            }
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Whether a character is a mark upon the one before it.
+fn is_accent(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}')
 }
 
 /// `s[from..to]` of a `string` or `text`, which stays what it is.

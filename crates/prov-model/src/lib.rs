@@ -17,6 +17,7 @@ mod text;
 mod time;
 mod types;
 mod value;
+mod working;
 
 pub use access::{
     Account, AccountOrigin, Actual, Csr, Desired, DesiredAccount, EntId, Entitlement, EntitlementIssue,
@@ -41,3 +42,6 @@ pub use text::{fold, glob_matches, nfc, slug, to_ascii};
 pub use time::{Date, Duration, Elapsed, Instant, Moment, Unit, Zone, parse_at};
 pub use types::Type;
 pub use value::{Decimal, RowRef, Text, Value};
+pub use working::{
+    add_working_days, is_working_day, working_day_from, working_day_until, working_days_between,
+};

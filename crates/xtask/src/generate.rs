@@ -1,13 +1,11 @@
 //! The pages of the reference that are made: functions, diagnostics, commands.
 //! Invariant: what they say stands in one place of the code, and here only its layout.
 
-use crate::binary;
+use crate::{binary, functions};
 use prov_diag::{Example, codes};
-use prov_model::{Builtin, BuiltinInfo, ParamType, ResultType};
-use prov_syntax::ast::ItemKind;
 use std::fmt::Write as _;
 
-const MADE: &str =
+pub(crate) const MADE: &str =
     "<!-- This page is made by `cargo run -p xtask -- docs`: change its source, not the page. -->\n";
 
 /// The pages: path from the root, text.
@@ -16,7 +14,7 @@ const MADE: &str =
 /// A message, where the binary can't be built or run.
 pub fn pages() -> Result<Vec<(&'static str, String)>, String> {
     Ok(vec![
-        ("docs/reference/functions.md", functions()),
+        ("docs/reference/functions.md", functions::page()),
         ("docs/reference/diagnostics.md", diagnostics()),
         ("docs/reference/commands.md", commands()?),
     ])
@@ -48,91 +46,6 @@ pub fn check() -> Result<(), String> {
         return Ok(());
     }
     Err(format!("stale: {}\nrun `cargo run -p xtask -- docs`", stale.join(", ")))
-}
-
-fn param(ty: ParamType) -> &'static str {
-    match ty {
-        ParamType::Textual => "string or text",
-        ParamType::Int => "int",
-        ParamType::Date => "date",
-        ParamType::Instant => "instant",
-        ParamType::Scalar => "plain value",
-        ParamType::Ordered => "ordered value",
-        ParamType::Number => "int or decimal",
-        ParamType::Many => "set or list",
-        ParamType::Constant => "string as it stands",
-    }
-}
-
-fn result(info: &BuiltinInfo) -> String {
-    let ty = match info.result {
-        ResultType::Str => "string",
-        ResultType::Text => "text",
-        ResultType::Bool => "bool",
-        ResultType::Int => "int",
-        ResultType::Decimal => "decimal",
-        ResultType::Date => "date",
-        ResultType::Instant => "instant",
-        ResultType::Duration => "duration",
-        ResultType::Elapsed => "elapsed",
-        ResultType::SetOfStr => "set of string",
-        ResultType::SameAsFirst => return "as the first".to_owned(),
-    };
-    format!("`{ty}{}`", if info.fallible { "?" } else { "" })
-}
-
-fn row(out: &mut String, info: &BuiltinInfo) {
-    let params: Vec<String> = info
-        .params
-        .iter()
-        .map(|(name, ty, optional)| format!("{name}{}: {}", if *optional { "?" } else { "" }, param(*ty)))
-        .collect();
-    let _ = writeln!(out, "| `{}({})` | {} | {} |", info.name, params.join(", "), result(info), info.doc);
-}
-
-fn functions() -> String {
-    let mut out = format!(
-        "# Functions\n\n{MADE}\n\
-         A function is called with values in order: `int(\"42\")`. Arguments are never absent; in a source's mapping a call \
-         with an absent argument is absent ([presence](expressions.md#absent-values)).\n\n\
-         A result marked `?` may fail. In a rule it is then absent, and its presence must be settled. In a source's \
-         mapping it rejects the row, so there its type has no `?`.\n\n\
-         A *plain value* is anything but a set, a list, a record or a reference; an *ordered value* is one that `<` is \
-         defined on, and two of them are of one type. A *string as it stands* is a constant, such as a pattern. Patterns of \
-         dates are those of `strftime`: `%Y` year, `%m` month, `%d` day, `%H` hour, `%M` minute, `%S` second.\n\n\
-         ## Always there\n\n| call | gives | what it does |\n| --- | --- | --- |\n"
-    );
-    Builtin::all().iter().filter(|b| b.module.is_empty()).for_each(|b| row(&mut out, b));
-    for (module, text) in prov_compile::stdlib() {
-        let _ = write!(out, "\n## {module}\n\n");
-        let mut sources = prov_diag::SourceMap::new();
-        let id = sources.add(*module, *text);
-        let (file, _) = prov_syntax::parse(id, text);
-        let about =
-            text.lines().take_while(|l| l.starts_with("//!")).map(|l| l.trim_start_matches("//!").trim());
-        let _ = writeln!(out, "{}\n", about.collect::<Vec<_>>().join(" "));
-        let example = file
-            .items
-            .iter()
-            .find_map(|i| if let ItemKind::Fn { name, .. } = &i.kind { Some(&name.text) } else { None });
-        if let Some(name) = example {
-            let _ = writeln!(out, "Brought in by name: `use {module}.{{{name}}}`.\n");
-        }
-        let _ = writeln!(out, "| call | gives | what it does |\n| --- | --- | --- |");
-        Builtin::all().iter().filter(|b| b.module == *module).for_each(|b| row(&mut out, b));
-        for item in &file.items {
-            let ItemKind::Fn { name, params, result, .. } = &item.kind else { continue };
-            let params: Vec<String> = params
-                .iter()
-                .map(|p| format!("{}: {}", p.name.text, sources.text(p.ty.span).trim()))
-                .collect();
-            let gives =
-                result.as_ref().map_or(String::new(), |t| format!("`{}`", sources.text(t.span).trim()));
-            let docs = item.docs.as_deref().unwrap_or("").replace('\n', " ").replace('|', "\\|");
-            let _ = writeln!(out, "| `{}({})` | {gives} | {} |", name.text, params.join(", "), docs.trim());
-        }
-    }
-    out
 }
 
 /// The chapters of the catalogue.

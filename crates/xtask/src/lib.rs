@@ -4,6 +4,7 @@
 pub mod binary;
 pub mod check;
 pub mod console;
+pub mod functions;
 pub mod generate;
 pub mod links;
 pub mod markdown;

@@ -14,7 +14,7 @@ codes! {
         good Policy("role sales { grant ad.group(\"a\") }\nrole sales_lead { grant ad.group(\"b\") }\n"),
     }
     UNKNOWN_MODULE = "P0103" Error "a module that does not exist" {
-        "`use` names a module of the standard library (`std.naming`, `std.text`, `std.dates`) or a file of the policy, its path below the policy's folder joined by dots."
+        "`use` names a module of the standard library (`std.dates`, `std.ldap`, `std.lifecycle`, `std.naming`, `std.scim`, `std.text`) or a file of the policy, its path below the policy's folder joined by dots."
         bad Policy("use std.nameing.{slug}\nbirthright b when true { grant ad.group(slug(department)) }\n"),
         good Policy("use std.naming.{slug}\nbirthright b when true { grant ad.group(slug(department)) }\n"),
     }

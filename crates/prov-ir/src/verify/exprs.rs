@@ -545,6 +545,8 @@ impl<'p> Walk<'p> {
                 ParamType::Ordered => ty.is_ordered() && *ty == types[0],
                 ParamType::Number => matches!(ty, Type::Int | Type::Decimal),
                 ParamType::Many => matches!(ty, Type::Set(_) | Type::List(_)),
+                ParamType::Texts => matches!(ty, Type::Set(of) if of.is_textual()),
+                ParamType::Dates => matches!(ty, Type::Set(of) if **of == Type::Date),
                 ParamType::Constant => matches!(self.program.expr(*arg).kind, ExprKind::Const(Value::Str(_))),
             };
             if !fits {
