@@ -33,6 +33,19 @@ impl Checker<'_> {
             if self.decls.apps.contains_key(&n.text) {
                 return self.account_attribute(n, name, scope, span);
             }
+            if self.is_a_prefix(n, name, scope) {
+                let (prefix, attribute) = (&n.text, &name.text);
+                let d = Diagnostic::new(
+                    &codes::UNKNOWN_NAME,
+                    format!("there is nothing called `{prefix}` to read `{attribute}` of"),
+                )
+                .at(n.span, "not found")
+                .help(format!(
+                    "write `{attribute}` alone: a rule reads the attributes of its identity without a prefix"
+                ))
+                .fix("take the prefix away", span, attribute.clone());
+                return self.fail(d);
+            }
         }
         let (b, ty) = self.expr(base, scope, None)?;
         let optional = ty.is_optional();
@@ -157,6 +170,24 @@ impl Checker<'_> {
                 )
             }
         }
+    }
+
+    /// Whether `user.department` means the identity's own `department`: in other languages rules say whose it is.
+    fn is_a_prefix(&self, prefix: &Name, attribute: &Name, scope: &Scope) -> bool {
+        let Some(id) = scope.identity() else { return false };
+        let def = self.schema.identity(id);
+        let own = |n: &str| def.attributes.iter().any(|a| a.name == n);
+        let (p, named) = (prefix.text.as_str(), |n: &str| n == prefix.text);
+        let is_value = own(p)
+            || def
+                .inverses
+                .iter()
+                .any(|v| named(&v.name) || p.strip_prefix("has_").is_some_and(|h| h == v.name))
+            || matches!(p, "today" | "now" | "state")
+            || scope.locals.iter().any(|(n, ..)| named(n))
+            || scope.account.iter().any(|(n, _)| named(n))
+            || self.declared.get(p).is_some_and(|d| d.what != What::Identity);
+        own(&attribute.text) && !is_value
     }
 
     pub(crate) fn call(
