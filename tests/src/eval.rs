@@ -16,7 +16,19 @@ const APP: &str = "app crm via file { managed all  entitlement role(text) }\n";
 
 /// Runs a case; what is wrong with it, if anything.
 pub fn run(case: &Case) -> Result<(), String> {
+    run_to_the_end(Run::new(case).map_err(|e| show(&e))?, case)
+}
+
+/// Runs a case, and holds every plan on the way against the oracle's; how many there were.
+pub fn run_beside_oracle(case: &Case) -> Result<usize, String> {
     let mut run = Run::new(case).map_err(|e| show(&e))?;
+    let compared = std::rc::Rc::new(std::cell::Cell::new(0));
+    run.beside = Some(compared.clone());
+    run_to_the_end(run, case)?;
+    Ok(compared.get())
+}
+
+fn run_to_the_end(mut run: Run, case: &Case) -> Result<(), String> {
     let mut wrong = String::new();
     for (i, d) in case.directives.iter().enumerate() {
         if let Err(e) = run.step(i, d).unwrap_or_else(|e| Err(show(&e))) {
@@ -51,6 +63,10 @@ struct Run {
     world: World,
     memory: Memory,
     expectations: usize,
+    /// Counts the plans that were held against the oracle's, where that is wanted.
+    beside: Option<std::rc::Rc<std::cell::Cell<usize>>>,
+    zone: Option<String>,
+    at_text: String,
 }
 
 /// What stands for `holds` and `gives` number `n`.
@@ -114,6 +130,9 @@ impl Run {
             world: World::default(),
             memory: Memory::default(),
             expectations: 0,
+            beside: None,
+            zone: case.directives.iter().find(|d| d.word == "zone").map(|d| d.value.clone()),
+            at_text: "2026-03-02".to_owned(),
         })
     }
 
@@ -126,6 +145,7 @@ impl Run {
         match d.word.as_str() {
             "at" => {
                 self.at = self.engine.policy().at(&d.value)?;
+                self.at_text.clone_from(&d.value);
                 self.forget();
             }
             "data" => {
@@ -159,6 +179,9 @@ impl Run {
             }
             _ => {
                 self.expectations += 1;
+                if self.beside.is_some() {
+                    self.planned()?;
+                }
                 return self.expect(n, d);
             }
         }
@@ -216,8 +239,73 @@ impl Run {
         if let (None, Some(desired)) = (&self.plan, &self.desired) {
             let actual = self.actual()?;
             self.plan = Some(self.engine.plan(desired, &actual, &self.memory));
+            self.compare_with_oracle(&actual)?;
         }
         Ok(())
+    }
+
+    /// The oracle must say what the engine said. It reads tables, not files: a row that is no row, or a file that is cut
+    /// off, it does not see, and such a plan is passed over.
+    fn compare_with_oracle(&self, actual: &Actual) -> Result<(), Error> {
+        let (Some(beside), Some(desired), Some(plan)) = (&self.beside, &self.desired, &self.plan) else {
+            return Ok(());
+        };
+        let read = |name: &str, bytes: &[u8]| {
+            let file = name.rsplit('/').next().unwrap_or(name);
+            let raw = prov_data::read_table(file, bytes).unwrap_or_default();
+            (raw.rejections.is_empty() && !raw.truncated).then_some(raw.table)
+        };
+        let table =
+            |name: &str| read(name, &std::fs::read(self.project.dir().join(name)).unwrap_or_default());
+        let policy = self.engine.policy();
+        let mut sources = BTreeMap::new();
+        for (name, (file, lines)) in &self.data {
+            let Some(table) = read(file, (lines.join("\n") + "\n").as_bytes()) else { return Ok(()) };
+            sources.insert(name.clone(), table);
+        }
+        let tables =
+            policy.project().tables.iter().filter_map(|(n, f)| Some((n.clone(), table(f)?))).collect();
+        let first = |t: prov_model::RawTable| {
+            let cells = t.rows().filter_map(|r| match r.cell(0) {
+                prov_model::RawCell::Text(s) => Some(s.trim().to_owned()),
+                prov_model::RawCell::Absent | prov_model::RawCell::Json(_) => None,
+            });
+            cells.collect::<Vec<_>>()
+        };
+        let catalogs = policy.project().catalogs.iter().flat_map(|(app, kinds)| {
+            kinds.iter().filter_map(|(kind, f)| Some(((app.clone(), kind.clone()), first(table(f)?))))
+        });
+        let mut files = Vec::new();
+        for path in prov::policy_files(self.project.dir())? {
+            let name = path.strip_prefix(self.project.dir()).unwrap_or(&path).display().to_string();
+            let text = std::fs::read_to_string(self.project.dir().join(&path)).map_err(io)?;
+            files.push((name, text));
+        }
+        let (Some(accounts), Some(entitlements)) =
+            (table("actual/accounts.csv"), table("actual/entitlements.csv"))
+        else {
+            return Ok(());
+        };
+        let case = prov_oracle::Case {
+            files: &files,
+            zone: self.zone.as_deref(),
+            sources: &sources,
+            tables: &tables,
+            catalogs: &catalogs.collect(),
+            accounts: &accounts,
+            entitlements: &entitlements,
+            assignments: &[],
+            exceptions: &[],
+            memory: &self.memory,
+            at: &self.at_text,
+        };
+        let after = self.engine.memory_after(desired, actual, &self.memory);
+        let engine = crate::oracle::outcome(desired, plan, &after);
+        let fail = |message: String| Error::Input { message, help: String::new() };
+        let oracle = prov_oracle::run(&case).map_err(|e| fail(format!("the oracle can't say: {e}")))?;
+        beside.set(beside.get() + 1);
+        crate::oracle::difference(&oracle, &engine)
+            .map_or(Ok(()), |d| Err(fail(format!("oracle and engine differ at {}:\n{d}", self.at_text))))
     }
 
     fn expect(&mut self, n: usize, d: &Directive) -> Result<Result<(), String>, Error> {

@@ -3,6 +3,7 @@
 
 pub mod case;
 pub mod eval;
+pub mod oracle;
 pub mod project;
 pub mod world;
 

@@ -53,7 +53,7 @@ pub use render::{explanation_text, one_result_text};
 pub use prov_diag::{Diagnostic, RenderOptions, codes, did_you_mean};
 pub use prov_eval::Explanation;
 pub use prov_model::{Assignment, Background, Date, Exception, Memory, Moment, Rejection, TimePoint, Zone};
-pub use prov_plan::{ActionKind, Finding, Plan, Verdict, csv as plan_csv, human as plan_human};
+pub use prov_plan::{ActionKind, ActionView, Finding, Plan, Verdict, csv as plan_csv, human as plan_human};
 pub use prov_syntax::format as format_source;
 
 /// The version of this library, as plans name it.

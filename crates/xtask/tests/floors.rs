@@ -13,6 +13,7 @@ const FLOORS: &[(&str, u32, &[&str])] = &[
     ("prov-plan", 2, &["prov-diag", "prov-model"]),
     ("prov-compile", 3, &["prov-diag", "prov-model", "prov-syntax", "prov-ir"]),
     ("prov-eval", 3, &["prov-diag", "prov-model", "prov-ir"]),
+    ("prov-oracle", 3, &["prov-diag", "prov-model", "prov-syntax"]),
     ("prov-data", 3, &["prov-diag", "prov-model"]),
     (
         "prov",

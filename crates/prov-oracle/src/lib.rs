@@ -1,0 +1,148 @@
+//! A plain second reading of `docs/reference`: what everyone should have, what is to be done, what is remembered.
+//!
+//! It is slow and obvious, and shares nothing with the engines but types and the syntax tree: it evaluates one identity
+//! at a time, straight over the tree, and asks for what it needs when it needs it. Tests hold the engines against it.
+//!
+//! Invariant: no meaning is taken from `prov_model`, `prov_compile`, `prov_eval` or `prov_plan`; where this and they
+//! differ, the reference says who is wrong.
+//!
+//! # The canonical form
+//!
+//! Everything comes out as lines that another engine's result can be rendered to. Names of accounts and values stand in
+//! quotes as Rust's `{:?}` writes them; `-` stands for what is not there.
+//!
+//! An action is `ACTION IDENTITY APP ACCOUNT KIND VALUE`, then ` [leaver]` in the leaver lane, ` [report]` in an app of
+//! mode `report`, and for each change ` ATTRIBUTE:FROM→TO`, in the order of the account's attributes, `enabled` last.
+//! Actions are sorted as text: their order is not part of the outcome, and neither are causes, risk and guards.
+//!
+//! A finding is one of these; each line is there once:
+//!
+//! - `withheld IDENTITY APP KIND VALUE`
+//! - `conflict IDENTITY APP ACCOUNT`, `nameless_account IDENTITY APP ACCOUNT`
+//! - `held IDENTITY`, `missing IDENTITY`
+//! - `orphan_account - APP ACCOUNT`, `unmanaged - APP KIND COUNT`
+//! - `rejected_row IDENTITY FILE:LINE`, `-` where it is not known whose the row is
+//!
+//! The state of an identity is its name, `unknown` where it can't be known, `-` where its type has none; behind it
+//! ` held` where the identity is held. What it should have are its entitlements, `APP.KIND VALUE`, then its accounts,
+//! `account APP NAME ATTRIBUTE=VALUE … enabled` or `… disabled`.
+
+mod actual;
+mod calendar;
+mod eval;
+mod facts;
+mod functions;
+mod pattern;
+mod plan;
+mod policy;
+mod types;
+mod value;
+mod world;
+
+use eval::{Eval, Stop};
+use plan::Planner;
+use prov_model::{Assignment, Exception, Memory, RawTable};
+use std::collections::BTreeMap;
+
+/// What an outcome follows from.
+pub struct Case<'a> {
+    /// The `.prov` modules: name and text.
+    pub files: &'a [(String, String)],
+    /// The zone of prov.toml.
+    pub zone: Option<&'a str>,
+    /// Rows by source.
+    pub sources: &'a BTreeMap<String, RawTable>,
+    /// Rows by table.
+    pub tables: &'a BTreeMap<String, RawTable>,
+    /// Values by app and kind.
+    pub catalogs: &'a BTreeMap<(String, String), Vec<String>>,
+    /// The actual accounts, with the columns that files.md says.
+    pub accounts: &'a RawTable,
+    /// The actual entitlements.
+    pub entitlements: &'a RawTable,
+    /// Roles that were given by hand.
+    pub assignments: &'a [Assignment],
+    /// Reviewers' decisions.
+    pub exceptions: &'a [Exception],
+    /// What is known of the past.
+    pub memory: &'a Memory,
+    /// A day or an instant.
+    pub at: &'a str,
+}
+
+/// What follows, in the canonical form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What is to be done, sorted.
+    pub actions: Vec<String>,
+    /// What was found, sorted.
+    pub findings: Vec<String>,
+    /// By identity of the population.
+    pub states: BTreeMap<String, String>,
+    /// By identity of the population: entitlements, then accounts, each sorted.
+    pub desired: BTreeMap<String, Vec<String>>,
+    /// The memory afterwards, as JSON.
+    pub memory: String,
+}
+
+/// The outcome of a case whose policy has passed `prov check`.
+///
+/// # Errors
+/// Where the policy is broken or has what is not read here, and where a table or the actual state can't be used.
+pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
+    let trees = policy::Trees::read(case.files)?;
+    let policy = policy::Policy::new(&trees)?;
+    let mut world = world::World::new(&trees, policy, case.zone, case.catalogs, case.at)?;
+    world.read_tables(case.tables)?;
+    world.read_people(case.sources)?;
+    let actual = world.read_actual(case.accounts, case.entitlements)?;
+    let told = |stop: Stop| match stop {
+        Stop::Bug(why) => why,
+        Stop::Unknown => "what can't be known was asked for".to_owned(),
+        Stop::Failed => "a mapping outside of a source".to_owned(),
+    };
+    let mut out = Outcome::default();
+    let mut decisions = Vec::new();
+    for (position, person) in world.people.iter().enumerate() {
+        let decision = Eval::new(&world).decide(position).map_err(told)?;
+        out.states.insert(person.id.clone(), state(&world, position, &decision));
+        out.desired.insert(person.id.clone(), desired(&decision));
+        decisions.push(decision);
+    }
+    let planner = Planner { world: &world, actual: &actual, memory: case.memory, decisions: &decisions };
+    let lines = planner.plan().map_err(told)?;
+    out.actions = lines.actions;
+    out.findings = lines.findings.into_iter().collect();
+    let rows = case.sources.iter().map(|(name, rows)| (name.clone(), rows.len() as u64)).collect();
+    out.memory = planner.memory_after(&rows).map_err(told)?.to_json();
+    Ok(out)
+}
+
+fn state(world: &world::World<'_>, position: usize, decision: &facts::Decision) -> String {
+    let has_states = world.policy.lifecycles.contains_key(world.people[position].of.as_str());
+    let name = match Eval::new(world).state_def(position, decision.state) {
+        Some(state) => state.name.text.clone(),
+        None if has_states => "unknown".to_owned(),
+        None => "-".to_owned(),
+    };
+    if decision.held { name + " held" } else { name }
+}
+
+fn desired(decision: &facts::Decision) -> Vec<String> {
+    let mut held: Vec<String> =
+        decision.entitlements.iter().map(|e| format!("{}.{} {:?}", e.app, e.kind, e.value)).collect();
+    held.sort();
+    let mut accounts: Vec<String> = decision
+        .accounts
+        .iter()
+        .map(|a| {
+            let mut attributes = a.attributes.iter();
+            let name = attributes.next().map_or("", |(_, v)| v);
+            let others: String = attributes.map(|(k, v)| format!(" {k}={v:?}")).collect();
+            format!("account {} {name:?}{others} {}", a.app, if a.enabled { "enabled" } else { "disabled" })
+        })
+        .collect();
+    accounts.sort();
+    held.append(&mut accounts);
+    held
+}

@@ -1,0 +1,532 @@
+//! What must be done for everyone to have what they should, and what is remembered (plan.md; files.md, "Memory").
+//! Invariant: one identity at a time; nothing is done to who is held or missing but what plan.md says.
+
+use crate::actual::{Account, Actual};
+use crate::calendar;
+use crate::eval::{Eval, Stop};
+use crate::facts::{Decision, Ent, Issue, Wanted, drops, leaver, verb};
+use crate::pattern;
+use crate::policy::App;
+use crate::world::World;
+use prov_model::{Date, Memory, Since, SourceMemory};
+use prov_syntax::ast::{Expr, State, VerbKind};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What comes out, as lines.
+#[derive(Default)]
+pub(crate) struct Lines {
+    pub actions: Vec<String>,
+    pub findings: BTreeSet<String>,
+}
+
+/// Where an identity stands (plan.md, "Who is held").
+enum Standing<'a> {
+    Held,
+    /// In no source, since this day, and not ended for it.
+    Missing(Date),
+    /// In a state entered on this day; with the day it was first missed, where it is in it for being missing.
+    In {
+        state: Option<&'a State>,
+        since: Date,
+        missed: Option<Date>,
+    },
+}
+
+/// What an account should be (items.md, "lifecycle" and "account").
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum Want {
+    Direct,
+    On(bool),
+    Off,
+    Gone,
+}
+
+/// What holds for access in one app.
+#[derive(Default, Clone)]
+struct Here {
+    account: Option<String>,
+    exists: bool,
+    frozen: bool,
+    holds: bool,
+    keeps: bool,
+    takes: bool,
+}
+
+/// Names that can't be given: whoever wants them, by app.
+type Blocked = BTreeSet<(String, String)>;
+
+pub(crate) struct Planner<'w, 'a> {
+    pub world: &'w World<'a>,
+    pub actual: &'w Actual,
+    pub memory: &'w Memory,
+    /// By position in the population.
+    pub decisions: &'w [Decision],
+}
+
+impl<'w, 'a> Planner<'w, 'a> {
+    /// All ids of both states.
+    fn ids(&self) -> BTreeSet<&'w str> {
+        let people = self.world.people.iter().map(|p| p.id.as_str());
+        let owners = self.actual.accounts.iter().filter_map(|a| a.owner.as_deref());
+        people.chain(owners).chain(self.actual.held.keys().map(String::as_str)).collect()
+    }
+
+    fn position(&self, id: &str) -> Option<usize> {
+        self.world.people.iter().position(|p| p.id == id)
+    }
+
+    fn type_of(&self, id: &str) -> Option<&'w str> {
+        match self.world.policy.identities.as_slice() {
+            [one] => Some(&one.name),
+            all => {
+                all.iter().map(|i| i.name.as_str()).find(|n| id.split_once(':').is_some_and(|(t, _)| t == *n))
+            }
+        }
+    }
+
+    /// The constant duration of an `after`.
+    fn after(&self, after: Option<&'a Expr>) -> Result<prov_model::Duration, Stop> {
+        let Some(e) = after else { return Ok(prov_model::Duration::default()) };
+        match Eval::new(self.world).eval(e, &crate::eval::Scope::default(), None)? {
+            crate::value::Value::Duration(d) => Ok(d),
+            _ => Err(Stop::Bug("`after` what is no duration".to_owned())),
+        }
+    }
+
+    /// Whether a verb of a state acts in an app today.
+    fn due(&self, state: Option<&'a State>, since: Date, kind: VerbKind, app: &str) -> Result<bool, Stop> {
+        let Some(verb) = state.and_then(|s| verb(s, kind, app)) else { return Ok(false) };
+        match &verb.after {
+            None => Ok(true),
+            Some(after) => Ok(calendar::plus(since, self.after(Some(after))?) <= self.world.today),
+        }
+    }
+
+    fn since(&self, id: &str, state: &State, otherwise: Date) -> Date {
+        let known = self.memory.states.get(id).filter(|s| s.state == state.name.text);
+        known.map_or(otherwise, |s| s.since)
+    }
+
+    fn standing(&self, id: &str) -> Result<Standing<'a>, Stop> {
+        let today = self.world.today;
+        if let Some(position) = self.position(id) {
+            let decision = &self.decisions[position];
+            let state = Eval::new(self.world).state_def(position, decision.state);
+            // Of whom it is not known what they have, nothing is planned, save that a leaver leaves.
+            if !decision.leaver && (decision.held || self.actual.unreadable.contains(id)) {
+                return Ok(Standing::Held);
+            }
+            let since = state.map_or(today, |s| self.since(id, s, today));
+            return Ok(Standing::In { state, since, missed: None });
+        }
+        let since = self.memory.missing.get(id).copied().unwrap_or(today);
+        let Some(of) = self.type_of(id) else { return Ok(Standing::Missing(since)) };
+        let sources = || self.world.policy.sources.iter().filter(|s| s.identity.text == of);
+        // Where it can't be told whose a row is, nobody ends for being missing (files.md, "Sources").
+        let unsure = self.world.rejected.iter().any(|r| r.of == of && r.id.is_none());
+        let Some(missing) = sources().find_map(|s| s.missing.as_ref()) else {
+            return Ok(Standing::Missing(since));
+        };
+        let ends = calendar::plus(since, self.after(missing.after.as_ref())?);
+        if ends > today || unsure {
+            return Ok(Standing::Missing(since));
+        }
+        let states = self.world.policy.lifecycles.get(of).map_or(&[][..], |l| l.1);
+        let named = states.iter().find(|s| s.name.text == missing.state.text);
+        let state = named.or_else(|| states.iter().find(|s| leaver(s)));
+        let entered = state.map_or(ends, |s| self.since(id, s, ends));
+        Ok(Standing::In { state, since: entered, missed: Some(since) })
+    }
+
+    fn want(
+        &self,
+        state: Option<&'a State>,
+        since: Date,
+        app: &App<'a>,
+        wanted: Option<&Wanted>,
+    ) -> Result<Want, Stop> {
+        let left = state.is_some_and(leaver);
+        if app.accounts.is_empty() && !left {
+            return Ok(Want::Direct);
+        }
+        if self.due(state, since, VerbKind::DeleteAccounts, app.name)? {
+            return Ok(Want::Gone);
+        }
+        Ok(match wanted {
+            Some(account) if !left => {
+                Want::On(account.enabled && !self.due(state, since, VerbKind::DisableAccounts, app.name)?)
+            }
+            _ => Want::Off,
+        })
+    }
+
+    fn accounts_of(&self, id: &str, app: &str) -> Vec<&'w Account> {
+        let mut list: Vec<&Account> =
+            self.actual.accounts.iter().filter(|a| a.owner.as_deref() == Some(id) && a.app == app).collect();
+        list.sort_by(|a, b| a.name.cmp(&b.name));
+        list
+    }
+
+    fn wanted(&self, id: &str, app: &str) -> Option<&'w Wanted> {
+        self.decisions[self.position(id)?].accounts.iter().find(|a| a.app == app)
+    }
+
+    /// Names that nobody gets: an account has them, or two people would get them (plan.md, "Findings").
+    fn blocked_names(&self) -> Result<Blocked, Stop> {
+        let mut wishes: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for id in self.ids() {
+            let Standing::In { state, since, .. } = self.standing(id)? else { continue };
+            for app in &self.world.policy.apps {
+                let wanted = self.wanted(id, app.name);
+                let Want::On(_) = self.want(state, since, app, wanted)? else { continue };
+                let Some((_, name)) = wanted.and_then(|w| w.attributes.first()) else { continue };
+                let has = self.accounts_of(id, app.name);
+                if !name.is_empty() && has.len() < 2 && has.iter().all(|a| a.name != *name) {
+                    *wishes.entry((app.name.to_owned(), name.clone())).or_default() += 1;
+                }
+            }
+        }
+        let taken = |w: &(String, String)| self.actual.accounts.iter().any(|a| a.app == w.0 && a.name == w.1);
+        Ok(wishes.into_iter().filter(|(w, n)| *n > 1 || taken(w)).map(|(w, _)| w).collect())
+    }
+
+    /// Everything that is to be done and told.
+    pub(crate) fn plan(&self) -> Result<Lines, Stop> {
+        let blocked = self.blocked_names()?;
+        let mut lines = Lines::default();
+        let mut unmanaged: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for id in self.ids() {
+            self.person(id, &blocked, &mut lines, &mut unmanaged)?;
+        }
+        for ((app, kind), count) in unmanaged {
+            lines.findings.insert(format!("unmanaged - {app} {kind} {count}"));
+        }
+        for account in self.actual.accounts.iter().filter(|a| a.owner.is_none()) {
+            lines.findings.insert(format!("orphan_account - {} {:?}", account.app, account.name));
+        }
+        for r in &self.world.rejected {
+            let id = r.id.as_deref().unwrap_or("-");
+            lines.findings.insert(format!("rejected_row {id} {}:{}", r.file, r.line));
+        }
+        for (file, line, id) in &self.actual.rejected {
+            let id = id.as_deref().unwrap_or("-");
+            lines.findings.insert(format!("rejected_row {id} {file}:{line}"));
+        }
+        lines.actions.sort();
+        Ok(lines)
+    }
+
+    fn person(
+        &self,
+        id: &'w str,
+        blocked: &Blocked,
+        lines: &mut Lines,
+        unmanaged: &mut BTreeMap<(String, String), u64>,
+    ) -> Result<(), Stop> {
+        if self.position(id).is_none() {
+            lines.findings.insert(format!("missing {id}"));
+        }
+        let held = self.actual.held.get(id).map_or(&[][..], Vec::as_slice);
+        let (state, since) = match self.standing(id)? {
+            Standing::In { state, since, .. } => (state, since),
+            Standing::Missing(_) => return Ok(()),
+            Standing::Held => {
+                lines.findings.insert(format!("held {id}"));
+                let mut one = One { planner: self, id, left: false, lines, apps: BTreeMap::new() };
+                for app in &self.world.policy.apps {
+                    let has = self.accounts_of(id, app.name);
+                    let account = if has.len() == 1 { Some(has[0].name.clone()) } else { None };
+                    one.apps.insert(app.name, Here { account, keeps: true, ..Here::default() });
+                }
+                for ent in held {
+                    one.surplus(ent, false, unmanaged)?;
+                }
+                return Ok(());
+            }
+        };
+        let left = state.is_some_and(leaver);
+        let none = Decision::default();
+        let decision = self.position(id).map_or(&none, |p| &self.decisions[p]);
+        for (ent, issue) in &decision.withheld {
+            let told = *issue != Issue::Outranked && !state.is_some_and(|s| drops(s, &ent.app));
+            if told {
+                lines.findings.insert(format!("withheld {id} {} {} {:?}", ent.app, ent.kind, ent.value));
+            }
+        }
+        let mut one = One { planner: self, id, left, lines, apps: BTreeMap::new() };
+        for app in self.in_order() {
+            let want = self.want(state, since, app, self.wanted(id, app.name))?;
+            one.app(app, state, want, blocked);
+        }
+        let same = |a: &Ent, b: &Ent| (&a.app, &a.kind, &a.compared) == (&b.app, &b.kind, &b.compared);
+        for ent in &decision.entitlements {
+            let here = &one.apps[ent.app.as_str()];
+            if here.holds && !here.frozen && !held.iter().any(|h| same(h, ent)) {
+                one.access("grant", ent);
+            }
+        }
+        for ent in held {
+            let granted = decision.entitlements.iter().any(|d| same(d, ent));
+            if !granted || !one.apps[ent.app.as_str()].holds {
+                one.surplus(ent, granted, unmanaged)?;
+            }
+        }
+        for app in &self.world.policy.apps {
+            let here = one.apps[app.name].clone();
+            let kills = left || self.due(state, since, VerbKind::KillSessions, app.name)?;
+            if kills && here.takes {
+                one.act("kill_sessions", app, here.account.as_deref(), None, "");
+            }
+        }
+        Ok(())
+    }
+
+    /// Apps so that each comes after the one whose account it needs.
+    fn in_order(&self) -> Vec<&'w App<'a>> {
+        let parent = |a: &App<'a>| a.accounts.first().and_then(|b| b.from.as_ref()).map(|f| f.text.as_str());
+        let depth = |app: &'w App<'a>| {
+            let (mut at, mut n) = (app, 0);
+            while let Some(next) = parent(at).and_then(|p| self.world.policy.app(p)) {
+                (at, n) = (next, n + 1);
+                if n > self.world.policy.apps.len() {
+                    break;
+                }
+            }
+            n
+        };
+        let mut apps: Vec<&App<'a>> = self.world.policy.apps.iter().collect();
+        apps.sort_by_key(|a| depth(a));
+        apps
+    }
+
+    /// What is to be remembered once the plan has been carried out.
+    pub(crate) fn memory_after(&self, rows: &BTreeMap<String, u64>) -> Result<Memory, Stop> {
+        let mut after = Memory { sources: self.memory.sources.clone(), ..Memory::default() };
+        for (source, rows) in rows {
+            after.sources.insert(source.clone(), SourceMemory { rows: *rows });
+        }
+        for id in self.ids() {
+            let before = self.memory.states.get(id).cloned();
+            match self.standing(id)? {
+                Standing::Held => after.states.extend(before.map(|b| (id.to_owned(), b))),
+                Standing::Missing(since) => {
+                    after.missing.insert(id.to_owned(), since);
+                    after.states.extend(before.map(|b| (id.to_owned(), b)));
+                }
+                Standing::In { state, since, missed } => {
+                    after.missing.extend(missed.map(|m| (id.to_owned(), m)));
+                    if let Some(state) = state.filter(|s| s.verbs.iter().any(|v| v.after.is_some())) {
+                        let since = Since { state: state.name.text.clone(), since };
+                        after.states.insert(id.to_owned(), since);
+                    }
+                }
+            }
+        }
+        Ok(after)
+    }
+}
+
+/// The identity at hand.
+struct One<'o, 'w, 'a> {
+    planner: &'o Planner<'w, 'a>,
+    id: &'w str,
+    left: bool,
+    lines: &'o mut Lines,
+    apps: BTreeMap<&'w str, Here>,
+}
+
+impl<'w, 'a> One<'_, 'w, 'a> {
+    fn act(&mut self, action: &str, app: &App<'a>, account: Option<&str>, ent: Option<&Ent>, changes: &str) {
+        let account = account.map_or("-".to_owned(), |a| format!("{a:?}"));
+        let (kind, value) =
+            ent.map_or(("-", "-".to_owned()), |e| (e.kind.as_str(), format!("{:?}", e.value)));
+        let mut line = format!("{action} {} {} {account} {kind} {value}", self.id, app.name);
+        line += if self.left { " [leaver]" } else { "" };
+        line += if app.mode == "report" { " [report]" } else { "" };
+        line += changes;
+        self.lines.actions.push(line);
+    }
+
+    fn access(&mut self, action: &str, ent: &Ent) {
+        let account = self.apps.get(ent.app.as_str()).and_then(|h| h.account.clone());
+        if let Some(app) = self.planner.world.policy.app(&ent.app) {
+            self.act(action, app, account.as_deref(), Some(ent), "");
+        }
+    }
+
+    fn find(&mut self, kind: &str, app: &App<'a>, account: Option<&str>) {
+        let account = account.map_or("-".to_owned(), |a| format!("{a:?}"));
+        self.lines.findings.insert(format!("{kind} {} {} {account}", self.id, app.name));
+    }
+
+    /// The account in an app, and what follows for access there.
+    fn app(&mut self, app: &'w App<'a>, state: Option<&'a State>, want: Want, blocked: &Blocked) {
+        let has = self.planner.accounts_of(self.id, app.name);
+        let dropped = state.is_some_and(|s| drops(s, app.name));
+        let keeps =
+            !self.left && state.is_some_and(|s| verb(s, VerbKind::KeepEntitlements, app.name).is_some());
+        let mut here = Here {
+            account: if has.len() == 1 { Some(has[0].name.clone()) } else { None },
+            exists: !has.is_empty(),
+            holds: !dropped,
+            keeps,
+            ..Here::default()
+        };
+        let may_take = self.left || app.mode != "additive";
+        match want {
+            Want::Direct => {}
+            Want::On(enabled) => {
+                if let Some(wanted) = self.planner.wanted(self.id, app.name) {
+                    self.wanted(&mut here, app, &has, wanted, enabled, blocked);
+                }
+            }
+            Want::Off | Want::Gone => {
+                here.holds = false;
+                here.keeps &= want == Want::Off;
+                if may_take {
+                    self.unwanted(&mut here, app, &has, want == Want::Gone);
+                }
+            }
+        }
+        self.apps.insert(app.name, here);
+    }
+
+    fn wanted(
+        &mut self,
+        here: &mut Here,
+        app: &'w App<'a>,
+        has: &[&Account],
+        wanted: &Wanted,
+        enabled: bool,
+        blocked: &Blocked,
+    ) {
+        let (attribute, name) = wanted.attributes.first().cloned().unwrap_or_default();
+        let is_blocked = blocked.contains(&(app.name.to_owned(), name.clone()));
+        let may_take = app.mode != "additive";
+        match has {
+            [] => {
+                here.frozen = true;
+                let from = app.accounts.first().and_then(|b| b.from.as_ref());
+                let parent = from.is_none_or(|f| self.apps.get(f.text.as_str()).is_some_and(|h| h.exists));
+                if is_blocked {
+                    self.find("conflict", app, Some(&name));
+                } else if name.is_empty() {
+                    self.find("nameless_account", app, None);
+                } else if parent {
+                    let set = wanted.attributes.iter().filter(|(_, v)| !v.is_empty());
+                    let mut changes: String = set.map(|(a, v)| format!(" {a}:-→{v:?}")).collect();
+                    changes += &format!(" enabled:-→\"{enabled}\"");
+                    self.act("create_account", app, Some(&name), None, &changes);
+                    (here.account, here.frozen, here.exists) = (Some(name), false, true);
+                }
+            }
+            [account] => {
+                let mut current = account.name.clone();
+                if name.is_empty() {
+                    self.find("nameless_account", app, Some(&current));
+                } else if name != current && is_blocked {
+                    self.find("conflict", app, Some(&name));
+                } else if name != current {
+                    let change = format!(" {attribute}:{current:?}→{name:?}");
+                    self.act("rename_account", app, Some(&current), None, &change);
+                    current.clone_from(&name);
+                    here.account = Some(name);
+                }
+                let shown = |v: &str| if v.is_empty() { "-".to_owned() } else { format!("{v:?}") };
+                let mut changes = String::new();
+                for (attribute, to) in wanted.attributes.iter().skip(1) {
+                    if let Some(from) = account.attributes.get(attribute).filter(|from| *from != to) {
+                        changes += &format!(" {attribute}:{}→{}", shown(from), shown(to));
+                    }
+                }
+                if !changes.is_empty() {
+                    self.act("update_account", app, Some(&current), None, &changes);
+                }
+                if enabled && !account.enabled {
+                    self.act("enable_account", app, Some(&current), None, "");
+                }
+                if !enabled && account.enabled && may_take {
+                    self.act("disable_account", app, Some(&current), None, "");
+                    here.takes = true;
+                }
+            }
+            several => {
+                here.frozen = true;
+                self.find("conflict", app, None);
+                if !enabled && may_take {
+                    self.disable(here, app, several);
+                }
+            }
+        }
+    }
+
+    fn unwanted(&mut self, here: &mut Here, app: &'w App<'a>, has: &[&Account], gone: bool) {
+        let several = has.len() > 1;
+        // Of several accounts whose is which is not clear: nobody signs in with any, and none is deleted.
+        if !self.left && several {
+            here.frozen = true;
+            self.find("conflict", app, None);
+        }
+        let deletes = gone && (self.left || !several);
+        if !deletes || self.left {
+            self.disable(here, app, has);
+        }
+        if deletes {
+            for account in has {
+                self.act("delete_account", app, Some(&account.name), None, "");
+                here.takes = true;
+            }
+            here.exists = false;
+        }
+    }
+
+    fn disable(&mut self, here: &mut Here, app: &'w App<'a>, has: &[&Account]) {
+        for account in has.iter().filter(|a| a.enabled) {
+            self.act("disable_account", app, Some(&account.name), None, "");
+            here.takes = true;
+        }
+    }
+
+    /// What is held and should not be (plan.md, "Actions"). `granted`: rules give it, and it is not held for another
+    /// reason.
+    fn surplus(
+        &mut self,
+        ent: &'w Ent,
+        granted: bool,
+        unmanaged: &mut BTreeMap<(String, String), u64>,
+    ) -> Result<(), Stop> {
+        let world = self.planner.world;
+        let Some(app) = world.policy.app(&ent.app) else { return Ok(()) };
+        let here = self.apps[app.name].clone();
+        if here.keeps {
+            let Some(position) = self.planner.position(self.id) else { return Ok(()) };
+            if Eval::new(world).forbidden(position, ent)? != Some(true) {
+                return Ok(());
+            }
+        }
+        if app.kind(&ent.kind).is_some_and(|k| k.irrevocable) {
+            return Ok(());
+        }
+        let mut managed = false;
+        for part in &app.managed {
+            let of = part.kind.as_ref().is_none_or(|k| k.text == ent.kind);
+            let folds = app.kind(&ent.kind).is_some_and(|k| k.types.contains(&crate::value::Ty::Text));
+            managed |=
+                of && part.pattern.as_ref().map_or(Ok(true), |p| pattern::matches(p, &ent.value, folds))?;
+        }
+        if !managed {
+            if !granted {
+                *unmanaged.entry((ent.app.clone(), ent.kind.clone())).or_default() += 1;
+            }
+            return Ok(());
+        }
+        if here.frozen || (app.mode == "additive" && !self.left) {
+            return Ok(());
+        }
+        self.access("revoke", ent);
+        if let Some(here) = self.apps.get_mut(app.name) {
+            here.takes = true;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,340 @@
+//! A policy as declared: items by name, types resolved (items.md, types.md).
+//! Invariant: nothing is checked; a policy that `prov check` would refuse gives an error or nonsense, never a panic.
+
+use crate::value::{Field, Ty};
+use prov_diag::{SourceId, SourceMap};
+use prov_syntax::ast;
+use prov_syntax::ast::{ItemKind, TypeKind};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The standard library, as its modules stand in `stdlib/`.
+const STDLIB: [(&str, &str); 3] = [
+    ("dates", include_str!("../../../stdlib/dates.prov")),
+    ("naming", include_str!("../../../stdlib/naming.prov")),
+    ("text", include_str!("../../../stdlib/text.prov")),
+];
+
+/// All texts as trees.
+pub(crate) struct Trees {
+    pub sources: SourceMap,
+    pub files: Vec<ast::File>,
+    /// Which of the files are of the standard library, by module.
+    pub library: BTreeMap<SourceId, &'static str>,
+}
+
+impl Trees {
+    /// Reads the files of a policy and the standard library.
+    pub(crate) fn read(files: &[(String, String)]) -> Result<Trees, String> {
+        let mut trees = Trees { sources: SourceMap::new(), files: Vec::new(), library: BTreeMap::new() };
+        let library =
+            STDLIB.iter().map(|(module, text)| (format!("<stdlib>/{module}.prov"), *text, Some(*module)));
+        let own = files.iter().map(|(name, text)| (name.clone(), text.as_str(), None));
+        for (name, text, module) in own.chain(library) {
+            let id = trees.sources.add(name.as_str(), text);
+            let (file, wrong) = prov_syntax::parse(id, text);
+            if let Some(d) = wrong.first() {
+                return Err(format!("{name}: {}", d.message));
+            }
+            trees.files.push(file);
+            if let Some(module) = module {
+                trees.library.insert(id, module);
+            }
+        }
+        Ok(trees)
+    }
+}
+
+/// An identity type.
+pub(crate) struct Identity {
+    pub name: String,
+    pub fields: Vec<Field>,
+}
+
+/// A function.
+pub(crate) struct Function<'a> {
+    pub params: Vec<Field>,
+    pub result: Option<Ty>,
+    pub body: &'a ast::Expr,
+}
+
+/// A `let`.
+pub(crate) struct Let<'a> {
+    pub ty: Option<Ty>,
+    pub value: &'a ast::Expr,
+}
+
+/// A birthright or a role.
+pub(crate) struct Rule<'a> {
+    pub name: &'a str,
+    /// The identity type that it is for; none where the policy has but one.
+    pub for_type: Option<&'a str>,
+    /// `None`: a role without `when`, had only through another.
+    pub when: When<'a>,
+    pub body: &'a [ast::Member],
+}
+
+/// When a rule is had by itself.
+#[derive(Clone, Copy)]
+pub(crate) enum When<'a> {
+    Always,
+    If(&'a ast::Expr),
+    Never,
+}
+
+/// A forbid.
+pub(crate) struct Forbid<'a> {
+    pub patterns: &'a [ast::EntPattern],
+    pub for_type: Option<&'a str>,
+    pub when: Option<&'a ast::Expr>,
+}
+
+/// A kind of entitlement.
+pub(crate) struct Kind<'a> {
+    pub name: &'a str,
+    pub types: Vec<Ty>,
+    pub catalog: bool,
+    pub highest_wins: bool,
+    pub irrevocable: bool,
+}
+
+/// An app.
+pub(crate) struct App<'a> {
+    pub name: &'a str,
+    pub mode: &'a str,
+    pub accounts: Vec<&'a ast::Account>,
+    pub kinds: Vec<Kind<'a>>,
+    pub managed: Vec<&'a ast::ManagedPart>,
+}
+
+/// See the head of the file.
+#[derive(Default)]
+pub(crate) struct Policy<'a> {
+    pub timezone: Option<&'a str>,
+    pub identities: Vec<Identity>,
+    /// Records by name, tables as `table NAME`.
+    pub records: BTreeMap<String, Vec<Field>>,
+    pub sources: Vec<&'a ast::Source>,
+    /// States in order, by identity type.
+    pub lifecycles: BTreeMap<&'a str, (Rc<Vec<String>>, &'a [ast::State])>,
+    pub apps: Vec<App<'a>>,
+    pub rules: Vec<Rule<'a>>,
+    pub forbids: Vec<Forbid<'a>>,
+    pub lets: BTreeMap<&'a str, Let<'a>>,
+    /// Functions by the module of the standard library (empty: the policy) and name.
+    pub functions: BTreeMap<(&'a str, &'a str), Function<'a>>,
+    /// What a file brings in of the library: (file, name) to module.
+    pub uses: BTreeMap<(SourceId, &'a str), &'a str>,
+}
+
+impl<'a> Policy<'a> {
+    /// Sorts the items of all files.
+    pub(crate) fn new(trees: &'a Trees) -> Result<Policy<'a>, String> {
+        let mut policy = Policy::default();
+        let items = || trees.files.iter().flat_map(|f| f.items.iter().map(move |i| (f.source, i)));
+        let names: Vec<&str> = items()
+            .filter_map(|(_, i)| match &i.kind {
+                ItemKind::Identity { name, .. } => Some(name.text.as_str()),
+                _ => None,
+            })
+            .collect();
+        let fields = |list: &[ast::Attribute]| {
+            let field = |a: &ast::Attribute| {
+                Ok(Field {
+                    name: a.name.text.clone(),
+                    ty: ty(&a.ty, &names)?,
+                    optional: a.ty.optional,
+                    key: a.key.is_some(),
+                    inverse: a.inverse.as_ref().map(|n| n.text.clone()),
+                })
+            };
+            list.iter().map(field).collect::<Result<Vec<Field>, String>>()
+        };
+        for (source, item) in items() {
+            let module = trees.library.get(&source).copied().unwrap_or("");
+            match &item.kind {
+                ItemKind::Use { path, names } => policy.bring_in(source, path, names),
+                ItemKind::Timezone(zone) => policy.timezone = Some(&zone.text),
+                ItemKind::Identity { name, attributes } => {
+                    policy.identities.push(Identity { name: name.text.clone(), fields: fields(attributes)? });
+                }
+                ItemKind::Record { name, fields: list } => {
+                    policy.records.insert(name.text.clone(), fields(list)?);
+                }
+                ItemKind::Table { name, columns } => {
+                    policy.records.insert(format!("table {}", name.text), fields(columns)?);
+                }
+                ItemKind::Source(source) => policy.sources.push(source),
+                ItemKind::Lifecycle { identity, states } => {
+                    let names = Rc::new(states.iter().map(|s| s.name.text.clone()).collect());
+                    policy.lifecycles.insert(&identity.text, (names, states));
+                }
+                ItemKind::App(app) => policy.apps.push(self::app(app, &names)?),
+                ItemKind::Birthright { name, for_type, when, body } => policy.rules.push(Rule {
+                    name: &name.text,
+                    for_type: for_type.as_ref().map(|n| n.text.as_str()),
+                    when: when.as_ref().map_or(When::Always, When::If),
+                    body,
+                }),
+                ItemKind::Role(role) => {
+                    if !role.params.is_empty() || role.requestable.is_some() {
+                        return Err(format!(
+                            "role `{}`: parameters and requests are not read",
+                            role.name.text
+                        ));
+                    }
+                    policy.rules.push(Rule {
+                        name: &role.name.text,
+                        for_type: role.for_type.as_ref().map(|n| n.text.as_str()),
+                        when: role.when.as_ref().map_or(When::Never, When::If),
+                        body: &role.body,
+                    });
+                }
+                ItemKind::Forbid { patterns, for_type, when, .. } => policy.forbids.push(Forbid {
+                    patterns,
+                    for_type: for_type.as_ref().map(|n| n.text.as_str()),
+                    when: when.as_ref(),
+                }),
+                ItemKind::Let { name, ty: declared, value, .. } => {
+                    let ty = declared.as_ref().map(|t| ty(t, &names)).transpose()?;
+                    policy.lets.insert(&name.text, Let { ty, value });
+                }
+                ItemKind::Fn { name, params, result, body } => {
+                    let param = |p: &ast::Param| {
+                        Ok(Field {
+                            name: p.name.text.clone(),
+                            ty: ty(&p.ty, &names)?,
+                            optional: p.ty.optional,
+                            key: false,
+                            inverse: None,
+                        })
+                    };
+                    let params = params.iter().map(param).collect::<Result<Vec<Field>, String>>()?;
+                    let result = result.as_ref().map(|t| ty(t, &names)).transpose()?;
+                    policy.functions.insert((module, &name.text), Function { params, result, body });
+                }
+                // Guards say whether a plan may run, not what is in it; proofs and tests speak of the policy.
+                ItemKind::Guard(_) | ItemKind::Prove { .. } | ItemKind::Test { .. } => {}
+                ItemKind::Separate(_)
+                | ItemKind::Protect(_)
+                | ItemKind::Limit { .. }
+                | ItemKind::Federation { .. }
+                | ItemKind::Login { .. }
+                | ItemKind::Writeback { .. } => {
+                    return Err(format!("`{}` is not read", trees.sources.text(item.head)));
+                }
+            }
+        }
+        Ok(policy)
+    }
+
+    fn bring_in(&mut self, source: SourceId, path: &'a [ast::Name], names: &'a [ast::Name]) {
+        let path: Vec<&str> = path.iter().map(|n| n.text.as_str()).collect();
+        let names: Vec<&str> = names.iter().map(|n| n.text.as_str()).collect();
+        match (path.as_slice(), names.as_slice()) {
+            (["std", module, name], []) => {
+                self.uses.insert((source, name), module);
+            }
+            (["std", module], names) => {
+                for name in names {
+                    self.uses.insert((source, name), module);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The function that a name means in a file: of its own module, brought in, or of the policy.
+    pub(crate) fn function(
+        &self,
+        library: Option<&str>,
+        file: SourceId,
+        name: &str,
+    ) -> Option<&Function<'a>> {
+        let of = |module: &str| self.functions.iter().find(|(k, _)| **k == (module, name)).map(|(_, f)| f);
+        if let Some(module) = library {
+            return of(module);
+        }
+        let brought = self.uses.iter().find(|(k, _)| **k == (file, name)).and_then(|(_, module)| of(module));
+        brought.or_else(|| of(""))
+    }
+
+    pub(crate) fn identity(&self, name: &str) -> Option<&Identity> {
+        self.identities.iter().find(|i| i.name == name)
+    }
+
+    pub(crate) fn app(&self, name: &str) -> Option<&App<'a>> {
+        self.apps.iter().find(|a| a.name == name)
+    }
+
+    pub(crate) fn rule(&self, name: &str) -> Option<&Rule<'a>> {
+        self.rules.iter().find(|r| r.name == name)
+    }
+
+    /// The type and the attribute behind an inverse of a type.
+    pub(crate) fn inverse(&self, of: &str, name: &str) -> Option<(&Identity, &Field)> {
+        self.identities.iter().find_map(|from| {
+            let field = from
+                .fields
+                .iter()
+                .find(|f| f.inverse.as_deref() == Some(name) && f.ty == Ty::Identity(of.to_owned()))?;
+            Some((from, field))
+        })
+    }
+}
+
+impl<'a> App<'a> {
+    pub(crate) fn kind(&self, name: &str) -> Option<&Kind<'a>> {
+        self.kinds.iter().find(|k| k.name == name)
+    }
+
+    /// The account block for an identity type (items.md, "account").
+    pub(crate) fn account(&self, ty: &str) -> Option<&'a ast::Account> {
+        self.accounts.iter().copied().find(|a| a.for_type.as_ref().is_none_or(|n| n.text == ty))
+    }
+}
+
+fn app<'a>(app: &'a ast::App, names: &[&str]) -> Result<App<'a>, String> {
+    let mut out = App {
+        name: &app.name.text,
+        mode: app.mode.as_ref().map_or("authoritative", |m| &m.text),
+        accounts: Vec::new(),
+        kinds: Vec::new(),
+        managed: Vec::new(),
+    };
+    for member in &app.members {
+        match member {
+            ast::AppMember::Account(account) => out.accounts.push(account),
+            ast::AppMember::Entitlement(kind) => out.kinds.push(Kind {
+                name: &kind.name.text,
+                types: kind.types.iter().map(|t| ty(t, names)).collect::<Result<_, _>>()?,
+                catalog: kind.catalog.is_some(),
+                highest_wins: kind.highest_wins.is_some(),
+                irrevocable: kind.irrevocable.is_some(),
+            }),
+            ast::AppMember::Managed { parts, .. } => out.managed.extend(parts),
+        }
+    }
+    Ok(out)
+}
+
+fn ty(t: &ast::TypeExpr, identities: &[&str]) -> Result<Ty, String> {
+    Ok(match &t.kind {
+        TypeKind::Enum(variants) => Ty::Enum(Rc::new(variants.iter().map(|v| v.text.clone()).collect())),
+        TypeKind::Set(of) => Ty::Set(Box::new(ty(of, identities)?)),
+        TypeKind::List(of) => Ty::List(Box::new(ty(of, identities)?)),
+        TypeKind::Named(name) => match name.text.as_str() {
+            "bool" => Ty::Bool,
+            "int" => Ty::Int,
+            "decimal" => Ty::Decimal,
+            "string" => Ty::Str,
+            "text" => Ty::Text,
+            "date" => Ty::Date,
+            "instant" => Ty::Instant,
+            "duration" => Ty::Duration,
+            "elapsed" => Ty::Elapsed,
+            other if identities.contains(&other) => Ty::Identity(other.to_owned()),
+            other => Ty::Record(other.to_owned()),
+        },
+    })
+}
