@@ -1,4 +1,5 @@
-//! Commands that the docs show, run. A page is one shell session in a folder of its own; a line `…` of the shown output
+//! Commands that the docs show, run. A page is one shell session in a folder of its own, where `examples` is a copy of the
+//! repository's; a line `…` of the shown output
 //! stands for any lines, and within a line for any text. Invariant: only commands of a short list are run.
 
 use crate::markdown::{Block, blocks};
@@ -91,6 +92,9 @@ fn trim(lines: &mut Vec<String>) {
 
 fn session(script: &str, prov: &Path) -> Result<String, String> {
     let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    if script.contains("examples/") {
+        copy(&crate::root().join("examples"), &folder.path().join("examples")).map_err(|e| e.to_string())?;
+    }
     let bin = prov.parent().unwrap_or(Path::new("."));
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
     let mut bash = Command::new("bash")
@@ -109,6 +113,21 @@ fn session(script: &str, prov: &Path) -> Result<String, String> {
     }
     let out = bash.wait_with_output().map_err(|e| e.to_string())?;
     Ok(String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+/// Copies a folder: a page may change what it shows.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether lines match lines, `…` standing for any number of them.

@@ -17,7 +17,7 @@ pub fn root() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).to_owned()
 }
 
-/// The pages of the docs, and README.md, relative to the root, in order.
+/// The pages of the docs, README.md and those of the examples, relative to the root, in order.
 pub fn pages() -> std::io::Result<Vec<PathBuf>> {
     let root = root();
     let mut found = Vec::new();
@@ -35,6 +35,12 @@ pub fn pages() -> std::io::Result<Vec<PathBuf>> {
     }
     if root.join("README.md").is_file() {
         found.push("README.md".into());
+    }
+    for example in std::fs::read_dir(root.join("examples"))? {
+        let page = Path::new("examples").join(example?.file_name()).join("README.md");
+        if root.join(&page).is_file() {
+            found.push(page);
+        }
     }
     found.sort();
     Ok(found)
