@@ -54,8 +54,9 @@ impl<'a> Interp<'a> {
             return Ok(None);
         }
         match self.account_of(app).map(|a| self.facts.account(a).wanted) {
-            None | Some(Tri::Yes) => Ok(None),
-            Some(Tri::No) => Ok(Some(Block::NoAccount)),
+            Some(Tri::Yes) => Ok(None),
+            // None: no block is for this type.
+            None | Some(Tri::No) => Ok(Some(Block::NoAccount)),
             Some(Tri::Unknown(unknown)) => Err(unknown),
         }
     }

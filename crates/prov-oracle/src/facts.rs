@@ -110,14 +110,10 @@ pub(crate) fn split(joined: &str) -> Vec<String> {
     if parts.len() == 1 { vec![joined.to_owned()] } else { parts }
 }
 
-/// The form in which a value of a kind is compared: each of its parts as its type says (types.md, "string and text").
+/// The form in which a value of a kind is compared: as `text` where one of its types is that (types.md, "string and
+/// text").
 pub(crate) fn compared(kind: &Kind<'_>, value: &str) -> String {
-    let parts = if kind.types.len() > 1 { split(value) } else { vec![value.to_owned()] };
-    if parts.len() != kind.types.len() {
-        return nfc(value);
-    }
-    let parts = parts.iter().zip(&kind.types).map(|(p, t)| folded(p, *t == Ty::Text));
-    join(&parts.collect::<Vec<_>>())
+    folded(value, kind.types.contains(&Ty::Text))
 }
 
 impl<'w, 'a> Eval<'w, 'a> {

@@ -232,6 +232,9 @@ impl<'w, 'a> Planner<'w, 'a> {
             Standing::Missing(_) => return Ok(()),
             Standing::Held => {
                 lines.findings.insert(format!("held {id}"));
+                if self.actual.unreadable.contains(id) {
+                    return Ok(());
+                }
                 let mut one = One { planner: self, id, left: false, lines, apps: BTreeMap::new() };
                 for app in &self.world.policy.apps {
                     let has = self.accounts_of(id, app.name);
