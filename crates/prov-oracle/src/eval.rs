@@ -5,6 +5,7 @@ use crate::calendar;
 use crate::facts::Facts;
 use crate::functions;
 use crate::pattern;
+use crate::policy::NOT_READ;
 use crate::types::element;
 use crate::value::{Field, Ty, Value, compare, decimal_times, fold, nfc, same};
 use crate::world::World;
@@ -215,7 +216,7 @@ impl<'w, 'a> Eval<'w, 'a> {
             }
             ExprKind::Paren(of) => self.eval(of, s, want),
             ExprKind::HoldsNothing | ExprKind::InSource(_) | ExprKind::Record(..) => {
-                bug("an expression that stands in proofs, tests or joined sources only")
+                bug(NOT_READ.to_owned() + "an expression of proofs, tests or several sources")
             }
         }
     }
@@ -429,7 +430,7 @@ impl<'w, 'a> Eval<'w, 'a> {
             // In a mapping a conversion that fails rejects the row, in a rule its result is absent (functions.md).
             Some(None) if s.row.is_some() => Err(Stop::Failed),
             Some(None) => Ok(Value::Absent),
-            None => bug(format!("no function `{}`", name.text)),
+            None => bug(format!("{NOT_READ}the function `{}`", name.text)),
         }
     }
 

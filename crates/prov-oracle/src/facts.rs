@@ -3,7 +3,7 @@
 
 use crate::eval::{Eval, Local, Res, Scope, Stop, bug};
 use crate::pattern;
-use crate::policy::{App, Kind, When};
+use crate::policy::{App, Kind, NOT_READ, When};
 use crate::value::{Reading, Ty, Value, nfc};
 use crate::world::{compare_all, folded};
 use prov_syntax::ast::{self, EntPattern, Expr, ExprKind, Member, PatternArg, VerbKind};
@@ -425,7 +425,7 @@ impl<'w, 'a> Eval<'w, 'a> {
     /// Whether a pattern names an entitlement (items.md, "forbid").
     fn names(&self, pattern: &'a EntPattern, ent: &Ent) -> Res<bool> {
         let EntPattern::Entitlement { app, kind, args, .. } = pattern else {
-            return bug("a pattern that names a role");
+            return bug(NOT_READ.to_owned() + "a pattern that names a role");
         };
         let Some(def) = self.world.policy.app(&ent.app).and_then(|a| a.kind(&ent.kind)) else {
             return Ok(false);

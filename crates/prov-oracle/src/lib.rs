@@ -88,7 +88,8 @@ pub struct Outcome {
 /// The outcome of a case whose policy has passed `prov check`.
 ///
 /// # Errors
-/// Where the policy is broken or has what is not read here, and where a table or the actual state can't be used.
+/// Where the policy is broken or has what is not read here (`not read: …`), and where a table or the actual state can't
+/// be used.
 pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
     let trees = policy::Trees::read(case.files)?;
     let policy = policy::Policy::new(&trees)?;

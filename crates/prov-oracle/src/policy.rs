@@ -8,14 +8,21 @@ use prov_syntax::ast::{ItemKind, TypeKind};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+/// What an error begins with where a policy has what is not read here.
+pub(crate) const NOT_READ: &str = "not read: ";
+
 /// The standard library, as its modules stand in `stdlib/`.
-const STDLIB: [(&str, &str); 3] = [
+const STDLIB: [(&str, &str); 6] = [
     ("dates", include_str!("../../../stdlib/dates.prov")),
+    ("ldap", include_str!("../../../stdlib/ldap.prov")),
+    ("lifecycle", include_str!("../../../stdlib/lifecycle.prov")),
     ("naming", include_str!("../../../stdlib/naming.prov")),
+    ("scim", include_str!("../../../stdlib/scim.prov")),
     ("text", include_str!("../../../stdlib/text.prov")),
 ];
 
 /// All texts as trees.
+#[derive(Default)]
 pub(crate) struct Trees {
     pub sources: SourceMap,
     pub files: Vec<ast::File>,
@@ -24,25 +31,49 @@ pub(crate) struct Trees {
 }
 
 impl Trees {
-    /// Reads the files of a policy and the standard library.
+    /// Reads the files of a policy, and what they use of the standard library.
     pub(crate) fn read(files: &[(String, String)]) -> Result<Trees, String> {
-        let mut trees = Trees { sources: SourceMap::new(), files: Vec::new(), library: BTreeMap::new() };
-        let library =
-            STDLIB.iter().map(|(module, text)| (format!("<stdlib>/{module}.prov"), *text, Some(*module)));
-        let own = files.iter().map(|(name, text)| (name.clone(), text.as_str(), None));
-        for (name, text, module) in own.chain(library) {
-            let id = trees.sources.add(name.as_str(), text);
-            let (file, wrong) = prov_syntax::parse(id, text);
-            if let Some(d) = wrong.first() {
-                return Err(format!("{name}: {}", d.message));
+        let mut trees = Trees::default();
+        for (name, text) in files {
+            trees.add(name, text)?;
+        }
+        let mut at = 0;
+        while at < trees.files.len() {
+            for module in used(&trees.files[at]) {
+                let Some((name, text)) = STDLIB.iter().find(|(name, _)| *name == module) else {
+                    return Err(format!("{NOT_READ}the module `std.{module}`"));
+                };
+                if !trees.library.values().any(|known| known == name) {
+                    let id = trees.add(&format!("<stdlib>/{name}.prov"), text)?;
+                    trees.library.insert(id, name);
+                }
             }
-            trees.files.push(file);
-            if let Some(module) = module {
-                trees.library.insert(id, module);
-            }
+            at += 1;
         }
         Ok(trees)
     }
+
+    fn add(&mut self, name: &str, text: &str) -> Result<SourceId, String> {
+        let id = self.sources.add(name, text);
+        let (file, wrong) = prov_syntax::parse(id, text);
+        match wrong.first() {
+            Some(d) => Err(format!("{name}: {}", d.message)),
+            None => {
+                self.files.push(file);
+                Ok(id)
+            }
+        }
+    }
+}
+
+/// The modules of the standard library that a file uses.
+fn used(file: &ast::File) -> Vec<String> {
+    let paths = file.items.iter().filter_map(|i| match &i.kind {
+        ItemKind::Use { path, .. } => Some(path),
+        _ => None,
+    });
+    let library = paths.filter(|p| p.first().is_some_and(|n| n.text == "std"));
+    library.filter_map(|p| p.get(1)).map(|n| n.text.clone()).collect()
 }
 
 /// An identity type.
@@ -151,6 +182,9 @@ impl<'a> Policy<'a> {
             list.iter().map(field).collect::<Result<Vec<Field>, String>>()
         };
         for (source, item) in items() {
+            if item.annotations.iter().any(|a| a.name.text == "stage") {
+                return Err(NOT_READ.to_owned() + "@stage");
+            }
             let module = trees.library.get(&source).copied().unwrap_or("");
             match &item.kind {
                 ItemKind::Use { path, names } => policy.bring_in(source, path, names),
@@ -170,19 +204,20 @@ impl<'a> Policy<'a> {
                     policy.lifecycles.insert(&identity.text, (names, states));
                 }
                 ItemKind::App(app) => policy.apps.push(self::app(app, &names)?),
-                ItemKind::Birthright { name, for_type, when, body } => policy.rules.push(Rule {
-                    name: &name.text,
-                    for_type: for_type.as_ref().map(|n| n.text.as_str()),
-                    when: when.as_ref().map_or(When::Always, When::If),
-                    body,
-                }),
+                ItemKind::Birthright { name, for_type, when, body } => {
+                    plain_grants(body)?;
+                    policy.rules.push(Rule {
+                        name: &name.text,
+                        for_type: for_type.as_ref().map(|n| n.text.as_str()),
+                        when: when.as_ref().map_or(When::Always, When::If),
+                        body,
+                    });
+                }
                 ItemKind::Role(role) => {
                     if !role.params.is_empty() || role.requestable.is_some() {
-                        return Err(format!(
-                            "role `{}`: parameters and requests are not read",
-                            role.name.text
-                        ));
+                        return Err(NOT_READ.to_owned() + "roles with parameters or that are asked for");
                     }
+                    plain_grants(&role.body)?;
                     policy.rules.push(Rule {
                         name: &role.name.text,
                         for_type: role.for_type.as_ref().map(|n| n.text.as_str()),
@@ -221,7 +256,7 @@ impl<'a> Policy<'a> {
                 | ItemKind::Federation { .. }
                 | ItemKind::Login { .. }
                 | ItemKind::Writeback { .. } => {
-                    return Err(format!("`{}` is not read", trees.sources.text(item.head)));
+                    return Err(NOT_READ.to_owned() + trees.sources.text(item.head));
                 }
             }
         }
@@ -252,11 +287,8 @@ impl<'a> Policy<'a> {
         name: &str,
     ) -> Option<&Function<'a>> {
         let of = |module: &str| self.functions.iter().find(|(k, _)| **k == (module, name)).map(|(_, f)| f);
-        if let Some(module) = library {
-            return of(module);
-        }
         let brought = self.uses.iter().find(|(k, _)| **k == (file, name)).and_then(|(_, module)| of(module));
-        brought.or_else(|| of(""))
+        brought.or_else(|| of(library.unwrap_or("")))
     }
 
     pub(crate) fn identity(&self, name: &str) -> Option<&Identity> {
@@ -294,6 +326,25 @@ impl<'a> App<'a> {
     }
 }
 
+/// No clause of a grant is passed over.
+fn plain_grants(body: &[ast::Member]) -> Result<(), String> {
+    for member in body {
+        match member {
+            ast::Member::Includes { .. } => {}
+            ast::Member::Grant(g) => {
+                if g.as_account.is_some() || g.from.is_some() || g.until.is_some() || g.keep.is_some() {
+                    return Err(NOT_READ.to_owned() + "clauses of a grant");
+                }
+                if g.annotations.iter().any(|a| a.name.text == "stage") {
+                    return Err(NOT_READ.to_owned() + "@stage");
+                }
+            }
+            ast::Member::Each { body, .. } => plain_grants(body)?,
+        }
+    }
+    Ok(())
+}
+
 fn app<'a>(app: &'a ast::App, names: &[&str]) -> Result<App<'a>, String> {
     let mut out = App {
         name: &app.name.text,
@@ -304,7 +355,12 @@ fn app<'a>(app: &'a ast::App, names: &[&str]) -> Result<App<'a>, String> {
     };
     for member in &app.members {
         match member {
-            ast::AppMember::Account(account) => out.accounts.push(account),
+            ast::AppMember::Account(account) => {
+                if account.name.is_some() || !account.correlate.is_empty() {
+                    return Err(NOT_READ.to_owned() + "several accounts, correlation");
+                }
+                out.accounts.push(account);
+            }
             ast::AppMember::Entitlement(kind) => out.kinds.push(Kind {
                 name: &kind.name.text,
                 types: kind.types.iter().map(|t| ty(t, names)).collect::<Result<_, _>>()?,

@@ -3,7 +3,7 @@
 
 use crate::calendar;
 use crate::eval::{Eval, Record, Scope, Stop};
-use crate::policy::{Identity, Policy, Trees};
+use crate::policy::{Identity, NOT_READ, Policy, Trees};
 use crate::value::{Field, Reading, Ty, Value, compare, fold, nfc, same};
 use jiff::tz::TimeZone;
 use prov_model::{Date, Instant, RawCell, RawTable};
@@ -116,7 +116,7 @@ impl<'a> World<'a> {
                 || source.element_of.is_some()
                 || source.effective_from.is_some()
             {
-                return Err(format!("source `{}`: clauses that are not read", source.name.text));
+                return Err(NOT_READ.to_owned() + "clauses of a source");
             }
             let rows = sources.get(&source.name.text).ok_or("a source without rows")?;
             let def = self.policy.identity(&source.identity.text).ok_or("a source of no identity")?;
