@@ -6,7 +6,9 @@ use crate::PRELUDE;
 use crate::case::{Case, Directive};
 use crate::project::{Project, source_file};
 use crate::world::World;
-use prov::{ActionKind, Actual, Backend, Desired, Engine, Error, Memory, Moment, Plan, Population, Wiring};
+use prov::{
+    ActionKind, Actual, Backend, Background, Desired, Engine, Error, Memory, Moment, Plan, Population, Wiring,
+};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -160,13 +162,13 @@ impl Run {
                     "entitlements" => self.world.entitlements(&d.block),
                     _ => return Ok(Err("write `actual accounts:` or `actual entitlements:`".into())),
                 }
-                self.plan = None;
+                self.forget();
             }
             "memory" => {
                 let path = self.project.dir().join("memory.json");
                 self.project.write("memory.json", &d.value).map_err(io)?;
                 self.memory = prov::read_memory(&path)?;
-                self.plan = None;
+                self.forget();
             }
             "apply" => {
                 self.planned()?;
@@ -206,10 +208,17 @@ impl Run {
             return Ok(Ok(()));
         }
         let people = self.population(false)?;
-        let desired = self.engine.clone().with_threads(Some(1)).evaluate(&people, &self.at);
-        let other = self.engine.clone().with_threads(Some(3)).evaluate(&self.population(true)?, &self.at);
+        let (at, background) = (&self.at, self.background()?);
+        let (one, three) = ([1, 3].map(|n| self.engine.clone().with_threads(Some(n)))).into();
+        let desired = one.evaluate_with(&people, at, &background);
+        let other = three.evaluate_with(&self.population(true)?, at, &background);
+        // Names that this run gives are known to whoever looks at one person afterwards.
+        let after = self.engine.memory_after(&desired, &self.actual()?, &self.memory);
+        let memory = Memory { names: after.names, ..self.memory.clone() };
+        let known = Background { memory: memory.into(), ..background };
         for id in desired.ids() {
-            let one = self.engine.evaluate_one(&people.identity(self.engine.policy(), id)?, &self.at);
+            let identity = people.identity(self.engine.policy(), id)?;
+            let one = self.engine.evaluate_one_with(&identity, at, &known);
             for (how, json) in
                 [("with the rows reversed, on three threads", other.json(id)), ("alone", one.json())]
             {
@@ -223,6 +232,11 @@ impl Run {
         }
         (self.people, self.desired) = (Some(people), Some(desired));
         Ok(Ok(()))
+    }
+
+    fn background(&self) -> Result<Background, Error> {
+        let (memory, actual) = (self.memory.clone().into(), Some(self.actual()?.state()));
+        Ok(Background { memory, actual, ..Background::default() })
     }
 
     fn actual(&self) -> Result<Actual, Error> {
@@ -326,7 +340,9 @@ impl Run {
                     .ids()
                     .filter(|id| desired.entitlements(id).contains(&format!("probe.it({:?})", probe(n))))
                     .collect();
-                let (by_query, _) = self.engine.query(people, &d.argument, None, &self.at)?;
+                let background = self.background()?;
+                let (by_query, _) =
+                    self.engine.query_with(people, &d.argument, None, &self.at, &background)?;
                 if by_rule != said {
                     Err(format!("holds for {}", or_nobody(&by_rule)))
                 } else if by_query != said {

@@ -3,8 +3,8 @@
 
 use crate::check::{Checker, Reported, Scope, Subject};
 use prov_diag::{Diagnostic, Span, codes};
-use prov_ir::{AccountProgram, ExprId};
-use prov_model::{AccountDef, AppId, FieldDef, IdentityId, RuleKind, Type};
+use prov_ir::{AccountProgram, ExprId, ExprKind};
+use prov_model::{AccountDef, AppId, FieldDef, IdentityId, RuleKind};
 use prov_syntax::ast::{self, AppMember, ItemKind};
 
 impl Checker<'_> {
@@ -115,6 +115,18 @@ impl Checker<'_> {
             None => None,
             Some(c) => {
                 let (id, _) = self.condition(c, &scope).ok()?;
+                if let Some(span) = self.reads_name(id) {
+                    self.report(
+                        Diagnostic::new(
+                            &codes::UNIQUE_NAME,
+                            "who has an account can't hang on a unique name",
+                        )
+                        .at(span, "is given by `unique`")
+                        .because("names are given to those who have an account, so that must be known first")
+                        .help("ask for what the name is made from"),
+                    );
+                    return None;
+                }
                 scope = scope.with(&self.facts_of(id, true));
                 Some(id)
             }
@@ -125,6 +137,16 @@ impl Checker<'_> {
         for f in &account.fields {
             let name = &f.assign.name;
             if name.text == "enabled" {
+                if let Some(span) = f.rename_on_change {
+                    self.report(
+                        Diagnostic::new(
+                            &codes::UNIQUE_NAME,
+                            "`rename on change` is for names that are given once",
+                        )
+                        .at(span, "says nothing here")
+                        .help("take it away"),
+                    );
+                }
                 match self.condition(&f.assign.value, &scope) {
                     Ok((id, _)) => enabled = Some(id),
                     Err(Reported) => failed = true,
@@ -139,7 +161,7 @@ impl Checker<'_> {
                 );
                 continue;
             }
-            match self.expr(&f.assign.value, &scope, None) {
+            match self.attribute_value(app, attributes.len(), f, &scope) {
                 Ok((id, ty)) if ty.required().is_scalar() => {
                     scope.account.push((name.text.clone(), Some((id, ty.clone()))));
                     attributes.push((FieldDef { name: name.text.clone(), ty }, id, name.span));
@@ -201,7 +223,7 @@ impl Checker<'_> {
                     None,
                 );
                 self.schema.apps[app.index()].account =
-                    Some(AccountDef { rule, from, attributes: fields.clone() });
+                    Some(AccountDef { rule, from, attributes: fields.clone(), unique: Vec::new() });
             }
             Some(first) => {
                 let same = first.attributes.len() == fields.len()
@@ -226,7 +248,17 @@ impl Checker<'_> {
             }
         }
         let rule = self.schema.app(app).account.as_ref().map(|a| a.rule)?;
-        let _ = Type::Bool;
+        for (number, (_, id, _)) in attributes.iter().enumerate() {
+            if self.reads_name(*id).is_some() {
+                self.named.insert((app, number as u32));
+            }
+            let unique = matches!(self.kind(*id), ExprKind::Unique(_));
+            if let (true, Some(def)) = (unique, &mut self.schema.apps[app.index()].account)
+                && let Err(at) = def.unique.binary_search(&(number as u32))
+            {
+                def.unique.insert(at, number as u32);
+            }
+        }
         Some(AccountProgram {
             app,
             identity,

@@ -234,9 +234,8 @@ impl Checker<'_> {
                 }),
             );
         }
-        if name.text == "unique" && scope.place == "an account" {
-            // Refused by name already.
-            return Err(Reported);
+        if name.text == "unique" {
+            return self.misplaced_unique(span);
         }
         self.unknown_function(name)
     }

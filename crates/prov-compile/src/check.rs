@@ -44,6 +44,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) facts: RefCell<HashMap<(ExprId, bool), Facts>>,
     /// Roles that another brings, so that their grants can't rely on their own `when`.
     pub(crate) included: BTreeSet<String>,
+    /// Attributes of accounts, by position, that come from a unique name.
+    pub(crate) named: BTreeSet<(AppId, u32)>,
     /// Why presence that seems settled is not, where there is such a reason.
     pub(crate) unsettled: Option<&'static str>,
 }
@@ -129,6 +131,7 @@ impl<'a> Checker<'a> {
             columns: Vec::new(),
             facts: RefCell::default(),
             included: BTreeSet::new(),
+            named: BTreeSet::new(),
             unsettled: None,
         }
     }

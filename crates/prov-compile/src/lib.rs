@@ -17,6 +17,7 @@ mod pattern;
 mod rules;
 mod source;
 mod unbuilt;
+mod unique;
 
 use prov_diag::{Diagnostic, SourceId, SourceMap, codes};
 use prov_ir::{ExprId, Program};

@@ -133,7 +133,7 @@ impl Checker<'_> {
         let imported = match builtin {
             Some(b) => Imported::Builtin(b.builtin),
             None if declared => Imported::Declared,
-            // Its use is refused by name (see `unbuilt`).
+            // No function, but a form of its own (see `unique.rs`); to name it does no harm.
             None if module == "std.naming" && name.text == "unique" => return,
             None => {
                 let prefix = format!("{module}.");

@@ -3,7 +3,7 @@
 
 use crate::check::Checker;
 use prov_diag::{Diagnostic, Span, codes};
-use prov_syntax::ast::{AppMember, Arg, Expr, ExprKind, Grant, Guard, ItemKind, Member, StrPart};
+use prov_syntax::ast::{AppMember, Grant, Guard, ItemKind, Member};
 
 impl Checker<'_> {
     pub(crate) fn not_yet(&mut self, span: Span, what: &str) {
@@ -58,12 +58,6 @@ impl Checker<'_> {
                             }
                             if let Some(c) = a.correlate.first() {
                                 self.not_yet(c.span, "`correlate`");
-                            }
-                            for f in &a.fields {
-                                if let Some(r) = f.rename_on_change {
-                                    self.not_yet(r, "`rename on change`");
-                                }
-                                self.unbuilt_in(&f.assign.value);
                             }
                         }
                     }
@@ -127,35 +121,6 @@ impl Checker<'_> {
         }
         for a in g.annotations.iter().filter(|a| a.name.text == "stage") {
             self.not_yet(a.span, "`@stage`");
-        }
-    }
-
-    /// `unique(…)` anywhere in an account's attribute.
-    fn unbuilt_in(&mut self, e: &Expr) {
-        match &e.kind {
-            ExprKind::Call(callee, args) => {
-                if matches!(&callee.kind, ExprKind::Name(n) if n.text == "unique") {
-                    self.not_yet(e.span, "`unique`");
-                }
-                args.iter().for_each(|Arg { value, .. }| self.unbuilt_in(value));
-            }
-            ExprKind::Str(parts) => {
-                for p in parts {
-                    if let StrPart::Expr(e) = p {
-                        self.unbuilt_in(e);
-                    }
-                }
-            }
-            ExprKind::Binary(a, _, _, b) => {
-                self.unbuilt_in(a);
-                self.unbuilt_in(b);
-            }
-            ExprKind::Paren(a) | ExprKind::Slice(a, _, _) => self.unbuilt_in(a),
-            ExprKind::If(_, a, b) => {
-                self.unbuilt_in(a);
-                self.unbuilt_in(b);
-            }
-            _ => {}
         }
     }
 }

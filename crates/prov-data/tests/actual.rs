@@ -21,7 +21,12 @@ fn app(name: &str, attributes: Option<Vec<FieldDef>>, kinds: Vec<(&str, Vec<Type
         rule: RuleId(0),
         via: Via::File,
         mode: Mode::Authoritative,
-        account: attributes.map(|attributes| AccountDef { rule: RuleId(0), from: None, attributes }),
+        account: attributes.map(|attributes| AccountDef {
+            rule: RuleId(0),
+            from: None,
+            attributes,
+            unique: vec![],
+        }),
         kinds: kinds
             .into_iter()
             .map(|(name, types)| KindDef {

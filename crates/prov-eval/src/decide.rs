@@ -15,6 +15,9 @@ pub(crate) enum Hold {
     Own,
     /// Its result reads this.
     On(Unknown),
+    /// An attribute of an account (by position in the program) has no name: there is nothing to make it from, or every
+    /// candidate is somebody else's.
+    Name { account: u32, attribute: u32, exhausted: bool },
 }
 
 /// What is decided for an identity.
@@ -61,7 +64,7 @@ impl<'a> Interp<'a> {
         }
         self.take_steps(ty, skip);
         if hold.is_none() && !leaver {
-            hold = self.facts.first_unknown().map(|u| self.hold(u));
+            hold = self.facts.first_unknown().map(|u| self.hold(u)).or_else(|| self.nameless(ty, row));
         }
         if hold.is_none() {
             let grants = self.all_grants(true);
@@ -85,6 +88,16 @@ impl<'a> Interp<'a> {
             decision.active_forbids = self.active_forbids(ty);
         }
         decision
+    }
+
+    /// The account that is wanted and can't be named, if there is one.
+    fn nameless(&self, ty: IdentityId, row: u32) -> Option<Hold> {
+        let names = self.world.names?;
+        let wanted = |a: &&u32| self.facts.account(**a).wanted == Tri::Yes;
+        self.shape.accounts[ty.index()].iter().filter(wanted).find_map(|&account| {
+            let (attribute, exhausted) = names.trouble(account, row)?;
+            Some(Hold::Name { account, attribute, exhausted })
+        })
     }
 
     fn is_broken(&self, ty: IdentityId, row: u32) -> bool {

@@ -84,6 +84,8 @@ impl Engine {
         let ready = &*self.0;
         let states = self.states(population, moment, background);
         let world = ready.world(population, moment, background, Some(&states));
+        let names = self.names(world);
+        let world = World { names: names.as_ref(), ..world };
         let indexes: Vec<RuleIndex<'_>> = (0..population.types.len())
             .map(|ty| RuleIndex::new(world.program, population, IdentityId(ty as u32)))
             .collect();
@@ -92,7 +94,14 @@ impl Engine {
             .par_iter()
             .map(|(ty, rows)| ready.block(world, *ty, rows.clone(), &indexes[ty.index()]))
             .collect();
-        merge(results, &blocks, population, moment, &ready.shape)
+        let mut desired = merge(results, &blocks, population, moment, &ready.shape);
+        if let Some(names) = &names {
+            desired.names = names.given(world.program, |ty| {
+                let first = blocks.iter().take_while(|b| b.0 != ty);
+                first.map(|b| b.1.len() as u32).sum()
+            });
+        }
+        desired
     }
 
     /// The state of every identity, by type and row.
@@ -142,7 +151,8 @@ impl Ready {
         states: Option<&'a [Vec<u32>]>,
     ) -> World<'a> {
         let (program, tables) = (&*self.program, &*self.tables);
-        World { program, tables, population: Some(population), moment, background: Some(background), states }
+        let (population, background) = (Some(population), Some(background));
+        World { program, tables, population, moment, background, states, names: None }
     }
 
     fn block<'a>(
@@ -189,6 +199,14 @@ impl BlockResult {
 pub(crate) fn reason(hold: Hold, world: World<'_>) -> HoldReason {
     match hold {
         Hold::Own => HoldReason::Rejected,
+        Hold::Name { account, attribute, exhausted } => {
+            let app = world.program.accounts[account as usize].app;
+            if exhausted {
+                HoldReason::NoNameLeft(app, attribute)
+            } else {
+                HoldReason::EmptyName(app, attribute)
+            }
+        }
         Hold::On(unknown) => {
             let key = world.population.and_then(|p| p.of(unknown.identity).table.key(unknown.row));
             HoldReason::DependsOn(world.program.schema.global_id(unknown.identity, key.unwrap_or("")))
@@ -230,6 +248,7 @@ fn merge(
         holdings: Csr::default(),
         withheld: Vec::new(),
         active_forbids: BTreeMap::new(),
+        names: Vec::new(),
         entitlements: Entitlements::default(),
         counts: population.counts.clone(),
         rejections: population.rejections.clone(),

@@ -3,10 +3,11 @@
 //! Invariant: a fact that has not been reached yet reads as "no", which is where positive recursion starts from.
 
 use crate::interp::{Interp, Res, Subject};
+use crate::names::Name;
 use crate::shape::Stratum;
 use crate::world::Unknown;
-use prov_ir::{ExprId, Node, Program};
-use prov_model::{AppId, EntId, IdentityId, KindId, Value, fold, join_values, nfc};
+use prov_ir::{ExprId, Node, Program, UniqueName};
+use prov_model::{AppId, EntId, IdentityId, KindId, Type, Value, fold, join_values, nfc};
 
 /// Yes, no, or not to be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +174,16 @@ impl<'a> Interp<'a> {
         }
     }
 
+    /// Takes those steps only that say who has an account, for accounts that ask for no role or entitlement.
+    pub(crate) fn step_accounts(&mut self, ty: IdentityId) {
+        let strata: &'a [Stratum] = &self.shape.strata[ty.index()];
+        for node in strata.iter().flat_map(|s| &s.nodes) {
+            if let Node::Account(account) = *node {
+                self.step_account(account);
+            }
+        }
+    }
+
     fn step_rule(&mut self, rule: u32) -> bool {
         let when = self.world.program.rules[rule as usize].when;
         let value = match when {
@@ -199,6 +210,11 @@ impl<'a> Interp<'a> {
                 (Tri::Yes, base) => base,
                 (unknown @ Tri::Unknown(_), _) => unknown,
             },
+        };
+        let wanted = match (self.world.names, self.subject) {
+            // Who left without ever having had a name needs none now.
+            (Some(names), Subject::Identity(_, row)) if names.never(number, row) => Tri::No,
+            _ => wanted,
         };
         let fact = &mut self.facts.accounts[number as usize];
         std::mem::replace(&mut fact.wanted, wanted) != wanted
@@ -345,6 +361,23 @@ impl<'a> Interp<'a> {
         let value = self.nested(self.subject, |me| me.eval(id));
         self.facts.accounts[number as usize].attributes[attribute as usize] = Some(value.clone());
         value
+    }
+
+    /// The name that the identity at hand was given. While names are given none is read.
+    pub(crate) fn unique_name(&mut self, unique: &'a UniqueName) -> Res<Value<'a>> {
+        let (Some(names), Subject::Identity(_, row)) = (self.world.names, self.subject) else {
+            return Ok(Value::Absent);
+        };
+        let Some(account) = self.account_of(unique.app) else { return Ok(Value::Absent) };
+        match names.of(account, unique.attribute, row) {
+            Name::Given(name, ..) => Ok(match self.world.program.expr(unique.base).ty.required() {
+                Type::Text => Value::text(&**name),
+                _ => Value::Str((&**name).into()),
+            }),
+            // What the base can't be known for, the name can't be known for.
+            Name::None => self.eval(unique.base).map(|_| Value::Absent),
+            Name::Never | Name::Empty | Name::Exhausted => Ok(Value::Absent),
+        }
     }
 
     /// Whether a forbid's condition holds for the identity at hand.

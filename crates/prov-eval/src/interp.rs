@@ -194,6 +194,7 @@ impl<'a> Interp<'a> {
                     .map_or(Value::Absent, |row| Value::Row(RowRef { table: &lookup.table, row }))
             }
             ExprKind::AccountAttr(app, attribute) => return self.account_attribute(*app, *attribute),
+            ExprKind::Unique(unique) => return self.unique_name(unique),
             ExprKind::Cell(column) => self.source_cell(*column),
         })
     }

@@ -16,6 +16,7 @@ mod grants;
 mod index;
 mod interner;
 mod interp;
+mod names;
 mod one;
 mod reject;
 mod seq;

@@ -6,11 +6,11 @@ use crate::evaluate::{Engine, reason};
 use crate::grants::{Block, Granted};
 use crate::interp::{Interp, Subject};
 use crate::shape::Shape;
-use crate::world::NO_STATE;
+use crate::world::{NO_STATE, World};
 use prov_ir::{ExprId, ExprKind, Program};
 use prov_model::{
-    Background, DesiredAccount, Entitlement, EntitlementIssue, HoldReason, IdentityId, Moment, Population,
-    RuleId,
+    Background, DesiredAccount, Entitlement, EntitlementIssue, GivenName, HoldReason, IdentityId, Moment,
+    Population, RuleId,
 };
 use rayon::prelude::*;
 
@@ -91,7 +91,8 @@ pub struct Matches {
 }
 
 impl Engine {
-    /// What one identity should have, with causes. `who` must be of the population.
+    /// What one identity should have, with causes. `who` must be of the population. A name that neither memory nor what
+    /// was observed knows is the one it would get alone.
     pub fn evaluate_one(
         &self,
         population: &Population,
@@ -99,7 +100,21 @@ impl Engine {
         moment: &Moment,
         background: &Background,
     ) -> OneDesired {
+        self.evaluate_one_given(population, who, moment, background, &[])
+    }
+
+    /// The same for someone of whom the run over everyone says which names were given.
+    pub fn evaluate_one_given(
+        &self,
+        population: &Population,
+        who: (IdentityId, u32),
+        moment: &Moment,
+        background: &Background,
+        given: &[GivenName],
+    ) -> OneDesired {
         let world = self.ready().world(population, moment, background, None);
+        let names = self.names_of(world, who, given);
+        let world = World { names: names.as_ref(), ..world };
         let mut interp = Interp::new(world, &self.ready().shape, Subject::Identity(who.0, who.1));
         let decision = interp.decide(|_| false);
         let key = population.of(who.0).table.key(who.1).unwrap_or("");
@@ -310,7 +325,7 @@ pub(crate) fn path(program: &Program, shape: &Shape, from: u32, to: u32) -> Vec<
 }
 
 /// Whether a condition reads roles, entitlements or accounts.
-fn reads_facts(program: &Program, id: ExprId) -> bool {
+pub(crate) fn reads_facts(program: &Program, id: ExprId) -> bool {
     let mut found = false;
     let mut open = vec![id];
     while let Some(id) = open.pop() {

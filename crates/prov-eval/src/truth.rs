@@ -78,6 +78,7 @@ impl<'a> Interp<'a> {
             | ExprKind::Call(..)
             | ExprKind::Lookup(..)
             | ExprKind::AccountAttr(..)
+            | ExprKind::Unique(_)
             | ExprKind::Cell(_) => match self.eval(id)? {
                 Value::Bool(b) => Some(b),
                 _ => None,

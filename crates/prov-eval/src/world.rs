@@ -1,6 +1,7 @@
 //! What an evaluation looks at: the program, the look-up tables, the population, the moment.
 //! Invariant: all of it is borrowed and unchanging, so that values may borrow from it.
 
+use crate::names::Names;
 use prov_ir::Program;
 use prov_model::{
     AppId, AttrId, Background, Column, IdentityId, KindId, Moment, Population, RowRef, Table, Type, Value,
@@ -64,10 +65,11 @@ pub(crate) struct World<'a> {
     pub population: Option<&'a Population>,
     pub moment: &'a Moment,
     /// Memory, assignments, exceptions, what was observed; none in source mappings.
-    #[expect(dead_code, reason = "assignments, exceptions, names and grace read it, each as it is built")]
     pub background: Option<&'a Background>,
     /// The states of all identities by type and row, where they were computed ahead; [`NO_STATE`] where unknown.
     pub states: Option<&'a [Vec<u32>]>,
+    /// Names by `unique`, where the policy has any; none while they are given, and in queries, which read none.
+    pub names: Option<&'a Names>,
 }
 
 /// The state of who has none, or none that can be known.

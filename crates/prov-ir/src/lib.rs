@@ -11,6 +11,6 @@ pub use print::print;
 pub use program::{
     AccountProgram, Arm, ArmPattern, AttributeProgram, EachProgram, Expr, ExprId, ExprKind, ForbidProgram,
     GrantProgram, GrantValue, LifecycleProgram, Local, Node, Program, Quant, RuleProgram, SourceProgram,
-    StrPart,
+    StrPart, UniqueName,
 };
 pub use verify::{VerifyError, verify};

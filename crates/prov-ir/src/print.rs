@@ -355,6 +355,10 @@ impl Printer<'_> {
                 let name = def.and_then(|d| d.attributes.get(*i as usize)).map(|f| f.name.clone());
                 format!("{}.{}", self.app(*app), name.unwrap_or_else(|| format!("#{i}")))
             }
+            ExprKind::Unique(unique) => {
+                let max = unique.max.map(|max| format!(" max {max}")).unwrap_or_default();
+                format!("unique{max}{}", if unique.rename { " rename on change" } else { "" })
+            }
             ExprKind::Cell(c) => match self.subject.columns.get(*c as usize) {
                 Some(name) => format!("row[{name:?}]"),
                 None => format!("row[#{c}]"),

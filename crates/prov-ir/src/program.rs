@@ -128,9 +128,27 @@ pub enum ExprKind {
     HasEntitlement(AppId, KindId, Option<Vec<ExprId>>),
     /// An attribute of the identity's account in an app (not `enabled`), by position.
     AccountAttr(AppId, u32),
+    /// `unique(base, max: n)`: the name that the identity at hand was given in an account. Never read by the conditions
+    /// of accounts nor by the base of another.
+    Unique(UniqueName),
     /// A cell of the row at hand, in source mappings: a string, perhaps absent. By position in
     /// [`SourceProgram::columns`].
     Cell(u32),
+}
+
+/// A name that is given once. All of one attribute of one app differ, whatever the identity type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniqueName {
+    /// The app.
+    pub app: AppId,
+    /// The attribute, by position in [`prov_model::AccountDef::attributes`].
+    pub attribute: u32,
+    /// What it is made from: a string or text, present.
+    pub base: ExprId,
+    /// How many graphemes it may have.
+    pub max: Option<u32>,
+    /// `rename on change`: another base gives another name.
+    pub rename: bool,
 }
 
 /// One arm of a match.
@@ -329,6 +347,31 @@ impl Program {
         self.schema.kind(app, kind).types.contains(&Type::Text)
     }
 
+    /// Whether an expression reads a unique name, of its own account or of the one that comes first.
+    pub fn reads_unique(&self, root: ExprId) -> bool {
+        let mut seen = std::collections::BTreeSet::from([root]);
+        let mut open = vec![root];
+        while let Some(id) = open.pop() {
+            let kind = &self.expr(id).kind;
+            let mut next = |id: ExprId| {
+                if seen.insert(id) {
+                    open.push(id);
+                }
+            };
+            match kind {
+                ExprKind::Unique(_) => return true,
+                ExprKind::AccountAttr(app, attribute) => self
+                    .accounts
+                    .iter()
+                    .filter(|a| a.app == *app)
+                    .filter_map(|a| a.attributes.get(*attribute as usize))
+                    .for_each(|id| next(*id)),
+                kind => kind.children(next),
+            }
+        }
+        false
+    }
+
     /// The position of a role or birthright by name.
     pub fn rule_by_name(&self, name: &str) -> Option<u32> {
         self.rules.iter().position(|r| self.schema.rule(r.rule).name == name).map(|i| i as u32)
@@ -361,6 +404,7 @@ impl ExprKind {
             | ExprKind::IsPresent(a)
             | ExprKind::ToText(a)
             | ExprKind::Named(_, a)
+            | ExprKind::Unique(UniqueName { base: a, .. })
             | ExprKind::Lookup(_, a) => f(*a),
             ExprKind::Compare(_, a, b)
             | ExprKind::TextTest(_, a, b)

@@ -10,7 +10,7 @@ mod types;
 
 pub(crate) use strata::name as step_name;
 
-use crate::{ExprId, GrantValue, Program, RuleProgram};
+use crate::{AccountProgram, ExprId, ExprKind, GrantValue, Program, RuleProgram};
 use exprs::{Context, Subject, Walk};
 use prov_model::{AppId, FieldDef, IdentityId, KindId, Type};
 use std::collections::HashSet;
@@ -216,6 +216,32 @@ fn accounts<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), VerifyE
             if !ty.required().is_scalar() {
                 return fail(place, format!("`{}` is no plain value", ty.name(&program.schema)));
             }
+        }
+        names(program, account, &place)?;
+    }
+    Ok(())
+}
+
+/// Unique names are whole attributes of their own account, and neither `when` nor a base reads one: who has an account,
+/// and what its name is made from, is known before names are given.
+fn names(program: &Program, account: &AccountProgram, place: &str) -> Result<(), VerifyError> {
+    if account.when.is_some_and(|when| program.reads_unique(when)) {
+        return fail(format!("{place}, when"), "it reads a unique name");
+    }
+    for (number, root) in account.attributes.iter().enumerate() {
+        let mut open = vec![*root];
+        while let Some(id) = open.pop() {
+            let kind = &program.expr(id).kind;
+            if let ExprKind::Unique(unique) = kind {
+                let own = account.attributes.get(unique.attribute as usize);
+                if unique.app != account.app || own != Some(&id) || unique.attribute as usize > number {
+                    return fail(place, "a unique name is not that of its attribute");
+                }
+                if program.reads_unique(unique.base) {
+                    return fail(place, "a unique name is made from another");
+                }
+            }
+            kind.children(|child| open.push(child));
         }
     }
     Ok(())

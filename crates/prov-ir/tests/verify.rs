@@ -65,7 +65,7 @@ fn app(name: &str, attribute: &str, from: Option<AppId>, kinds: Vec<KindDef>) ->
         rule: RuleId(0),
         via: Via::File,
         mode: Mode::Authoritative,
-        account: Some(AccountDef { rule: RuleId(0), from, attributes }),
+        account: Some(AccountDef { rule: RuleId(0), from, attributes, unique: vec![] }),
         kinds,
         managed: vec![],
     }

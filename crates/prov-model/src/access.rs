@@ -170,6 +170,10 @@ pub enum HoldReason {
     DependsOn(String),
     /// A row of the actual state about it was rejected.
     ActualRejected,
+    /// A unique attribute of an account has no name to be made from: the app, and the attribute by position.
+    EmptyName(AppId, u32),
+    /// Every name that a unique attribute could be, within its `max`, is somebody else's.
+    NoNameLeft(AppId, u32),
 }
 
 /// The account that an identity should have in an app.
@@ -183,6 +187,21 @@ pub struct DesiredAccount {
     pub enabled: bool,
     /// Attributes as plain text, in the order of [`crate::AccountDef::attributes`]; empty where not wanted.
     pub attributes: Box<[Box<str>]>,
+}
+
+/// A name that an identity has, or is given, by `unique`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenName {
+    /// Whose: by position in [`Desired::ids`].
+    pub position: u32,
+    /// The app.
+    pub app: AppId,
+    /// The attribute, by position in [`crate::AccountDef::attributes`].
+    pub attribute: u32,
+    /// The name.
+    pub name: Box<str>,
+    /// What it was made from, where that is known.
+    pub base: Option<Box<str>>,
 }
 
 /// A grant that could not be made good.
@@ -222,6 +241,8 @@ pub struct Desired {
     pub withheld: Vec<(u32, EntId, EntitlementIssue)>,
     /// Which forbids hold, for identities that are held or in a state that keeps entitlements.
     pub active_forbids: BTreeMap<u32, Vec<u32>>,
+    /// Names by `unique`, in order of (position, app, attribute).
+    pub names: Vec<GivenName>,
     /// The entitlements that the ids speak of.
     pub entitlements: Entitlements,
     /// Rows by source.

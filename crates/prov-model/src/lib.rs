@@ -10,6 +10,7 @@ mod builtin;
 mod cell;
 mod column;
 mod memory;
+mod names;
 mod ops;
 mod population;
 mod schema;
@@ -21,13 +22,14 @@ mod working;
 
 pub use access::{
     Account, AccountOrigin, Actual, Csr, Desired, DesiredAccount, EntId, Entitlement, EntitlementIssue,
-    Entitlements, HoldReason, IdentityFlags, join_values, split_values,
+    Entitlements, GivenName, HoldReason, IdentityFlags, join_values, split_values,
 };
 pub use background::{Assignment, Background, Exception, TimePoint};
 pub use builtin::{Builtin, BuiltinInfo, CallError, ParamType, ResultType, slice};
 pub use cell::{CellError, cell_record, cell_rows, cell_value, key_spelling, shorten};
 pub use column::{Column, ColumnBuilder, Dict, Table, Validity};
 pub use memory::{Memory, MemoryError, Since, SourceMemory};
+pub use names::{NameMemory, NameSpace, NamesMemory, name_base, name_candidate};
 pub use ops::{ArithOp, CompareOp, TextOp, add_type, arith, compare, equal, in_range, in_set, text_op};
 pub use population::{
     DataWarning, IdentityTable, Oddity, Population, RawCell, RawRow, RawTable, Rejection, SourceCount,

@@ -1,7 +1,7 @@
 //! What the pure functions need of the past, as one versioned value that goes in and comes out.
 //! Invariant: nothing else of the past decides; a key that is not here means "no last run".
 
-use crate::Date;
+use crate::{Date, NamesMemory};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 const VERSION: u32 = 2;
 
 /// Memory, version 2. JSON: `{"version":2,"sources":{"hr":{"rows":1234}},"states":{"ID":{"state":"terminated",
-/// "since":"2026-03-02"}},"missing":{"ID":"2026-03-02"}}`.
+/// "since":"2026-03-02"}},"missing":{"ID":"2026-03-02"},"names":{"ad":{"login":{"jdupont":{"owner":"ID",
+/// "spelling":"jdupont","base":"jdupont"}}}}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
@@ -24,6 +25,9 @@ pub struct Memory {
     /// When identities were first missed by every authoritative source.
     #[serde(default)]
     pub missing: BTreeMap<String, Date>,
+    /// Names that `unique` gave or found, by app and attribute.
+    #[serde(default, skip_serializing_if = "NamesMemory::is_empty")]
+    pub names: NamesMemory,
 }
 
 /// What is remembered of a source.
@@ -60,6 +64,7 @@ impl Default for Memory {
             sources: BTreeMap::new(),
             states: BTreeMap::new(),
             missing: BTreeMap::new(),
+            names: NamesMemory::default(),
         }
     }
 }

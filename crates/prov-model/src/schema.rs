@@ -252,6 +252,8 @@ pub struct AccountDef {
     pub from: Option<AppId>,
     /// Attributes in order of declaration, without `enabled`; the first is the account's name.
     pub attributes: Vec<FieldDef>,
+    /// Attributes that are given once, by `unique` for one identity type at least: by position, sorted.
+    pub unique: Vec<u32>,
 }
 
 /// A kind of entitlement.
@@ -539,6 +541,12 @@ impl Schema {
     /// A cause.
     pub fn rule(&self, id: RuleId) -> &RuleInfo {
         &self.rules[id.index()]
+    }
+
+    /// Attributes of accounts that are given once: the app, its account, the attribute by position.
+    pub fn unique_attributes(&self) -> impl Iterator<Item = (AppId, &AccountDef, u32)> {
+        let accounts = self.apps.iter().zip(0..).filter_map(|(a, i)| Some((AppId(i), a.account.as_ref()?)));
+        accounts.flat_map(|(app, def)| def.unique.iter().map(move |&n| (app, def, n)))
     }
 
     /// `app.kind` of an app's kind.

@@ -36,12 +36,30 @@ pub(crate) fn missing(context: &Context<'_>, part: &mut Part<'_>, id: &str, stan
 }
 
 /// Someone is held; `rest` says what becomes of them.
-pub(crate) fn held(part: &mut Part<'_>, id: &str, reason: Option<&HoldReason>, rest: &str) {
+pub(crate) fn held(
+    context: &Context<'_>,
+    part: &mut Part<'_>,
+    id: &str,
+    reason: Option<&HoldReason>,
+    rest: &str,
+) {
+    let schema = context.input.schema;
+    let attribute = |app: AppId, number: u32| {
+        let def = schema.app(app);
+        let field = def.account.as_ref().and_then(|a| a.attributes.get(number as usize));
+        format!("`{}` in `{}`", field.map_or("", |f| &f.name), def.name)
+    };
     let message = match reason {
         Some(HoldReason::Rejected) => format!("its row was rejected; {rest}"),
         Some(HoldReason::ActualRejected) => format!("a row that says what it has could not be read; {rest}"),
         Some(HoldReason::DependsOn(other)) => {
             format!("its rules read `{other}`, whose row was rejected; {rest}")
+        }
+        Some(HoldReason::EmptyName(app, number)) => {
+            format!("there is nothing to make its {} from; {rest}", attribute(*app, *number))
+        }
+        Some(HoldReason::NoNameLeft(app, number)) => {
+            format!("every name that its {} could be is taken; {rest}", attribute(*app, *number))
         }
         None => format!("its result can't be known; {rest}"),
     };

@@ -1,15 +1,17 @@
 //! What a run leaves behind for the next. Invariant: a pure function; an instant is remembered only where a verb or a
-//! source waits for a time after it.
+//! source waits for a time after it, and a name that somebody had is never forgotten.
 
 use crate::standing::{Standing, World};
-use prov_model::{Actual, Desired, Memory, Schema, Since, StateDef};
+use prov_model::{Actual, Desired, Memory, NameMemory, NamesMemory, Schema, Since, StateDef, fold};
+use std::collections::BTreeSet;
 
 /// The memory after a run that was applied: rows by source, since when identities are in a state with a verb that
 /// waits, since when identities of the actual state are missing. What is held keeps what was remembered of it.
 pub fn memory_after(schema: &Schema, desired: &Desired, actual: &Actual, memory: &Memory) -> Memory {
     let world = World { schema, desired, memory, actual };
     let trusted = trusted(&world);
-    let mut after = Memory { sources: memory.sources.clone(), ..Memory::default() };
+    let names = names(schema, desired, actual, memory);
+    let mut after = Memory { sources: memory.sources.clone(), names, ..Memory::default() };
     for count in &desired.counts {
         let rows = prov_model::SourceMemory { rows: count.rows };
         after.sources.insert(count.source.clone(), rows);
@@ -52,4 +54,64 @@ pub(crate) fn trusted(world: &World<'_>) -> Vec<bool> {
 
 fn waits(state: &StateDef) -> bool {
     state.verbs.iter().any(|v| v.after.is_some())
+}
+
+/// The names that are known afterwards: all that were, those that this run gave or found, and those of accounts of which
+/// the actual state says whose they are. A name keeps its owner for good: that someone has left, or is in no source any
+/// more, gives it to nobody else.
+fn names(schema: &Schema, desired: &Desired, actual: &Actual, memory: &Memory) -> NamesMemory {
+    let mut names = memory.names.clone();
+    for (app, def, number) in schema.unique_attributes() {
+        let Some(attribute) = def.attributes.get(number as usize).map(|f| f.name.as_str()) else { continue };
+        let app_name = schema.app(app).name.as_str();
+        // Who is held keeps what was remembered.
+        let given = || {
+            let of = desired.names.iter().filter(|n| (n.app, n.attribute) == (app, number));
+            of.filter(|n| !desired.flags[n.position as usize].held)
+        };
+        for n in given() {
+            let owner = desired.ids[n.position as usize].to_string();
+            let base = n.base.as_deref().map(str::to_owned);
+            let spelling = n.name.to_string();
+            names.give(
+                app_name,
+                attribute,
+                NameMemory { owner, spelling, base, account: None, former: false },
+            );
+        }
+        for (id, row) in actual.ids.iter().zip(0..) {
+            for account in actual.accounts.get(row).iter().filter(|a| a.app == app) {
+                let Some(name) = account.attributes.get(number as usize).and_then(Option::as_deref) else {
+                    continue;
+                };
+                if name.trim().is_empty() || names.get(app_name, attribute, &fold(name)).is_some() {
+                    continue;
+                }
+                let (owner, spelling) = (id.to_string(), name.to_owned());
+                let known = NameMemory { owner, spelling, base: None, account: None, former: false };
+                names.give(app_name, attribute, known);
+            }
+        }
+        // What this run says is current makes every other name of the same person a former one.
+        let now: BTreeSet<(&str, String)> =
+            given().map(|n| (&*desired.ids[n.position as usize], fold(&n.name).into_owned())).collect();
+        let owners: BTreeSet<&str> = now.iter().map(|n| n.0).collect();
+        let before = memory.names.space(app_name, attribute);
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        names.retire(app_name, attribute, |folded, known| {
+            if owners.contains(&*known.owner) {
+                return now.contains(&(&*known.owner, folded.to_owned()));
+            }
+            match before.and_then(|b| b.get(folded)) {
+                Some(before) if before.owner == known.owner => !before.former,
+                // Of names that were only seen, the first stands for the account.
+                _ => {
+                    let has_one =
+                        before.is_some_and(|b| b.values().any(|n| n.owner == known.owner && !n.former));
+                    !has_one && seen.insert(known.owner.clone())
+                }
+            }
+        });
+    }
+    names
 }

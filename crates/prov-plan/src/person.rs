@@ -114,11 +114,12 @@ pub(crate) fn person<'a>(
         Standing::Missing { .. } => return,
         Standing::Held(reason) => {
             let acts = forbidden(context, buffers, part, id, d, accounts, held);
-            return findings::held(part, id, reason, acts);
+            return findings::held(context, part, id, reason, acts);
         }
     };
     if d.is_some_and(|d| context.input.desired.flags[d as usize].held) {
         findings::held(
+            context,
             part,
             id,
             d.and_then(|d| context.input.desired.holds.get(&d)),

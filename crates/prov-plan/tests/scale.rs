@@ -38,6 +38,7 @@ fn build(w: &World, drift: bool) -> (Desired, Actual) {
         holdings: Csr::default(),
         withheld: Vec::new(),
         active_forbids: Default::default(),
+        names: Vec::new(),
         entitlements: desired_ids,
         counts: w.counts.clone(),
         rejections: Vec::new(),

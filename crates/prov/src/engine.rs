@@ -8,6 +8,7 @@ use crate::reasons::EngineReasons;
 use prov_eval::Explanation;
 use prov_model::{Background, IdentityId, Memory, Moment};
 use prov_plan::{Plan, PlanInput};
+use std::borrow::Cow;
 
 /// How a policy is run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,8 +116,11 @@ impl Engine {
         OneResult { policy: self.policy.clone(), data }
     }
 
-    /// What is to be done so that the actual state becomes the desired one, given what is remembered.
+    /// What is to be done so that the actual state becomes the desired one, given what is remembered. Where the policy
+    /// names accounts, and the desired state was worked out without this memory or without an actual state, it is worked
+    /// out again: a name hangs on who has which.
     pub fn plan(&self, desired: &Desired, actual: &Actual, memory: &Memory) -> Plan {
+        let desired = &*self.seeing(desired, actual, memory);
         let reasons = EngineReasons::new(&self.policy, &self.inner, desired);
         let input = PlanInput {
             schema: self.policy.schema(),
@@ -132,7 +136,22 @@ impl Engine {
 
     /// What is to be remembered once a plan has been carried out.
     pub fn memory_after(&self, desired: &Desired, actual: &Actual, memory: &Memory) -> Memory {
+        let desired = &*self.seeing(desired, actual, memory);
         prov_plan::memory_after(self.policy.schema(), &desired.data, &actual.data, memory)
+    }
+
+    /// A desired state that was worked out with what its names hang on.
+    fn seeing<'d>(&self, desired: &'d Desired, actual: &Actual, memory: &Memory) -> Cow<'d, Desired> {
+        let known = &desired.background;
+        if self.policy.schema().unique_attributes().next().is_none()
+            || (known.actual.is_some() && known.memory.names == memory.names)
+        {
+            return Cow::Borrowed(desired);
+        }
+        let actual = known.actual.clone().unwrap_or_else(|| actual.state());
+        let background =
+            Background { memory: memory.clone().into(), actual: Some(actual), ..desired.background.clone() };
+        Cow::Owned(self.evaluate_with(&desired.population, &desired.data.at, &background))
     }
 
     /// Why an identity holds what it holds, or does not: everything (`None`), an app, or one entitlement.

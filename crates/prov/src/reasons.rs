@@ -37,11 +37,16 @@ impl<'a> EngineReasons<'a> {
             let mut last = last.borrow_mut();
             if !last.as_ref().is_some_and(|l| l.0 == token && l.1 == position) {
                 let who = self.desired.data.rows[position as usize];
-                let one = self.engine.evaluate_one(
+                // Names are those of the run over everyone.
+                let names = &self.desired.data.names;
+                let start = names.partition_point(|n| n.position < position);
+                let end = start + names[start..].partition_point(|n| n.position == position);
+                let one = self.engine.evaluate_one_given(
                     &self.desired.population.data,
                     who,
                     &self.desired.data.at,
                     &self.desired.background,
+                    &names[start..end],
                 );
                 *last = Some((token, position, one));
             }

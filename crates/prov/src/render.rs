@@ -3,7 +3,9 @@
 use crate::identity::OneResult;
 use crate::policy::Policy;
 use prov_eval::Explanation;
-use prov_eval::explain::{Clause, ClauseKind, Outcome, Place, Read, RuleRef, Verdict, WithheldExplanation};
+use prov_eval::explain::{
+    Clause, ClauseKind, NameOrigin, Outcome, Place, Read, RuleRef, Verdict, WithheldExplanation,
+};
 use std::fmt::Write as _;
 
 /// A painter of lines: colours only where asked for.
@@ -111,7 +113,18 @@ impl Page<'_> {
             (Some(s), Verdict::Overview) => format!("{who}, {s}, on {}", e.today),
         };
         self.line(0, &head);
-        if let Some(q) = &e.quarantine {
+        if let Some(name) = e.quarantine.as_ref().and_then(|q| q.name.as_ref()) {
+            let why = if name.exhausted {
+                "every name that it could be is taken"
+            } else {
+                "there is nothing to make it from"
+            };
+            let (attribute, app) = (&name.attribute, &name.app);
+            let line = format!(
+                "its `{attribute}` in `{app}` has no name, for {why}: nothing is granted or revoked until it has"
+            );
+            self.line(1, &line);
+        } else if let Some(q) = &e.quarantine {
             self.line(
                 1,
                 &format!(
@@ -168,7 +181,14 @@ impl Page<'_> {
             }
             if subject.is_none() || e.target.as_ref().is_some_and(|t| t.kind.is_none()) {
                 for r in &a.attributes {
-                    self.line(2, &format!("{} = {}", r.name, r.value));
+                    let known = a.names.iter().find(|n| n.attribute == r.name);
+                    let how = known.map_or("", |n| match n.origin {
+                        NameOrigin::Remembered => ", as remembered",
+                        NameOrigin::Observed => ", as the account that exists says",
+                        NameOrigin::Given => ", given now",
+                        NameOrigin::Renamed => ", given now in the place of another",
+                    });
+                    self.line(2, &format!("{} = {}{how}", r.name, r.value));
                 }
             }
         }

@@ -223,6 +223,11 @@ codes! {
         bad Policy("role nothing when status == active { }\n"),
         good Policy("role something when status == active { grant ad.group(\"a\") }\n"),
     }
+    UNIQUE_NAME = "P0330" Error "a unique name out of its place" {
+        "`unique(base, max: n)` is the whole value of an attribute of an account: a name that is given once, remembered, and nobody else's in that app. All names are given at once, in order of start, type and key, before any of them is read; so neither the condition of an account nor the base of a name may read another name. `rename on change` stands behind a unique name only: every other attribute follows what it is computed from anyway."
+        bad Policy("app wiki via file { account { mail = \"{unique(id, max: 20)}@acme.example\" } }\n"),
+        good Policy("app wiki via file { account { login = unique(id, max: 20)  mail = \"{login}@acme.example\" } }\n"),
+    }
     ROLE_CYCLE = "P0401" Error "roles that include each other" {
         "Roles form a tree or at least a graph without circles; the message shows the way round."
         bad Policy("role a { includes b }\nrole b { includes a }\n"),
@@ -259,7 +264,7 @@ codes! {
         good super::Example::Shown("prov new acme\nprov check acme\n"),
     }
     NOT_BUILT = "P0900" Error "something that has no meaning yet" {
-        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `separate`, `protect`, `limit`, `prove`, `test`, `federation`, `login` mappings, `writeback`, requestable roles and roles with parameters, `from`, `until`, `keep` and `as` in grants, `joins`, `effective from` and element sources, `prefer`, `in SOURCE`, a second authoritative source, `correlate`, `unique`, `rename on change`, second accounts, `@stage`, guards on feed age, empty columns and single entitlements."
+        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `separate`, `protect`, `limit`, `prove`, `test`, `federation`, `login` mappings, `writeback`, requestable roles and roles with parameters, `from`, `until`, `keep` and `as` in grants, `joins`, `effective from` and element sources, `prefer`, `in SOURCE`, a second authoritative source, `correlate`, second accounts, `@stage`, guards on feed age, empty columns and single entitlements."
         bad Policy("separate ad.group(\"a\") from ad.group(\"b\") because \"SOX-7\"\n"),
         good Policy("birthright b when true { grant ad.group(\"a\") }\n"),
     }

@@ -54,7 +54,7 @@ codes! {
         good Shown("`people.csv` has the row `1042,terminated`.\n"),
     }
     HELD_IDENTITY = "P0715" Warning "someone is held as they are" {
-        "The row of this identity, or of one that its rules read (its manager, say), could not be read. Rules that ran on half a record would grant and revoke wrongly, so nothing is granted or revoked until the row can be read. What does not hang on the broken part still acts: a `forbid` that holds for certain, and a state that says the person has left.\n\nMend the rejected row; the finding `rejected_row` names file, line and column."
+        "The row of this identity, or of one that its rules read (its manager, say), could not be read. Rules that ran on half a record would grant and revoke wrongly, so nothing is granted or revoked until the row can be read. What does not hang on the broken part still acts: a `forbid` that holds for certain, and a state that says the person has left. Held too is who can't be given a unique name, since there is nothing to make it from or every candidate is taken.\n\nMend the rejected row; the finding `rejected_row` names file, line and column."
         bad Shown("`people.csv`, for `start : date`:\n\nid,start\n1,02.03.2026\n"),
         good Shown("id,start\n1,2026-03-02\n"),
     }

@@ -198,6 +198,7 @@ impl<'a> Interp<'a> {
             | ExprKind::TodayIn(_)
             | ExprKind::Now
             | ExprKind::AccountAttr(..)
+            | ExprKind::Unique(_)
             | ExprKind::Lookup(..)
             | ExprKind::Local(_)
             | ExprKind::Field(..)
@@ -291,6 +292,10 @@ impl<'a> Interp<'a> {
             ExprKind::AccountAttr(app, n) => {
                 let app = schema.app(*app);
                 format!("{}.{}", app.name, app.account.as_ref()?.attributes.get(*n as usize)?.name)
+            }
+            ExprKind::Unique(unique) => {
+                let attributes = &schema.app(unique.app).account.as_ref()?.attributes;
+                attributes.get(unique.attribute as usize)?.name.clone()
             }
             ExprKind::Lookup(table, _) => schema.tables.get(table.index())?.name.clone(),
             ExprKind::Named(name, _) => name.clone(),

@@ -3,15 +3,16 @@
 
 use super::{
     AccountExplanation, CauseExplanation, EntitlementExplanation, Explanation, ForbidExplanation,
-    GrantExplanation, IncludedBy, Outcome, Quarantine, Read, RuleExplanation, RuleRef, StateExplanation,
-    StateTried, Target, Verdict, WithheldExplanation,
+    GrantExplanation, IncludedBy, NameExplanation, NameTrouble, Outcome, Quarantine, Read, RuleExplanation,
+    RuleRef, StateExplanation, StateTried, Target, Verdict, WithheldExplanation,
 };
 use crate::decide::{Decision, Hold};
 use crate::evaluate::Engine;
 use crate::facts::Tri;
 use crate::interp::{Interp, Subject};
+use crate::names::Name;
 use crate::one::{Caused, Withheld, path};
-use crate::world::NO_STATE;
+use crate::world::{NO_STATE, World};
 use prov_model::{AppId, Background, Entitlement, IdentityId, KindId, Moment, Population, RuleId, fold};
 
 impl Engine {
@@ -26,6 +27,8 @@ impl Engine {
         background: &Background,
     ) -> Explanation {
         let world = self.ready().world(population, moment, background, None);
+        let names = self.names_of(world, who, &[]);
+        let world = World { names: names.as_ref(), ..world };
         let mut interp = Interp::new(world, &self.ready().shape, Subject::Identity(who.0, who.1));
         let decision = interp.decide(|_| false);
         interp.explain(who, target, &decision)
@@ -116,6 +119,20 @@ impl<'a> Interp<'a> {
     fn quarantine(&self, hold: Hold, who: (IdentityId, u32)) -> Quarantine {
         let schema = &self.world.program.schema;
         let (ty, row) = match hold {
+            Hold::Name { account, attribute, exhausted } => {
+                let app = schema.app(self.world.program.accounts[account as usize].app);
+                let field = app.account.as_ref().and_then(|a| a.attributes.get(attribute as usize));
+                let key = self.world.population.and_then(|p| p.of(who.0).table.key(who.1));
+                return Quarantine {
+                    identity: schema.global_id(who.0, key.unwrap_or("")),
+                    attributes: Vec::new(),
+                    name: Some(NameTrouble {
+                        app: app.name.clone(),
+                        attribute: field.map(|f| f.name.clone()).unwrap_or_default(),
+                        exhausted,
+                    }),
+                };
+            }
             Hold::Own => who,
             Hold::On(unknown) => (unknown.identity, unknown.row),
         };
@@ -129,6 +146,7 @@ impl<'a> Interp<'a> {
                 .filter_map(|a| schema.identity(ty).attributes.get(a.index()))
                 .map(|a| a.name.clone())
                 .collect(),
+            name: None,
         }
     }
 
@@ -215,8 +233,29 @@ impl<'a> Interp<'a> {
             },
             from: app.account.as_ref().and_then(|a| a.from).map(|from| program.schema.app(from).name.clone()),
             when: account.when.map(|w| self.clause(w, 0)),
+            names: self.names_explained(number),
             attributes,
         }
+    }
+
+    /// The unique names of an account, and how each came about.
+    fn names_explained(&self, number: u32) -> Vec<NameExplanation> {
+        let program = self.world.program;
+        let (Some(names), Subject::Identity(_, row)) = (self.world.names, self.subject) else {
+            return Vec::new();
+        };
+        let account = &program.accounts[number as usize];
+        let fields = program.schema.app(account.app).account.as_ref().map_or(&[][..], |a| &a.attributes);
+        let known = fields.iter().zip(0..).filter_map(|(field, attribute)| {
+            let Name::Given(name, base, origin) = names.of(number, attribute, row) else { return None };
+            Some(NameExplanation {
+                attribute: field.name.clone(),
+                name: name.to_string(),
+                base: base.as_deref().map(str::to_owned),
+                origin: *origin,
+            })
+        });
+        known.collect()
     }
 
     /// Every rule that could grant an entitlement: by a constant that is it, or by a computed value of its kind.

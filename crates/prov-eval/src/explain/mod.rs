@@ -201,6 +201,48 @@ pub struct Quarantine {
     pub identity: String,
     /// Which of its attributes could not be read.
     pub attributes: Vec<String>,
+    /// The unique name that it can't be given, where that is why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<NameTrouble>,
+}
+
+/// A unique name that can't be given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NameTrouble {
+    /// The app.
+    pub app: String,
+    /// The attribute of its account.
+    pub attribute: String,
+    /// Every name that it could be is somebody else's; else there is nothing to make one from.
+    pub exhausted: bool,
+}
+
+/// A name by `unique`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NameExplanation {
+    /// The attribute.
+    pub attribute: String,
+    /// The name.
+    pub name: String,
+    /// What it was made from, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// How it came about.
+    pub origin: NameOrigin,
+}
+
+/// How a name came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameOrigin {
+    /// Memory has it.
+    Remembered,
+    /// The account that exists has it.
+    Observed,
+    /// It is given now.
+    Given,
+    /// It is given now, in the place of another, since what that was made from has changed.
+    Renamed,
 }
 
 /// How a state was found.
@@ -243,6 +285,9 @@ pub struct AccountExplanation {
     /// `when`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<Clause>,
+    /// Names that are given once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<NameExplanation>,
     /// Its attributes, where it is wanted: name and value.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<Read>,

@@ -286,7 +286,7 @@ impl Build {
         let rule = self.info(RuleKind::Account, "account");
         let defs = attributes.iter().map(|(n, e)| field(n, self.program.expr(*e).ty.clone())).collect();
         self.program.schema.apps[app.index()].account =
-            Some(AccountDef { rule, from: None, attributes: defs });
+            Some(AccountDef { rule, from: None, attributes: defs, unique: vec![] });
         self.program.accounts.push(AccountProgram {
             app,
             identity: PERSON,

@@ -234,6 +234,7 @@ impl<'p> Walk<'p> {
             | ExprKind::HasRole(_)
             | ExprKind::HasEntitlement(..)
             | ExprKind::AccountAttr(..)
+            | ExprKind::Unique(_)
             | ExprKind::Cell(_) => self.reading(kind, cx),
             ExprKind::Field(base, i) => {
                 let fields = self.fields(self.ty(*base))?;
@@ -413,6 +414,17 @@ impl<'p> Walk<'p> {
                 let def = self.schema().apps.get(app.index()).and_then(|a| a.account.as_ref());
                 let field = def.and_then(|d| d.attributes.get(*i as usize));
                 gives(field.ok_or_else(|| format!("there is no attribute {i}"))?.ty.clone())
+            }
+            ExprKind::Unique(unique) => {
+                self.identity(cx)?;
+                if !matches!(cx.subject, Subject::Account(..)) {
+                    return Err("only an account has unique names".into());
+                }
+                if unique.max == Some(0) {
+                    return Err("a name of no length is none".into());
+                }
+                self.textual(unique.base)?;
+                gives(self.ty(unique.base).clone())
             }
             ExprKind::Cell(c) => match cx.subject {
                 Subject::Row(source) if (*c as usize) < source.columns.len() => gives(Type::Str.optional()),

@@ -156,6 +156,7 @@ impl World {
             rule,
             from: from.map(AppId),
             attributes: fields.iter().map(|f| FieldDef { name: (*f).into(), ty: Type::Str }).collect(),
+            unique: vec![],
         };
         let managed = |kind: u32, glob: Option<&str>| ManagedDef {
             kind: Some(KindId(kind)),
@@ -281,6 +282,7 @@ impl World {
             holdings: Csr::default(),
             withheld: Vec::new(),
             active_forbids: BTreeMap::new(),
+            names: Vec::new(),
             entitlements: Entitlements::default(),
             counts: self.counts.clone(),
             rejections: self.rejections.clone(),
