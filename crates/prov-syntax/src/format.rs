@@ -13,6 +13,8 @@ use spacing::{Piece, apart, wants_operand};
 use std::collections::HashMap;
 
 const INDENT: usize = 4;
+/// A name longer than this stands out of its column.
+const LONG_NAME: usize = 32;
 
 /// The text in canonical layout, or why it can't be read.
 pub fn format(source_text: &str) -> Result<String, Vec<Diagnostic>> {
@@ -272,7 +274,7 @@ impl<'a> Layout<'a> {
                     && !(left.text == ")" && self.ends_annotation(i))
                 {
                     out.push_str("  ");
-                } else if apart(before, left, piece, use_list) {
+                } else if apart(before, i > 2 && self.piece(i - 3).text == ".", left, piece, use_list) {
                     out.push(' ');
                 }
             }
@@ -309,18 +311,21 @@ impl<'a> Layout<'a> {
             is_field.then(|| (self.piece(i + 1).text, line.indent, width(self.piece(i).text)))
         };
         let mut pads = vec![0; self.lines.len()];
+        // One long name, such as a SCIM path, does not push all others away.
+        let counted = |w: usize| if w > LONG_NAME { 0 } else { w };
         let mut n = 0;
         while n < self.lines.len() {
-            let Some((sign, indent, mut widest)) = field(&self.lines[n]) else {
+            let Some((sign, indent, first)) = field(&self.lines[n]) else {
                 n += 1;
                 continue;
             };
+            let mut widest = counted(first);
             let mut end = n + 1;
             while let Some((s, i, w)) = self.lines.get(end).filter(|l| !l.blank_before).and_then(field) {
                 if s != sign || i != indent {
                     break;
                 }
-                widest = widest.max(w);
+                widest = widest.max(counted(w));
                 end += 1;
             }
             if end - n > 1 {

@@ -58,6 +58,17 @@ fn layout_keeps_the_tree_and_settles_at_once() {
 }
 
 #[test]
+fn fields_named_like_clauses_and_long_names_are_laid_out_like_others() {
+    let text = "let x = a.from - 1 day <= today and -1 < b.until - 2 days\n";
+    check_layout(text);
+    assert_eq!(format(text).expect("a layout"), text);
+    let text = "app a via scim {\n    account {\n        id   = 1\n        name = 2\n        \
+                \"urn:ietf:params:scim:schemas:extension\" = 3\n        x    = 4\n    }\n}\n";
+    check_layout(text);
+    assert_eq!(format(text).expect("a layout"), text);
+}
+
+#[test]
 fn bombs_are_refused_without_running_away() {
     let n = 100_000;
     let bombs = [

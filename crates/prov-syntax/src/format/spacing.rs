@@ -18,8 +18,14 @@ pub(super) struct Piece<'a> {
     pub(super) text: &'a str,
 }
 
-/// Whether a blank stands between `left` and `right`; `before` stands before `left`.
-pub(super) fn apart(before: Option<Piece<'_>>, left: Piece<'_>, right: Piece<'_>, in_use_list: bool) -> bool {
+/// Whether a blank stands between `left` and `right`; `before` stands before `left`, and behind a dot is a field.
+pub(super) fn apart(
+    before: Option<Piece<'_>>,
+    before_is_field: bool,
+    left: Piece<'_>,
+    right: Piece<'_>,
+    in_use_list: bool,
+) -> bool {
     match (left.text, right.text) {
         (_, ")" | "]" | "," | "." | ".." | "?" | "%" | ":") | ("(" | "[" | "." | ".." | "@", _) => false,
         ("{", "}") => false,
@@ -36,7 +42,7 @@ pub(super) fn apart(before: Option<Piece<'_>>, left: Piece<'_>, right: Piece<'_>
             !(matches!(left.text, ")" | "]")
                 || left.token.kind == TokenKind::Word && is_value_word(before, left))
         }
-        ("-", _) => !wants_operand(before),
+        ("-", _) => before_is_field || !wants_operand(before),
         _ => true,
     }
 }
