@@ -18,6 +18,7 @@
 //! A finding is one of these; each line is there once:
 //!
 //! - `withheld IDENTITY APP KIND VALUE`
+//! - `separated IDENTITY FILE:LINE`, the place of the separation
 //! - `conflict IDENTITY APP ACCOUNT`, `nameless_account IDENTITY APP ACCOUNT`
 //! - `held IDENTITY`, `missing IDENTITY`
 //! - `orphan_account - APP ACCOUNT`, `unmanaged - APP KIND COUNT`

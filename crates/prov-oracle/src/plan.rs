@@ -251,10 +251,14 @@ impl<'w, 'a> Planner<'w, 'a> {
         let none = Decision::default();
         let decision = self.position(id).map_or(&none, |p| &self.decisions[p]);
         for (ent, issue) in &decision.withheld {
-            let told = *issue != Issue::Outranked && !state.is_some_and(|s| drops(s, &ent.app));
+            let told = !matches!(issue, Issue::Outranked | Issue::Separated)
+                && !state.is_some_and(|s| drops(s, &ent.app));
             if told {
                 lines.findings.insert(format!("withheld {id} {} {} {:?}", ent.app, ent.kind, ent.value));
             }
+        }
+        for place in &decision.separated {
+            lines.findings.insert(format!("separated {id} {place}"));
         }
         let mut one = One { planner: self, id, left, lines, apps: BTreeMap::new() };
         for app in self.in_order() {
