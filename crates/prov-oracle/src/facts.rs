@@ -2,6 +2,7 @@
 //! Invariant: a question that is being answered already is answered with no: a circle gives nothing by itself.
 
 use crate::eval::{Eval, Local, Res, Scope, Stop, bug};
+use crate::names::{Named, unique};
 use crate::pattern;
 use crate::policy::{App, Kind, Separation, When};
 use crate::value::{Reading, Ty, Value, nfc};
@@ -611,16 +612,21 @@ impl<'w, 'a> Eval<'w, 'a> {
     pub(crate) fn wants_account(&self, person: usize, app: &str) -> Res<bool> {
         self.ask(Node::Account(app.to_owned()), || {
             let (of, scope) = self.me(person);
-            let Some(block) = self.world.policy.app(app).and_then(|a| a.account(of)) else {
+            let Some(def) = self.world.policy.app(app) else { return Ok(false) };
+            let Some(block) = def.account(of) else { return Ok(false) };
+            // Who left without ever having had a name gets none (items.md, "unique names").
+            let mut fields =
+                block.fields.iter().map(|f| (person, app.to_owned(), f.assign.name.text.clone()));
+            if fields.any(|slot| matches!(self.world.names.get(&slot), Some(Named::Never))) {
                 return Ok(false);
-            };
+            }
             let first = match &block.from {
                 None => Some(true),
                 Some(from) => known(self.wants_account(person, &from.text))?,
             };
             let own = match &block.when {
                 None => Some(true),
-                Some(when) => known(self.holds(when, &Scope { account: Some(block), ..scope }))?,
+                Some(when) => known(self.holds(when, &Scope { account: Some((def.name, block)), ..scope }))?,
             };
             match (first, own) {
                 (Some(false), _) | (_, Some(false)) => Ok(false),
@@ -633,15 +639,36 @@ impl<'w, 'a> Eval<'w, 'a> {
     /// `ad.mail` in `account from ad`.
     pub(crate) fn account_attribute(&self, app: &str, name: &str, person: usize) -> Res<Value> {
         let (of, scope) = self.me(person);
-        let Some(block) = self.world.policy.app(app).and_then(|a| a.account(of)) else {
-            return Ok(Value::Absent);
-        };
+        let Some(def) = self.world.policy.app(app) else { return Ok(Value::Absent) };
+        let Some(block) = def.account(of) else { return Ok(Value::Absent) };
         if !self.wants_account(person, app)? {
             return Ok(Value::Absent);
         }
         match block.fields.iter().find(|f| f.assign.name.text == name) {
-            Some(field) => self.eval(&field.assign.value, &Scope { account: Some(block), ..scope }, None),
+            Some(field) => {
+                let scope = Scope { account: Some((def.name, block)), ..scope };
+                self.account_field(def.name, field, person, &scope)
+            }
             None => bug(format!("no attribute `{name}` of an account in `{app}`")),
+        }
+    }
+
+    /// An attribute of an account: computed, or the name that was given.
+    pub(crate) fn account_field(
+        &self,
+        app: &str,
+        field: &'a ast::AccountField,
+        person: usize,
+        s: &Scope<'a>,
+    ) -> Res<Value> {
+        if unique(&field.assign.value).is_none() {
+            return self.eval(&field.assign.value, s, None);
+        }
+        match self.world.names.get(&(person, app.to_owned(), field.assign.name.text.clone())) {
+            Some(Named::Name(name, _)) => Ok(Value::Str(name.clone())),
+            Some(Named::Never) => Ok(Value::Absent),
+            // Who can't be named is held.
+            None => Err(Stop::Unknown),
         }
     }
 
@@ -651,14 +678,15 @@ impl<'w, 'a> Eval<'w, 'a> {
         if !self.wants_account(person, app.name)? {
             return Ok(None);
         }
-        let scope = Scope { account: Some(block), ..scope };
+        let scope = Scope { account: Some((app.name, block)), ..scope };
         let (mut enabled, mut attributes) = (true, Vec::new());
         for field in &block.fields {
             let name = &field.assign.name.text;
             if name == "enabled" {
                 enabled = self.holds(&field.assign.value, &scope)?;
             } else {
-                attributes.push((name.clone(), nfc(&self.eval(&field.assign.value, &scope, None)?.plain())));
+                let value = self.account_field(app.name, field, person, &scope)?;
+                attributes.push((name.clone(), nfc(&value.plain())));
             }
         }
         Ok(Some(Wanted { app: app.name.to_owned(), enabled, attributes }))

@@ -308,7 +308,9 @@ impl<'w, 'a> Planner<'w, 'a> {
 
     /// What is to be remembered once the plan has been carried out.
     pub(crate) fn memory_after(&self, rows: &BTreeMap<String, u64>) -> Result<Memory, Stop> {
-        let mut after = Memory { sources: self.memory.sources.clone(), ..Memory::default() };
+        let held = |position: usize| self.decisions[position].held;
+        let names = self.world.names_after(self.actual, self.memory, &held);
+        let mut after = Memory { sources: self.memory.sources.clone(), names, ..Memory::default() };
         for (source, rows) in rows {
             after.sources.insert(source.clone(), SourceMemory { rows: *rows });
         }
