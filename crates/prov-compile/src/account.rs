@@ -40,12 +40,46 @@ impl Checker<'_> {
                 );
                 continue;
             }
+            if let Some(from) = &account.from
+                && !self.has_account_for(&written, from, identity)
+            {
+                let (a, t) = (self.schema.app(app).name.clone(), self.schema.identity(identity).name.clone());
+                self.report(
+                    Diagnostic::new(
+                        &codes::NO_ACCOUNT,
+                        format!(
+                            "`{a}` takes accounts of `{t}` from `{}`, which has none for them",
+                            from.text
+                        ),
+                    )
+                    .at(from.span, format!("has no `account for {t}`"))
+                    .because("nobody could ever have this account")
+                    .help(format!("declare `account for {t} {{ … }}` in app `{}`", from.text)),
+                );
+                continue;
+            }
             if let Some(p) = self.lower_account(app, m, identity, &account) {
                 out.push(p);
             }
         }
         out.sort_by_key(|p| (p.app, p.identity));
         out
+    }
+
+    /// Whether an app has an account for an identity type; where it has none at all that has been said already.
+    fn has_account_for(
+        &self,
+        written: &[(AppId, usize, ast::Account)],
+        app: &ast::Name,
+        identity: IdentityId,
+    ) -> bool {
+        let Some(app) = self.decls.apps.get(&app.text) else { return true };
+        let mut of_app = written.iter().filter(|w| w.0 == *app).peekable();
+        of_app.peek().is_none()
+            || of_app.any(|(_, _, account)| match &account.for_type {
+                Some(t) => self.decls.identities.get(&t.text).is_none_or(|id| *id == identity),
+                None => true,
+            })
     }
 
     /// Accounts in an order in which each comes after the one it is `from`.
@@ -163,7 +197,8 @@ impl Checker<'_> {
             }
             match self.attribute_value(app, attributes.len(), f, &scope) {
                 Ok((id, ty)) if ty.required().is_scalar() => {
-                    scope.account.push((name.text.clone(), Some((id, ty.clone()))));
+                    let tree = std::rc::Rc::new(f.assign.value.clone());
+                    scope.account.push((name.text.clone(), Some(((id, ty.clone()), tree))));
                     attributes.push((FieldDef { name: name.text.clone(), ty }, id, name.span));
                 }
                 Ok((_, ty)) => {

@@ -507,7 +507,9 @@ impl Checker<'_> {
                 .help("declare a `let` for each type"),
             );
         }
-        let key = format!("{}|{subject:?}|{}{}", used.text, scope.state, scope.has);
+        // What is bound within a let is numbered from the locals around it: it is shared where those are as many.
+        let bound = scope.locals.len();
+        let key = format!("{}|{subject:?}|{}{}|{bound}", used.text, scope.state, scope.has);
         if let Some(done) = self.lets.get(&key) {
             let (id, ty) = done.clone()?;
             return Ok(self.add(ExprKind::Named(name.text.clone(), id), ty, used.span));
@@ -516,7 +518,6 @@ impl Checker<'_> {
         // A let's locals must not clash with those bound around its use.
         let hidden =
             scope.locals.iter().map(|(_, l, t)| ("\0".to_owned(), *l, t.clone())).collect::<Vec<_>>();
-        let shares = hidden.is_empty();
         let inner = Scope {
             state: scope.state,
             has: scope.has,
@@ -529,9 +530,7 @@ impl Checker<'_> {
             None => self.expr(&value, &inner, None),
         };
         self.expanding.pop();
-        if shares {
-            self.lets.insert(key, out.clone());
-        }
+        self.lets.insert(key, out.clone());
         let (id, ty) = out?;
         Ok(self.add(ExprKind::Named(name.text.clone(), id), ty, used.span))
     }

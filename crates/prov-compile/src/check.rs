@@ -46,10 +46,6 @@ pub(crate) struct Checker<'a> {
     pub(crate) included: BTreeSet<String>,
     /// Attributes of accounts, by position, that come from a unique name.
     pub(crate) named: BTreeSet<(AppId, u32)>,
-    /// The rules as causes, by position in the rule program.
-    pub(crate) rule_ids: Vec<RuleId>,
-    /// Where separations stand, in the order of the schema.
-    pub(crate) separation_spans: Vec<Span>,
     /// Why presence that seems settled is not, where there is such a reason.
     pub(crate) unsettled: Option<&'static str>,
 }
@@ -79,10 +75,13 @@ pub(crate) struct Scope {
     /// The app whose account attributes can be read.
     pub(crate) from: Option<AppId>,
     /// Attributes of the account being declared, by name; none where one is wrong, which has been said.
-    pub(crate) account: Vec<(String, Option<Typed>)>,
+    pub(crate) account: Vec<(String, Option<OwnAttribute>)>,
     /// What the place is called, for messages: "a lifecycle condition".
     pub(crate) place: &'static str,
 }
+
+/// An attribute of the account being declared: what it was lowered to, and its tree.
+pub(crate) type OwnAttribute = (Typed, std::rc::Rc<ast::Expr>);
 
 impl Scope {
     pub(crate) fn new(module: usize, subject: Subject, place: &'static str) -> Scope {
@@ -136,8 +135,6 @@ impl<'a> Checker<'a> {
             facts: RefCell::default(),
             included: BTreeSet::new(),
             named: BTreeSet::new(),
-            rule_ids: Vec::new(),
-            separation_spans: Vec::new(),
             unsettled: None,
         }
     }
@@ -246,11 +243,10 @@ impl<'a> Checker<'a> {
         let sources = self.lower_sources(&lifecycles);
         let accounts = self.lower_accounts();
         let rules = self.lower_rules();
-        let (forbids, role_forbids) = self.lower_forbids();
-        self.lower_separations(&rules);
+        let forbids = self.lower_forbids();
         self.lower_guards();
         self.check_unused_lets();
-        self.finish(sources, lifecycles, accounts, rules, forbids, role_forbids)
+        self.finish(sources, lifecycles, accounts, rules, forbids)
     }
 }
 

@@ -249,9 +249,16 @@ impl Checker<'_> {
             Ast::Is { value, present } => {
                 // Presence is asked of the declared type, whatever is known already.
                 let asking = Scope { facts: Facts::default(), ..scope.clone() };
-                let (v, ty) = self
-                    .expr(value, if scope.facts == Facts::default() { scope } else { &asking }, None)
-                    .or_else(|Reported| self.expr(value, scope, None))?;
+                let said = self.diagnostics.len();
+                let (v, ty) = match self.expr(value, &asking, None) {
+                    Ok(t) => t,
+                    Err(Reported) if scope.facts == Facts::default() => return Err(Reported),
+                    Err(Reported) => {
+                        // The key of a look-up, say, is read only with what is known.
+                        self.diagnostics.truncate(said);
+                        self.expr(value, scope, None)?
+                    }
+                };
                 if !ty.is_optional() {
                     let text = self.text(value.span);
                     let always = if *present { "true" } else { "false" };
@@ -479,8 +486,15 @@ impl Checker<'_> {
                 ));
             }
         }
-        if let Some((_, t)) = scope.account.iter().find(|(n, _)| n == text) {
-            return t.clone().ok_or(Reported);
+        if let Some(at) = scope.account.iter().position(|(n, _)| n == text) {
+            let Some((typed, tree)) = &scope.account[at].1 else { return Err(Reported) };
+            if scope.locals.is_empty() {
+                return Ok(typed.clone());
+            }
+            // What is bound within it must be none of what is bound around it here.
+            let locals = scope.locals.iter().map(|(_, l, t)| ("\0".to_owned(), *l, t.clone())).collect();
+            let inner = Scope { locals, account: scope.account[..at].to_vec(), ..scope.clone() };
+            return self.expr(&tree.clone(), &inner, None);
         }
         if let Some(d) = self.lookup(scope.module, text) {
             if d.what == What::Let {

@@ -15,7 +15,6 @@ mod modules;
 mod operators;
 mod pattern;
 mod rules;
-mod separate;
 mod source;
 mod unbuilt;
 mod unique;
