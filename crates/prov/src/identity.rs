@@ -135,10 +135,7 @@ impl Entitlement {
         let values: Vec<String> = parsed
             .args
             .iter()
-            .map(|a| {
-                let text = sources.text(a.value.span).trim();
-                text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text).to_owned()
-            })
+            .map(|a| plain_text(&a.value).unwrap_or_else(|| sources.text(a.value.span).trim().to_owned()))
             .collect();
         let wanted = def.kinds[kind].types.len();
         if values.len() != wanted {
@@ -214,12 +211,23 @@ impl OneResult {
     }
 }
 
-/// A text between quotes: as it is, but for quotes, backslashes and control characters.
+/// What a text without values in it says.
+fn plain_text(e: &prov_syntax::ast::Expr) -> Option<String> {
+    let prov_syntax::ast::ExprKind::Str(parts) = &e.kind else { return None };
+    let texts = parts.iter().map(|p| match p {
+        prov_syntax::ast::StrPart::Text(t) => Some(t.as_str()),
+        prov_syntax::ast::StrPart::Expr(_) => None,
+    });
+    texts.collect()
+}
+
+/// A text between quotes, as a policy writes it: quotes, backslashes, braces and control characters are escaped.
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
+            '{' | '}' => out.extend([c, c]),
             c if c.is_control() => out.extend(c.escape_default()),
             c => out.push(c),
         }
