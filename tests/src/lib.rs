@@ -5,6 +5,7 @@ pub mod case;
 pub mod eval;
 pub mod oracle;
 pub mod project;
+pub mod random;
 pub mod world;
 
 /// The items that a case gets which declares no `identity` of its own.

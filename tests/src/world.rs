@@ -25,7 +25,7 @@ pub struct World {
 }
 
 /// The cells of a line: in quotes where one holds a comma, a quote doubled; no line breaks.
-fn cells(line: &str) -> Vec<String> {
+pub(crate) fn cells(line: &str) -> Vec<String> {
     let (mut out, mut cell, mut quoted) = (Vec::new(), String::new(), false);
     let mut chars = line.trim_end().chars().peekable();
     while let Some(c) = chars.next() {
@@ -53,6 +53,15 @@ fn line<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 impl World {
+    /// Of the rows of both files; a row that is no account or entitlement is left out.
+    pub fn of(accounts: &crate::random::Rows, held: &crate::random::Rows) -> World {
+        let mut world = World::default();
+        let lines = |rows: &crate::random::Rows| rows.csv().lines().map(str::to_owned).collect::<Vec<_>>();
+        world.accounts(&lines(accounts));
+        world.entitlements(&lines(held));
+        world
+    }
+
     /// Reads `accounts.csv`.
     pub fn accounts(&mut self, lines: &[String]) {
         let header = lines.first().map(|l| cells(l)).unwrap_or_default();

@@ -19,7 +19,6 @@ mod interp;
 mod names;
 mod one;
 mod reject;
-mod roles;
 mod seq;
 mod shape;
 mod source;

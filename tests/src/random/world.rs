@@ -1,0 +1,155 @@
+//! What everyone has, and what is remembered: of another day, and with drift. Invariant: it is written down in the case,
+//! so that what is compared does not depend on how it was made.
+
+use super::rng::Rng;
+use super::value::{WORDS, day, respelled};
+use super::{Case, Made, Rows};
+use crate::world::{Account, World};
+use prov::{Actual, Background, Error};
+
+impl Case {
+    /// The same case with an actual state and a memory.
+    ///
+    /// # Errors
+    /// Where the case can't be loaded.
+    pub fn with_world(mut self) -> Result<Case, Error> {
+        let mut rng = Rng::new(self.seed, 3);
+        if rng.chance(8) {
+            return Ok(self); // nobody has anything yet
+        }
+        let made = Made::of(&self)?;
+        let today = &self.at[..10];
+        let before = shift(today, -*rng.pick(&[0, 1, 3, 30, 200]));
+        let policy = made.engine.policy();
+        let then = policy.at(&before)?;
+        let desired = made.engine.evaluate_with(&made.people, &then, &Background::default());
+        let plan = made.engine.plan(&desired, &Actual::empty(), &made.memory);
+        let mut world = World::default();
+        world.apply(&plan);
+        // What is remembered: of that run, or of a run after it.
+        if rng.chance(75) {
+            let mut memory = made.engine.memory_after(&desired, &Actual::empty(), &made.memory);
+            for source in memory.sources.values_mut() {
+                source.rows = (source.rows as i64 + rng.range(-2, 3)).max(0) as u64;
+            }
+            let ids: Vec<String> = desired.ids().map(str::to_owned).collect();
+            if rng.chance(30) && !ids.is_empty() {
+                let since = shift(today, -rng.range(0, 12));
+                if let Ok(d) = policy.at(&since) {
+                    memory.missing.insert("gone".into(), d.today);
+                }
+            }
+            self.memory = memory.to_json();
+        }
+        drift(&mut rng, &mut world, &made);
+        let ids: Vec<String> = made.desired.ids().map(str::to_owned).collect();
+        let [(_, accounts), (_, held)] = world.files();
+        self.accounts = Rows::of_csv(&accounts);
+        self.entitlements = Rows::of_csv(&held);
+        self.untidy(&mut rng, &ids);
+        Ok(self)
+    }
+
+    /// Rows that no plan of Prov would have made.
+    fn untidy(&mut self, rng: &mut Rng, ids: &[String]) {
+        let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+        let width = self.accounts.columns.len();
+        if rng.chance(10) {
+            let who = if ids.is_empty() || rng.chance(30) { "gone" } else { rng.pick(ids) };
+            let mut cells = row(["nowhere", "a1", who, "true"]);
+            cells.resize(width, String::new());
+            self.accounts.rows.push(cells);
+        }
+        if rng.chance(8) {
+            let mut cells = row(["app", "x", "", "maybe"]);
+            if let Some(first) = self.accounts.rows.first() {
+                cells[0] = first[0].clone();
+                cells[2] = first[2].clone();
+            }
+            cells.resize(width, String::new());
+            self.accounts.rows.push(cells);
+        }
+        rng.shuffle(&mut self.accounts.rows);
+        rng.shuffle(&mut self.entitlements.rows);
+    }
+}
+
+/// A day some days on.
+pub(crate) fn shift(today: &str, by: i64) -> String {
+    let part = |i: usize| today.split('-').nth(i).and_then(|p| p.parse().ok()).unwrap_or(1);
+    day(super::value::days(part(0), part(1), part(2)) + by)
+}
+
+/// What happens to accounts and access outside of Prov.
+fn drift(rng: &mut Rng, world: &mut World, made: &Made) {
+    let schema = made.engine.policy().schema();
+    let ids: Vec<String> = made.desired.ids().map(str::to_owned).collect();
+    let apps: Vec<(String, bool, Vec<String>)> = schema
+        .apps
+        .iter()
+        .map(|a| (a.name.clone(), a.account.is_some(), a.kinds.iter().map(|k| k.name.clone()).collect()))
+        .collect();
+    for _ in 0..rng.below(7) {
+        let (app, accounts, kinds) = rng.pick(&apps).clone();
+        let who = if ids.is_empty() || rng.chance(15) { "gone".to_owned() } else { rng.pick(&ids).clone() };
+        match rng.below(8) {
+            0 => {
+                let key = world.accounts.keys().nth(rng.below(world.accounts.len().max(1))).cloned();
+                if let Some(account) = key.and_then(|k| world.accounts.get_mut(&k)) {
+                    account.enabled = !account.enabled;
+                }
+            }
+            1 => {
+                let key = world.accounts.keys().nth(rng.below(world.accounts.len().max(1))).cloned();
+                if let Some(value) = key
+                    .and_then(|k| world.accounts.get_mut(&k))
+                    .and_then(|a| a.attributes.values_mut().next())
+                {
+                    *value = (*rng.pick(WORDS)).to_owned();
+                }
+            }
+            2 => {
+                let key = world.accounts.keys().nth(rng.below(world.accounts.len().max(1))).cloned();
+                if let Some(key) = key {
+                    world.accounts.remove(&key);
+                }
+            }
+            3 if accounts => {
+                let owner = if rng.chance(40) { String::new() } else { who };
+                let name = if rng.chance(30) && !ids.is_empty() {
+                    rng.pick(&ids).to_lowercase()
+                } else {
+                    format!("old{}", rng.below(3))
+                };
+                let account = Account { identity: owner, enabled: rng.chance(60), ..Account::default() };
+                world.accounts.entry((app, name)).or_insert(account);
+            }
+            4 => {
+                let row = world.held.iter().nth(rng.below(world.held.len().max(1))).cloned();
+                if let Some(row) = row {
+                    world.held.remove(&row);
+                }
+            }
+            5 => {
+                let row = world.held.iter().nth(rng.below(world.held.len().max(1))).cloned();
+                if let Some(mut row) = row {
+                    world.held.remove(&row);
+                    row[3] = respelled(rng, &row[3]);
+                    world.held.insert(row);
+                }
+            }
+            _ => {
+                let kind = rng.pick(&kinds).clone();
+                // What someone else has, or a word.
+                let known: Vec<String> =
+                    world.held.iter().filter(|r| r[0] == app && r[2] == kind).map(|r| r[3].clone()).collect();
+                let value = if known.is_empty() || rng.chance(40) {
+                    (*rng.pick(WORDS)).to_owned()
+                } else {
+                    rng.pick(&known).clone()
+                };
+                world.held.insert([app, who, kind, value]);
+            }
+        }
+    }
+}
