@@ -52,7 +52,7 @@ impl fmt::Display for BadHead {
 }
 
 /// The words that begin a directive.
-const WORDS: [&str; 15] = [
+const WORDS: [&str; 16] = [
     "at",
     "data",
     "table",
@@ -61,6 +61,7 @@ const WORDS: [&str; 15] = [
     "actual",
     "memory",
     "expect",
+    "explain",
     "holds",
     "gives",
     "plan",

@@ -319,7 +319,10 @@ impl Run {
         let oracle = match prov_oracle::run(&case) {
             Ok(oracle) => oracle,
             // What is ahead of the oracle is not held against it.
-            Err(why) if why.starts_with("not read: ") => return Ok(()),
+            Err(why) if why.starts_with("not read: ") => {
+                eprintln!("the oracle: {why}");
+                return Ok(());
+            }
             Err(why) => return Err(fail(format!("the oracle can't say: {why}"))),
         };
         beside.set(beside.get() + 1);
@@ -366,6 +369,21 @@ impl Run {
                     })
                     .collect();
                 same_lines(&d.value, &found.join("; "))
+            }
+            "explain" => {
+                let (id, what) = d.argument.split_once(' ').unwrap_or((&d.argument, ""));
+                let policy = self.engine.policy();
+                let who = people.identity(policy, id)?;
+                let what = if what.is_empty() { None } else { Some(prov::Entitlement::parse(policy, what)?) };
+                let explanation = self.engine.explain(&who, what.as_ref(), &self.at);
+                let text = prov::explanation_text(policy, &explanation, false);
+                let said: Vec<&str> = d.block.iter().map(|l| l.trim_end()).collect();
+                if said == text.lines().collect::<Vec<_>>() {
+                    Ok(())
+                } else {
+                    let lines: Vec<&str> = text.lines().collect();
+                    Err(format!("found:\n//!   {}", lines.join("\n//!   ")))
+                }
             }
             "plan" => {
                 self.planned()?;

@@ -53,6 +53,10 @@ fn finding(f: &prov::Finding) -> Option<String> {
             let e = f.entitlement.as_ref()?;
             format!("{name} {id} {app} {} {}", e.kind, quoted(e.value.as_deref()))
         }
+        "separated" => {
+            let by = f.because.first()?;
+            format!("{name} {id} {}:{}", by.file, by.line)
+        }
         "unmanaged" => format!("{name} - {app} {} {}", f.entitlement.as_ref()?.kind, f.count?),
         "rejected_row" => {
             let file = f.file.as_deref().unwrap_or("-");

@@ -15,6 +15,7 @@ fn the_oracle_says_what_the_engine_says() {
     let (mut plans, mut wrong) = (0, Vec::new());
     for case in cases.iter().filter(|c| c.name.contains(&only)) {
         match eval::run_beside_oracle(case) {
+            Ok(0) => eprintln!("not compared: {}", case.name),
             Ok(n) => plans += n,
             Err(e) => wrong.push(format!("{}\n{e}", case.name)),
         }

@@ -46,6 +46,10 @@ pub(crate) struct Checker<'a> {
     pub(crate) included: BTreeSet<String>,
     /// Attributes of accounts, by position, that come from a unique name.
     pub(crate) named: BTreeSet<(AppId, u32)>,
+    /// The rules as causes, by position in the rule program.
+    pub(crate) rule_ids: Vec<RuleId>,
+    /// Where separations stand, in the order of the schema.
+    pub(crate) separation_spans: Vec<Span>,
     /// Why presence that seems settled is not, where there is such a reason.
     pub(crate) unsettled: Option<&'static str>,
 }
@@ -135,6 +139,8 @@ impl<'a> Checker<'a> {
             facts: RefCell::default(),
             included: BTreeSet::new(),
             named: BTreeSet::new(),
+            rule_ids: Vec::new(),
+            separation_spans: Vec::new(),
             unsettled: None,
         }
     }
@@ -243,10 +249,11 @@ impl<'a> Checker<'a> {
         let sources = self.lower_sources(&lifecycles);
         let accounts = self.lower_accounts();
         let rules = self.lower_rules();
-        let forbids = self.lower_forbids();
+        let (forbids, role_forbids) = self.lower_forbids();
+        self.lower_separations(&rules);
         self.lower_guards();
         self.check_unused_lets();
-        self.finish(sources, lifecycles, accounts, rules, forbids)
+        self.finish(sources, lifecycles, accounts, rules, forbids, role_forbids)
     }
 }
 

@@ -11,7 +11,7 @@ use prov_ir::{
     AccountProgram, ExprId, ExprKind, ForbidProgram, GrantValue, LifecycleProgram, Node, Program, Quant,
     RuleProgram, SourceProgram,
 };
-use prov_model::{AppId, KindId};
+use prov_model::{AppId, KindId, SideDef};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether growing what is read can only grow the result.
@@ -25,6 +25,19 @@ enum Sign {
 struct Edge {
     sign: Sign,
     span: Span,
+}
+
+/// A place in the graph: a step, or what a separation divides one into.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Vertex {
+    /// A step; of a rule that a separation withholds, only that it comes and what forbids leave of it.
+    Step(Node),
+    /// What separations leave of a rule.
+    Had(u32),
+    /// What forbids leave of a kind, before separations.
+    Before(u32),
+    /// A separation.
+    Separation(u32),
 }
 
 /// What an expression reads of other steps.
@@ -43,12 +56,14 @@ impl Checker<'_> {
         accounts: Vec<AccountProgram>,
         rules: Vec<RuleProgram>,
         forbids: Vec<ForbidProgram>,
+        role_forbids: Vec<ForbidProgram>,
     ) -> Option<Program> {
         if !self.check_includes(&rules) || self.diagnostics.iter().any(Diagnostic::is_error) {
             return None;
         }
-        let kinds = self.split_kinds(&rules, &accounts, &forbids);
-        let strata = self.strata(&rules, &accounts, &forbids, &kinds)?;
+        let conditions: Vec<ExprId> = forbids.iter().chain(&role_forbids).filter_map(|f| f.when).collect();
+        let kinds = self.split_kinds(&rules, &accounts, &conditions);
+        let strata = self.strata(&rules, &accounts, &forbids, &role_forbids, &kinds)?;
         Some(Program {
             schema: self.schema.clone(),
             zone: self.zone.clone(),
@@ -58,6 +73,7 @@ impl Checker<'_> {
             accounts,
             rules,
             forbids,
+            role_forbids,
             kinds,
             strata,
             locals: self.locals,
@@ -107,7 +123,7 @@ impl Checker<'_> {
         &self,
         rules: &[RuleProgram],
         accounts: &[AccountProgram],
-        forbids: &[ForbidProgram],
+        conditions: &[ExprId],
     ) -> Vec<(AppId, KindId, Option<String>)> {
         let mut asked: BTreeSet<(AppId, KindId, String)> = BTreeSet::new();
         let roots = rules
@@ -118,7 +134,7 @@ impl Checker<'_> {
                     .iter()
                     .flat_map(|a| a.when.into_iter().chain(a.enabled).chain(a.attributes.iter().copied())),
             )
-            .chain(forbids.iter().filter_map(|f| f.when));
+            .chain(conditions.iter().copied());
         for root in roots {
             for (read, ..) in self.reads(root) {
                 if let Read::Kind(app, kind, Some(value)) = read
@@ -126,6 +142,11 @@ impl Checker<'_> {
                 {
                     asked.insert((app, kind, value));
                 }
+            }
+        }
+        for (app, kind, value) in self.separated_values() {
+            if !self.schema.kind(app, kind).highest_wins {
+                asked.insert((app, kind, value));
             }
         }
         let mut out = Vec::new();
@@ -180,23 +201,17 @@ impl Checker<'_> {
         rules: &[RuleProgram],
         accounts: &[AccountProgram],
         forbids: &[ForbidProgram],
+        role_forbids: &[ForbidProgram],
         kinds: &[(AppId, KindId, Option<String>)],
     ) -> Option<Vec<Vec<Node>>> {
-        let mut graph = DiGraph::<Node, Edge>::new();
-        let nodes: BTreeMap<Node, NodeIndex> = (0..rules.len() as u32)
-            .map(Node::Rule)
-            .chain((0..kinds.len() as u32).map(Node::Kind))
-            .chain((0..accounts.len() as u32).map(Node::Account))
-            .map(|n| (n, graph.add_node(n)))
-            .collect();
-        let mut edges: Vec<(Node, Node, Edge)> = Vec::new();
-        let kind_nodes = |app: AppId, kind: KindId, key: Option<&str>| -> Vec<Node> {
-            let of = |f: &dyn Fn(&Option<String>) -> bool| -> Vec<Node> {
+        let mut edges: Vec<(Vertex, Vertex, Edge)> = Vec::new();
+        let kind_nodes = |app: AppId, kind: KindId, key: Option<&str>| -> Vec<u32> {
+            let of = |f: &dyn Fn(&Option<String>) -> bool| -> Vec<u32> {
                 kinds
                     .iter()
                     .enumerate()
                     .filter(|(_, k)| k.0 == app && k.1 == kind && f(&k.2))
-                    .map(|(i, _)| Node::Kind(i as u32))
+                    .map(|(i, _)| i as u32)
                     .collect()
             };
             let exact = key.map(|v| of(&|k| k.as_deref() == Some(v))).unwrap_or_default();
@@ -213,28 +228,39 @@ impl Checker<'_> {
                 .iter()
                 .enumerate()
                 .filter(move |(_, a)| a.app == app)
-                .map(|(i, _)| Node::Account(i as u32))
+                .map(|(i, _)| Vertex::Step(Node::Account(i as u32)))
         };
-        let push = |edges: &mut Vec<(Node, Node, Edge)>, root: ExprId, to: Node, c: &Self| {
+        let (had_apart, kinds_apart) = self.kept_apart(kinds);
+        let rule_step = |r: u32| Vertex::Step(Node::Rule(r));
+        let kind_step = |k: u32| Vertex::Step(Node::Kind(k));
+        let had = |r: u32| if had_apart.contains(&r) { Vertex::Had(r) } else { rule_step(r) };
+        let before = |k: u32| if kinds_apart.contains(&k) { Vertex::Before(k) } else { kind_step(k) };
+        let push = |edges: &mut Vec<(Vertex, Vertex, Edge)>, root: ExprId, to: Vertex, c: &Self| {
             for (read, sign, span) in c.reads(root) {
-                let from = match read {
-                    Read::Role(r) => vec![Node::Rule(r)],
-                    Read::Kind(a, k, key) => kind_nodes(a, k, key.as_deref()),
+                let from: Vec<Vertex> = match read {
+                    Read::Role(r) => vec![had(r)],
+                    Read::Kind(a, k, key) => {
+                        kind_nodes(a, k, key.as_deref()).into_iter().map(kind_step).collect()
+                    }
                     Read::Account(a) => account_nodes(a).collect(),
                 };
                 edges.extend(from.into_iter().map(|f| (f, to, Edge { sign, span })));
             }
         };
+        let push_any = |edges: &mut Vec<(Vertex, Vertex, Edge)>, root: ExprId, to: Vertex, c: &Self| {
+            let start = edges.len();
+            push(edges, root, to, c);
+            edges[start..].iter_mut().for_each(|e| e.2.sign = Sign::Any);
+        };
         for (i, r) in rules.iter().enumerate() {
-            let me = Node::Rule(i as u32);
+            let me = i as u32;
             let place = r.when.map_or_else(|| self.rule_span(r), |w| self.span(w));
             if let Some(w) = r.when {
-                push(&mut edges, w, me, self);
+                push(&mut edges, w, rule_step(me), self);
             }
             // Who holds a role holds what it includes.
-            edges.extend(
-                r.includes.iter().map(|j| (me, Node::Rule(*j), Edge { sign: Sign::Grows, span: place })),
-            );
+            let included = r.includes.iter();
+            edges.extend(included.map(|j| (had(me), rule_step(*j), Edge { sign: Sign::Grows, span: place })));
             for g in &r.grants {
                 let constant: Option<Vec<ExprId>> = g
                     .values
@@ -243,21 +269,19 @@ impl Checker<'_> {
                     .collect();
                 let key = constant.and_then(|v| self.constant_key(g.app, g.kind, &v));
                 let sign = if self.schema.kind(g.app, g.kind).highest_wins { Sign::Any } else { Sign::Grows };
-                for to in kind_nodes(g.app, g.kind, key.as_deref()) {
-                    edges.push((me, to, Edge { sign, span: g.span }));
+                for to in kind_nodes(g.app, g.kind, key.as_deref()).into_iter().map(before) {
+                    edges.push((had(me), to, Edge { sign, span: g.span }));
                     if let Some(w) = g.when {
                         push(&mut edges, w, to, self);
                     }
                     for e in grant_exprs(g).filter(|e| Some(*e) != g.when) {
-                        let before = edges.len();
-                        push(&mut edges, e, to, self);
-                        edges[before..].iter_mut().for_each(|e| e.2.sign = Sign::Any);
+                        push_any(&mut edges, e, to, self);
                     }
                 }
             }
         }
         for (i, a) in accounts.iter().enumerate() {
-            let me = Node::Account(i as u32);
+            let me = Vertex::Step(Node::Account(i as u32));
             for e in a.when.into_iter().chain(a.enabled).chain(a.attributes.iter().copied()) {
                 push(&mut edges, e, me, self);
             }
@@ -268,7 +292,7 @@ impl Checker<'_> {
             }
             for (k, _) in kinds.iter().enumerate().filter(|(_, k)| k.0 == a.app) {
                 if let Some(span) = place {
-                    edges.push((me, Node::Kind(k as u32), Edge { sign: Sign::Grows, span }));
+                    edges.push((me, before(k as u32), Edge { sign: Sign::Grows, span }));
                 }
             }
         }
@@ -279,16 +303,69 @@ impl Checker<'_> {
                     && def.kind.is_none_or(|x| x == *kind)
                     && key.as_ref().is_none_or(|v| def.covers(*app, *kind, v));
                 if hit {
-                    let before = edges.len();
-                    push(&mut edges, w, Node::Kind(k as u32), self);
-                    edges[before..].iter_mut().for_each(|e| e.2.sign = Sign::Any);
+                    push_any(&mut edges, w, before(k as u32), self);
                 }
             }
         }
+        for (f, def) in role_forbids.iter().zip(self.schema.role_forbids.clone()) {
+            if let Some(w) = f.when {
+                push_any(&mut edges, w, rule_step(def.role.position), self);
+            }
+        }
+        for (i, def) in self.schema.separations.iter().enumerate() {
+            let (me, span) = (Vertex::Separation(i as u32), self.separation_spans[i]);
+            for (number, side) in def.sides.iter().enumerate() {
+                let withheld = def.resolve.withholds(number);
+                for role in &side.roles {
+                    edges.push((rule_step(role.position), me, Edge { sign: Sign::Any, span }));
+                    if withheld {
+                        edges.push((me, had(role.position), Edge { sign: Sign::Any, span }));
+                    }
+                }
+                for k in kinds_on(side, kinds) {
+                    edges.push((before(k), me, Edge { sign: Sign::Any, span }));
+                    if withheld {
+                        edges.push((me, kind_step(k), Edge { sign: Sign::Any, span }));
+                    }
+                }
+            }
+            let grows = Edge { sign: Sign::Grows, span };
+            edges.extend(had_apart.iter().map(|r| (rule_step(*r), Vertex::Had(*r), grows)));
+            edges.extend(kinds_apart.iter().map(|k| (Vertex::Before(*k), kind_step(*k), grows)));
+        }
+        let mut graph = DiGraph::<Vertex, Edge>::new();
+        let nodes: BTreeMap<Vertex, NodeIndex> = (0..rules.len() as u32)
+            .map(rule_step)
+            .chain((0..kinds.len() as u32).map(kind_step))
+            .chain((0..accounts.len() as u32).map(|a| Vertex::Step(Node::Account(a))))
+            .chain(had_apart.iter().map(|r| Vertex::Had(*r)))
+            .chain(kinds_apart.iter().map(|k| Vertex::Before(*k)))
+            .chain((0..self.schema.separations.len() as u32).map(Vertex::Separation))
+            .map(|n| (n, graph.add_node(n)))
+            .collect();
         for (from, to, edge) in edges {
             graph.add_edge(nodes[&from], nodes[&to], edge);
         }
         self.order(&graph, rules, kinds, accounts)
+    }
+
+    /// Values that separations name and no pattern: their kinds are split by them, so that what is kept apart from a
+    /// value does not wait for the whole kind.
+    fn separated_values(&self) -> Vec<(AppId, KindId, String)> {
+        let patterns = self.schema.separations.iter().flat_map(|s| &s.sides).flat_map(|side| &side.patterns);
+        patterns.filter_map(|p| Some((p.app, p.kind?, p.exact()?))).collect()
+    }
+
+    /// The rules that some separation may withhold, and the steps of kinds.
+    fn kept_apart(&self, kinds: &[(AppId, KindId, Option<String>)]) -> (BTreeSet<u32>, BTreeSet<u32>) {
+        let (mut roles, mut steps) = (BTreeSet::new(), BTreeSet::new());
+        for def in &self.schema.separations {
+            for (_, side) in def.sides.iter().enumerate().filter(|(n, _)| def.resolve.withholds(*n)) {
+                roles.extend(side.roles.iter().map(|r| r.position));
+                steps.extend(kinds_on(side, kinds));
+            }
+        }
+        (roles, steps)
     }
 
     fn rule_span(&self, r: &RuleProgram) -> Span {
@@ -298,7 +375,7 @@ impl Checker<'_> {
 
     fn order(
         &mut self,
-        graph: &DiGraph<Node, Edge>,
+        graph: &DiGraph<Vertex, Edge>,
         rules: &[RuleProgram],
         kinds: &[(AppId, KindId, Option<String>)],
         accounts: &[AccountProgram],
@@ -316,8 +393,13 @@ impl Checker<'_> {
                 fine = false;
                 let mut path = shortest(graph, &members, bad.target(), bad.source());
                 path.push(bad.target());
-                let names: Vec<String> =
+                let mut names: Vec<String> =
                     path.iter().map(|n| self.node_name(graph[*n], rules, kinds, accounts)).collect();
+                let separates = path.iter().any(|n| matches!(graph[*n], Vertex::Separation(_)));
+                if separates {
+                    // A role and what a separation leaves of it have one name.
+                    names.dedup();
+                }
                 let span = bad.weight().span;
                 self.report(
                     Diagnostic::new(
@@ -326,35 +408,64 @@ impl Checker<'_> {
                     )
                     .at(span, "here the result is turned round or computed with")
                     .because("whether it holds would depend on whether it doesn't")
-                    .help(
-                        "ask for an attribute instead of `has …`, or split the role so that one comes first",
-                    ),
+                    .help(if separates {
+                        "what is kept apart must be known without knowing the other: ask for an attribute instead of `has …`, or name what is granted, not the role"
+                    } else {
+                        "ask for an attribute instead of `has …`, or split the role so that one comes first"
+                    }),
                 );
             }
-            let mut nodes: Vec<Node> = component.iter().map(|n| graph[*n]).collect();
+            let steps = component.iter().filter_map(|n| match graph[*n] {
+                Vertex::Step(node) => Some(node),
+                Vertex::Had(_) | Vertex::Before(_) | Vertex::Separation(_) => None,
+            });
+            let mut nodes: Vec<Node> = steps.collect();
             nodes.sort();
-            strata.push(nodes);
+            if !nodes.is_empty() {
+                strata.push(nodes);
+            }
         }
         fine.then_some(strata)
     }
 
     fn node_name(
         &self,
-        node: Node,
+        vertex: Vertex,
         rules: &[RuleProgram],
         kinds: &[(AppId, KindId, Option<String>)],
         accounts: &[AccountProgram],
     ) -> String {
-        match node {
-            Node::Rule(i) => self.rule_name(rules, i),
-            Node::Kind(i) => {
+        match vertex {
+            Vertex::Step(Node::Rule(i)) | Vertex::Had(i) => self.rule_name(rules, i),
+            Vertex::Step(Node::Kind(i)) | Vertex::Before(i) => {
                 let (app, kind, key) = &kinds[i as usize];
                 let name = format!("{}.{}", self.schema.app(*app).name, self.schema.kind(*app, *kind).name);
                 key.as_ref().map_or(name.clone(), |k| format!("{name}({k:?})"))
             }
-            Node::Account(i) => format!("{}.account", self.schema.app(accounts[i as usize].app).name),
+            Vertex::Separation(i) => self.schema.rule(self.schema.separations[i as usize].rule).name.clone(),
+            Vertex::Step(Node::Account(i)) => {
+                format!("{}.account", self.schema.app(accounts[i as usize].app).name)
+            }
         }
     }
+}
+
+/// The steps of kinds in which something of a side may be.
+fn kinds_on<'k>(
+    side: &'k SideDef,
+    kinds: &'k [(AppId, KindId, Option<String>)],
+) -> impl Iterator<Item = u32> + 'k {
+    let on = |(app, kind, key): &(AppId, KindId, Option<String>)| match key {
+        Some(value) => side.covers(*app, *kind, value),
+        // A value that is named has a step of its own, where its kind is split.
+        None => {
+            side.patterns.iter().filter(|p| p.app == *app && p.kind.is_none_or(|k| k == *kind)).any(|p| {
+                let named = p.exact();
+                named.is_none() || !kinds.iter().any(|k| (k.0, k.1) == (*app, *kind) && k.2 == named)
+            })
+        }
+    };
+    kinds.iter().enumerate().filter(move |(_, k)| on(k)).map(|(i, _)| i as u32)
 }
 
 /// Every expression of a grant.
@@ -366,8 +477,8 @@ fn grant_exprs(g: &prov_ir::GrantProgram) -> impl Iterator<Item = ExprId> + '_ {
 }
 
 /// A shortest way from one node to another within some nodes, both included.
-fn shortest<E>(
-    graph: &DiGraph<Node, E>,
+fn shortest<N, E>(
+    graph: &DiGraph<N, E>,
     within: &BTreeSet<NodeIndex>,
     from: NodeIndex,
     to: NodeIndex,

@@ -15,6 +15,7 @@ mod modules;
 mod operators;
 mod pattern;
 mod rules;
+mod separate;
 mod source;
 mod unbuilt;
 mod unique;

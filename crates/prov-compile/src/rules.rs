@@ -2,13 +2,14 @@
 
 use crate::check::{Checker, Reported, Scope, Subject, Try};
 use crate::declare::What;
+use crate::separate::Named;
 use prov_diag::{Diagnostic, Span, codes, did_you_mean};
 use prov_ir::{EachProgram, ExprId, ExprKind, ForbidProgram, GrantProgram, GrantValue, RuleProgram};
 use prov_model::{
-    AppId, EffectKind, ForbidDef, GuardDef, GuardLimit, GuardWhat, IdentityId, KindId, RuleKind, Type, Value,
-    ValuePattern, join_values,
+    AppId, EffectKind, ForbidDef, GuardDef, GuardLimit, GuardWhat, IdentityId, KindId, PatternDef,
+    RoleForbidDef, RuleKind, Type, Value, join_values,
 };
-use prov_syntax::ast::{self, EntPattern, ItemKind, Member, PatternArg};
+use prov_syntax::ast::{self, ItemKind, Member};
 use std::collections::BTreeSet;
 
 /// Loops and conditions around a grant.
@@ -49,6 +50,7 @@ impl Checker<'_> {
                     _ => unreachable!("rules are birthrights and roles"),
                 };
                 let rule = self.rule(kind, name, item.head, item.docs.as_deref(), &item.annotations, None);
+                self.rule_ids.push(rule);
                 let mut program = RuleProgram {
                     rule,
                     identity: IdentityId(0),
@@ -310,7 +312,8 @@ impl Checker<'_> {
         self.report(d);
     }
 
-    pub(crate) fn lower_forbids(&mut self) -> Vec<ForbidProgram> {
+    /// Forbids of entitlements, and those of roles.
+    pub(crate) fn lower_forbids(&mut self) -> (Vec<ForbidProgram>, Vec<ForbidProgram>) {
         let mut found: Vec<(String, usize, usize, usize)> = Vec::new();
         for (m, module) in self.modules.clone().iter().enumerate() {
             for (i, item) in module.file.items.iter().enumerate() {
@@ -323,7 +326,7 @@ impl Checker<'_> {
             }
         }
         found.sort();
-        let mut out = Vec::new();
+        let (mut out, mut roles) = (Vec::new(), Vec::new());
         for (_, m, i, p) in found {
             let item = self.item(m, i).clone();
             let ItemKind::Forbid { patterns, for_type, when, because } = &item.kind else { continue };
@@ -351,74 +354,31 @@ impl Checker<'_> {
                     Err(Reported) => continue,
                 },
             };
-            if let Ok((app, kind, values)) = self.entitlement_pattern(pattern, m) {
-                self.schema.forbids.push(ForbidDef { rule, app, kind, values });
-                out.push(ForbidProgram { identity, when });
-            }
-        }
-        out
-    }
-
-    fn entitlement_pattern(
-        &mut self,
-        p: &EntPattern,
-        module: usize,
-    ) -> Try<(AppId, Option<KindId>, Vec<ValuePattern>)> {
-        let (app, kind, args, span) = match p {
-            EntPattern::Entitlement { app, kind, args, span } => (app, kind, args, *span),
-            EntPattern::Role(r) => {
-                if self.decls.apps.contains_key(&r.name.text) {
-                    let app = self.app_named(&r.name)?;
-                    return Ok((app, None, vec![]));
+            match self.named(pattern, m, "a forbid") {
+                Ok(Named::Entitlements(PatternDef { app, kind, values })) => {
+                    self.schema.forbids.push(ForbidDef { rule, app, kind, values });
+                    out.push(ForbidProgram { identity, when });
                 }
-                return self.fail(
-                    Diagnostic::new(&codes::NOT_A_VALUE, format!("`{}` is no entitlement", r.name.text))
-                        .at(r.span, "can't be forbidden")
-                        .help("forbid what it grants: `forbid app.kind(\"value\") when …`"),
-                );
-            }
-        };
-        let app = self.app_named(app)?;
-        let Some(kind) = kind else { return Ok((app, None, vec![])) };
-        let kind = self.kind_named(app, kind)?;
-        let Some(args) = args else { return Ok((app, Some(kind), vec![])) };
-        self.arity(app, kind, args.len(), span)?;
-        let types = self.schema.kind(app, kind).types.clone();
-        // Sameness is decided on the joined, folded spelling: with several values all fold where one does.
-        let folds = types.contains(&Type::Text);
-        let mut values = Vec::new();
-        for (arg, ty) in args.iter().zip(types) {
-            values.push(match arg {
-                PatternArg::Any(_) => ValuePattern::Any,
-                PatternArg::Matches(p) => ValuePattern::Matches(self.pattern(p, folds)?),
-                PatternArg::Value(e) => {
-                    let scope = Scope { has: false, ..Scope::new(module, Subject::Nobody, "a pattern") };
-                    let (id, _) = self.expr_as(e, &scope, &ty)?;
-                    self.check_catalog(app, kind, id, e.span);
-                    match self.kind(id) {
-                        ExprKind::Const(v) => {
-                            let plain = v.plain(&ty, &self.schema);
-                            ValuePattern::Exactly(if folds {
-                                prov_model::fold(&plain).into_owned()
-                            } else {
-                                plain
-                            })
-                        }
-                        _ => {
-                            return self.fail(
-                                Diagnostic::new(
-                                    &codes::NOT_CONSTANT,
-                                    "what is forbidden is named by constants or patterns",
-                                )
-                                .at(e.span, "not a constant")
-                                .help("write a value as it stands, `matches \"…*\"` or `any`"),
-                            );
-                        }
+                Ok(Named::Role(role)) => {
+                    let name = self.schema.rule(role.rule).name.clone();
+                    if identity.is_some() && self.rule_identity(&name) != identity {
+                        self.report(
+                            Diagnostic::new(
+                                &codes::TYPE_MISMATCH,
+                                format!("role `{name}` is for another identity type"),
+                            )
+                            .at(pattern.span(), "nobody here can have it")
+                            .help("forbid it `for` the type that can have it"),
+                        );
+                        continue;
                     }
+                    self.schema.role_forbids.push(RoleForbidDef { rule, role });
+                    roles.push(ForbidProgram { identity, when });
                 }
-            });
+                Err(Reported) => {}
+            }
         }
-        Ok((app, Some(kind), values))
+        (out, roles)
     }
 
     /// The joined spelling of constant values, folded where the kind folds; for splitting kinds by value.

@@ -26,7 +26,6 @@ impl Checker<'_> {
                 }
                 let head = item.head;
                 match &item.kind {
-                    ItemKind::Separate(_) => self.not_yet(head, "`separate`"),
                     ItemKind::Protect(_) => self.not_yet(head, "`protect`"),
                     ItemKind::Limit { .. } => self.not_yet(head, "`limit`"),
                     ItemKind::Federation { .. } => self.not_yet(head, "`federation`"),
@@ -84,6 +83,7 @@ impl Checker<'_> {
                     | ItemKind::Record { .. }
                     | ItemKind::Lifecycle { .. }
                     | ItemKind::Forbid { .. }
+                    | ItemKind::Separate(_)
                     | ItemKind::Table { .. }
                     | ItemKind::Let { .. }
                     | ItemKind::Fn { .. } => {}

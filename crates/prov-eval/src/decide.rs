@@ -5,8 +5,9 @@
 use crate::facts::Tri;
 use crate::grants::{Block, Granted};
 use crate::interp::{Interp, Subject};
+use crate::roles::RoleBlock;
 use crate::world::{NO_STATE, Unknown};
-use prov_model::{AppId, DesiredAccount, EntId, EntitlementIssue, IdentityId};
+use prov_model::{AppId, DesiredAccount, EntId, EntitlementIssue, IdentityId, SeparationHit};
 
 /// Why an identity is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,10 @@ pub(crate) struct Decision {
     /// Sorted.
     pub withheld: Vec<(EntId, EntitlementIssue)>,
     pub active_forbids: Vec<u32>,
+    /// Separations that are hit.
+    pub separated: Vec<SeparationHit<EntId>>,
+    /// Forbids that withhold a role.
+    pub forbidden_roles: Vec<u32>,
 }
 
 /// Everything granted, before anything is taken off.
@@ -69,11 +74,15 @@ impl<'a> Interp<'a> {
         if hold.is_none() {
             let grants = self.all_grants(true);
             let mut list = grants.free;
-            let settled = self.settle(&mut list);
+            let settled = self.settle(&mut list, true);
             decision.held = settled.held;
             decision.withheld = settled.withheld;
             decision.withheld.retain(|(_, issue)| *issue != EntitlementIssue::Outranked);
             decision.withheld.sort_unstable();
+            if !leaver {
+                decision.separated = settled.separated;
+                decision.forbidden_roles = self.forbidden_roles();
+            }
             let accounts = self.accounts(ty, leaver);
             let unknown = grants.unknown.or(settled.unknown).or(accounts.1);
             decision.accounts = accounts.0;
@@ -100,6 +109,42 @@ impl<'a> Interp<'a> {
         })
     }
 
+    /// The forbids that keep the identity at hand from a role that comes.
+    fn forbidden_roles(&mut self) -> Vec<u32> {
+        let withheld = self.withheld_roles();
+        let forbids = withheld.into_iter().filter_map(|(_, block)| match block {
+            RoleBlock::Forbidden(forbid) => Some(forbid),
+            RoleBlock::Separated(_) => None,
+        });
+        let mut forbids: Vec<u32> = forbids.collect();
+        forbids.sort_unstable();
+        forbids
+    }
+
+    /// The rules that are had, sorted, and whether that is known of all that come.
+    fn had_rules(&mut self) -> (Vec<u32>, Option<Unknown>) {
+        let mut had: Vec<u32> = Vec::new();
+        for &rule in self.facts.assigned() {
+            if self.shape.gated || self.facts.rule(rule) == Tri::Yes {
+                had.extend(&self.shape.rules[rule as usize].brings);
+            }
+        }
+        had.sort_unstable();
+        had.dedup();
+        let mut unknown = None;
+        if self.shape.gated {
+            had.retain(|&rule| match self.had(rule) {
+                Tri::Yes => true,
+                Tri::No => false,
+                Tri::Unknown(u) => {
+                    unknown = unknown.or(Some(u));
+                    false
+                }
+            });
+        }
+        (had, unknown)
+    }
+
     fn is_broken(&self, ty: IdentityId, row: u32) -> bool {
         self.world.population.is_some_and(|p| p.of(ty).broken.contains_key(&row))
     }
@@ -114,15 +159,8 @@ impl<'a> Interp<'a> {
     /// What the rules that hold grant, once the steps are taken. `skip_blocked` leaves out apps where nothing can be
     /// held, unseen.
     pub(crate) fn all_grants(&mut self, skip_blocked: bool) -> AllGrants {
-        let mut had: Vec<u32> = Vec::new();
-        for &rule in self.facts.assigned() {
-            if self.facts.rule(rule) == Tri::Yes {
-                had.extend(&self.shape.rules[rule as usize].brings);
-            }
-        }
-        had.sort_unstable();
-        had.dedup();
-        let mut all = AllGrants::default();
+        let (had, unknown) = self.had_rules();
+        let mut all = AllGrants { unknown, ..AllGrants::default() };
         let mut blocks: Vec<Option<Option<Block>>> = vec![None; self.world.program.schema.apps.len()];
         let mut out = Vec::new();
         for rule in had {

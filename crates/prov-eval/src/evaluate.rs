@@ -10,7 +10,7 @@ use crate::world::{Catalogs, LookupTable, NO_STATE, World};
 use prov_ir::Program;
 use prov_model::{
     Background, Csr, Desired, DesiredAccount, EntId, EntitlementIssue, Entitlements, HoldReason,
-    IdentityFlags, IdentityId, Moment, Population,
+    IdentityFlags, IdentityId, Moment, Population, Separated, SeparationHit,
 };
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -41,6 +41,8 @@ struct BlockResult {
     holdings: Csr<EntId>,
     withheld: Vec<(u32, EntId, EntitlementIssue)>,
     active_forbids: Vec<(u32, Vec<u32>)>,
+    forbidden_roles: Vec<(u32, u32)>,
+    separated: Vec<(u32, SeparationHit<EntId>)>,
     entitlements: Entitlements,
 }
 
@@ -189,6 +191,8 @@ impl BlockResult {
         self.accounts.push(decision.accounts);
         self.holdings.push(decision.held);
         self.withheld.extend(decision.withheld.into_iter().map(|(id, issue)| (at, id, issue)));
+        self.forbidden_roles.extend(decision.forbidden_roles.into_iter().map(|f| (at, f)));
+        self.separated.extend(decision.separated.into_iter().map(|hit| (at, hit)));
         if !decision.active_forbids.is_empty() {
             self.active_forbids.push((at, decision.active_forbids));
         }
@@ -247,6 +251,8 @@ fn merge(
         accounts: Csr::default(),
         holdings: Csr::default(),
         withheld: Vec::new(),
+        forbidden_roles: Vec::new(),
+        separated: Vec::new(),
         active_forbids: BTreeMap::new(),
         names: Vec::new(),
         entitlements: Entitlements::default(),
@@ -277,6 +283,16 @@ fn merge(
         let withheld =
             block.withheld.into_iter().map(|(at, id, issue)| (base + at, ids[id.0 as usize], issue));
         desired.withheld.extend(withheld);
+        desired.forbidden_roles.extend(block.forbidden_roles.into_iter().map(|(at, f)| (base + at, f)));
+        for (at, mut hit) in block.separated {
+            for (_, item) in &mut hit.items {
+                if let Separated::Entitlement(id) = item {
+                    *id = ids[id.0 as usize];
+                }
+            }
+            hit.items.sort_unstable();
+            desired.separated.push((base + at, hit));
+        }
         desired.active_forbids.extend(block.active_forbids.into_iter().map(|(at, f)| (base + at, f)));
     }
     desired.withheld.sort_unstable();

@@ -4,10 +4,12 @@
 
 use crate::interp::{Interp, Res, Subject};
 use crate::names::Name;
+use crate::roles::RoleFact;
 use crate::shape::Stratum;
 use crate::world::Unknown;
 use prov_ir::{ExprId, Node, Program, UniqueName};
 use prov_model::{AppId, EntId, IdentityId, KindId, Type, Value, fold, join_values, nfc};
+use rustc_hash::FxHashMap;
 
 /// Yes, no, or not to be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,14 @@ pub(crate) struct Facts<'a> {
     accounts: Vec<AccountFact<'a>>,
     forbids: Vec<Option<Tri>>,
     touched_forbids: Vec<u32>,
+    /// Conditions of forbids of roles, once asked for.
+    pub role_forbids: Vec<Option<Tri>>,
+    /// What is known of roles, with the turn in which it was worked out.
+    roles: Vec<(u64, RoleFact)>,
+    /// What is on sides of separations, in this turn.
+    pub sides: FxHashMap<(u32, u32), (Vec<EntId>, Option<Unknown>)>,
+    /// Grows with every change of a fact, after which what follows from facts is worked out anew.
+    turn: u64,
 }
 
 const NO: u8 = 0;
@@ -76,6 +86,10 @@ impl<'a> Facts<'a> {
             accounts: program.accounts.iter().map(|a| account(a.attributes.len())).collect(),
             forbids: vec![None; program.forbids.len()],
             touched_forbids: Vec::new(),
+            role_forbids: vec![None; program.role_forbids.len()],
+            roles: vec![(0, RoleFact::default()); program.rules.len()],
+            sides: FxHashMap::default(),
+            turn: 1,
         }
     }
 
@@ -95,6 +109,29 @@ impl<'a> Facts<'a> {
             account.wanted = Tri::No;
             account.attributes.fill(None);
         }
+        self.role_forbids.fill(None);
+        self.changed();
+    }
+
+    /// Forgets what follows from facts, for one of them changed.
+    fn changed(&mut self) {
+        self.turn += 1;
+        self.sides.clear();
+    }
+
+    /// What is known of a role in this turn.
+    pub(crate) fn role(&self, rule: u32) -> RoleFact {
+        let (turn, fact) = self.roles[rule as usize];
+        if turn == self.turn { fact } else { RoleFact::default() }
+    }
+
+    /// The same, to note more.
+    pub(crate) fn role_mut(&mut self, rule: u32) -> &mut RoleFact {
+        let known = &mut self.roles[rule as usize];
+        if known.0 != self.turn {
+            *known = (self.turn, RoleFact::default());
+        }
+        &mut known.1
     }
 
     /// Whether a rule's own `when` holds.
@@ -136,6 +173,7 @@ impl<'a> Facts<'a> {
         } else if code == NO {
             self.touched.retain(|r| *r != rule);
         }
+        self.changed();
         self.unknown.retain(|(r, _)| *r != rule);
         if let Tri::Unknown(u) = value {
             self.unknown.push((rule, u));
@@ -147,6 +185,7 @@ impl<'a> Facts<'a> {
         if self.kinds[kind as usize] == fact {
             return false;
         }
+        self.changed();
         self.kinds[kind as usize] = fact;
         self.touched_kinds.push(kind);
         true
@@ -217,7 +256,11 @@ impl<'a> Interp<'a> {
             _ => wanted,
         };
         let fact = &mut self.facts.accounts[number as usize];
-        std::mem::replace(&mut fact.wanted, wanted) != wanted
+        let changed = std::mem::replace(&mut fact.wanted, wanted) != wanted;
+        if changed {
+            self.facts.changed();
+        }
+        changed
     }
 
     fn step_kind(&mut self, number: u32) -> bool {
@@ -267,7 +310,7 @@ impl<'a> Interp<'a> {
             }
         }
         grants.retain(|g| mine(&self.interner.entitlements.get(g.entitlement).value));
-        let settled = self.settle(&mut grants);
+        let settled = self.settle(&mut grants, false);
         fact.unknown = fact.unknown.or(settled.unknown);
         fact.held = settled.held.iter().map(|id| self.interner.entitlements.same_as(*id)).collect();
         fact

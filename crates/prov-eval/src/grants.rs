@@ -8,7 +8,8 @@ use crate::interp::{Interp, Res, Subject};
 use crate::world::{NO_STATE, Unknown};
 use prov_ir::{GrantProgram, GrantValue};
 use prov_model::{
-    AppId, Date, Decimal, EntId, EntitlementIssue, Type, Value, compare, fold, join_values, nfc, split_values,
+    AppId, Date, Decimal, EntId, EntitlementIssue, Separated, SeparationHit, Type, Value, compare, fold,
+    join_values, nfc, split_values,
 };
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -27,6 +28,8 @@ pub(crate) struct Settled {
     /// In order of [`prov_model::Entitlements::same_as`], without doubles.
     pub held: Vec<EntId>,
     pub withheld: Vec<(EntId, EntitlementIssue)>,
+    /// Separations that are hit.
+    pub separated: Vec<SeparationHit<EntId>>,
     pub unknown: Option<Unknown>,
 }
 
@@ -168,8 +171,45 @@ impl<'a> Interp<'a> {
         }
     }
 
-    /// What stands of grants in apps where the identity at hand may hold something. `grants` comes out sorted.
-    pub(crate) fn settle(&mut self, grants: &mut [Granted]) -> Settled {
+    /// What stands of grants in apps where the identity at hand may hold something. `grants` comes out sorted. `whole`
+    /// says that they are all there are; else separations look at what the steps taken so far give.
+    pub(crate) fn settle(&mut self, grants: &mut [Granted], whole: bool) -> Settled {
+        let mut settled = self.after_forbids(grants);
+        self.separate(&mut settled, whole);
+        self.highest(&mut settled);
+        settled
+    }
+
+    /// Takes off what separations withhold, all at once.
+    fn separate(&mut self, settled: &mut Settled, whole: bool) {
+        if self.world.program.schema.separations.is_empty() {
+            return;
+        }
+        let (hits, unknown) = self.hits(&settled.held, whole);
+        settled.unknown = settled.unknown.or(unknown);
+        for hit in &hits {
+            let resolve = self.world.program.schema.separations[hit.separation as usize].resolve;
+            for (side, item) in &hit.items {
+                let Separated::Entitlement(id) = item else { continue };
+                let same = self.interner.entitlements.same_as(*id);
+                let known = &self.interner.entitlements;
+                let Some(&held) = settled.held.iter().find(|h| known.same_as(**h) == same) else { continue };
+                if resolve.withholds(*side as usize) {
+                    settled.withheld.push((held, EntitlementIssue::Separated(hit.separation)));
+                }
+            }
+        }
+        let withheld = &settled.withheld;
+        settled.held.retain(|id| {
+            !withheld.iter().any(|(w, issue)| w == id && matches!(issue, EntitlementIssue::Separated(_)))
+        });
+        settled.withheld.sort_unstable();
+        settled.withheld.dedup();
+        settled.separated = hits;
+    }
+
+    /// What catalogs and forbids leave of grants, which come out sorted.
+    pub(crate) fn after_forbids(&mut self, grants: &mut [Granted]) -> Settled {
         let mut settled = Settled::default();
         if grants.is_empty() {
             return settled;
@@ -201,7 +241,6 @@ impl<'a> Interp<'a> {
                 }
             }
         }
-        self.highest(&mut settled);
         settled
     }
 

@@ -4,6 +4,7 @@
 use crate::shape::Shape;
 use prov_model::{AppId, EntId, Entitlements, KindId};
 use rustc_hash::FxHashMap;
+use std::rc::Rc;
 
 /// What a catalog says to an entitlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(crate) struct Interner {
     pub cataloged: FxHashMap<EntId, Cataloged>,
     /// The forbids that speak of it, by [`Entitlements::same_as`].
     pub covered: FxHashMap<EntId, Box<[u32]>>,
+    /// The separations that speak of it, with their sides, by [`Entitlements::same_as`].
+    pub sides: FxHashMap<EntId, Rc<[(u32, u32)]>>,
 }
 
 impl Interner {
@@ -33,6 +36,7 @@ impl Interner {
             constants: vec![None; shape.constants.len()],
             cataloged: FxHashMap::default(),
             covered: FxHashMap::default(),
+            sides: FxHashMap::default(),
         }
     }
 

@@ -19,6 +19,7 @@ mod interp;
 mod names;
 mod one;
 mod reject;
+mod roles;
 mod seq;
 mod shape;
 mod source;

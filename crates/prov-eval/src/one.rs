@@ -3,8 +3,10 @@
 
 use crate::decide::Decision;
 use crate::evaluate::{Engine, reason};
+use crate::facts::Tri;
 use crate::grants::{Block, Granted};
 use crate::interp::{Interp, Subject};
+use crate::roles::RoleBlock;
 use crate::shape::Shape;
 use crate::world::{NO_STATE, World};
 use prov_ir::{ExprId, ExprKind, Program};
@@ -32,6 +34,12 @@ pub enum Withheld {
     Blank,
     /// By the forbid at this position of [`prov_model::Schema::forbids`].
     Forbidden(u32),
+    /// By the separation at this position of [`prov_model::Schema::separations`].
+    Separated(u32),
+    /// The role that grants it is withheld, by the forbid at this position of [`prov_model::Schema::role_forbids`].
+    RoleForbidden(u32),
+    /// The role that grants it is withheld: its position in [`Program::rules`], and that of the separation.
+    RoleSeparated(u32, u32),
     /// A higher value of the kind is held.
     Outranked(Entitlement),
     /// The lifecycle state of this number drops it.
@@ -200,6 +208,10 @@ impl OneDesired {
             for withheld in &caused.withheld {
                 causes.withholds.extend(match withheld {
                     Withheld::Forbidden(f) => Some(schema.forbids[*f as usize].rule),
+                    Withheld::RoleForbidden(f) => Some(schema.role_forbids[*f as usize].rule),
+                    Withheld::Separated(s) | Withheld::RoleSeparated(_, s) => {
+                        Some(schema.separations[*s as usize].rule)
+                    }
                     Withheld::Dropped(state) => {
                         let lifecycle = schema.identity(self.who.0).lifecycle.as_ref();
                         lifecycle.and_then(|l| l.defs.get(*state as usize)).map(|d| d.rule)
@@ -227,20 +239,25 @@ impl<'a> Interp<'a> {
     pub(crate) fn caused(&mut self, decision: &Decision) -> (Vec<Caused>, Vec<Caused>) {
         let all = self.all_grants(false);
         let mut free = all.free.clone();
-        let settled = self.settle(&mut free);
+        let settled = self.settle(&mut free, true);
         let mut held: Vec<Caused> = decision
             .held
             .iter()
             .map(|id| Caused {
                 entitlement: self.interner.entitlements.get(*id).clone(),
-                causes: self.causes_among(*id, all.free.iter()),
+                causes: self.causes_among(*id, all.free.iter(), true),
                 withheld: Vec::new(),
             })
             .collect();
         let mut withheld: Vec<Caused> = Vec::new();
         let mut add = |caused: Caused| match withheld.iter_mut().find(|c| c.entitlement == caused.entitlement)
         {
-            Some(known) => known.withheld.extend(caused.withheld),
+            Some(known) => {
+                known.withheld.extend(caused.withheld);
+                known.causes.extend(caused.causes);
+                known.causes.sort();
+                known.causes.dedup();
+            }
             None => withheld.push(caused),
         };
         for (id, issue) in &settled.withheld {
@@ -249,6 +266,7 @@ impl<'a> Interp<'a> {
                 EntitlementIssue::NotInCatalog => Withheld::NotInCatalog,
                 EntitlementIssue::Blank => Withheld::Blank,
                 EntitlementIssue::Forbidden(f) => Withheld::Forbidden(*f),
+                EntitlementIssue::Separated(s) => Withheld::Separated(*s),
                 EntitlementIssue::Outranked => {
                     let of_kind = |e: &&Caused| {
                         (e.entitlement.app, e.entitlement.kind) == (entitlement.app, entitlement.kind)
@@ -257,7 +275,7 @@ impl<'a> Interp<'a> {
                     Withheld::Outranked(top.unwrap_or_else(|| entitlement.clone()))
                 }
             };
-            let causes = self.causes_among(*id, all.free.iter());
+            let causes = self.causes_among(*id, all.free.iter(), true);
             add(Caused { entitlement, causes, withheld: vec![why] });
         }
         let blocked: Vec<Granted> = all.blocked.iter().map(|(g, _)| *g).collect();
@@ -273,29 +291,74 @@ impl<'a> Interp<'a> {
                 Block::NoAccount => Withheld::NoAccount,
             };
             let entitlement = self.interner.entitlements.get(granted.entitlement).clone();
-            let causes = self.causes_among(granted.entitlement, blocked.iter());
+            let causes = self.causes_among(granted.entitlement, blocked.iter(), true);
             add(Caused { entitlement, causes, withheld: vec![why] });
+        }
+        for (granted, why) in self.by_withheld_roles() {
+            let same = self.interner.entitlements.same_as(granted.entitlement);
+            if decision.held.iter().any(|id| self.interner.entitlements.same_as(*id) == same) {
+                continue;
+            }
+            let entitlement = self.interner.entitlements.get(granted.entitlement).clone();
+            let causes = self.causes_among(granted.entitlement, std::iter::once(&granted), false);
+            add(Caused { entitlement, causes, withheld: vec![why] });
+        }
+        for caused in &mut withheld {
+            caused.withheld.sort();
+            caused.withheld.dedup();
         }
         held.sort_by(|a, b| a.entitlement.cmp(&b.entitlement));
         withheld.sort_by(|a, b| a.entitlement.cmp(&b.entitlement));
         (held, withheld)
     }
 
-    /// How each grant of an entitlement is come by.
+    /// What roles would grant that come and are withheld, with why; each entitlement once a role and reason.
+    fn by_withheld_roles(&mut self) -> Vec<(Granted, Withheld)> {
+        let mut out = Vec::new();
+        for (role, block) in self.withheld_roles() {
+            let why = match block {
+                RoleBlock::Forbidden(forbid) => Withheld::RoleForbidden(forbid),
+                RoleBlock::Separated(separation) => Withheld::RoleSeparated(role, separation),
+            };
+            for &rule in &self.shape.rules[role as usize].brings {
+                if self.had(rule) == Tri::Yes {
+                    continue;
+                }
+                for (number, grant) in self.world.program.rules[rule as usize].grants.iter().enumerate() {
+                    if !matches!(self.blocked(grant.app), Ok(None)) {
+                        continue;
+                    }
+                    let mut grants = Vec::new();
+                    // What can't be known is not said.
+                    let _ = self.expand(rule, number as u32, &mut grants);
+                    out.extend(grants.into_iter().map(|g| (g, why.clone())));
+                }
+            }
+        }
+        out
+    }
+
+    /// How each grant of an entitlement is come by; `had` leaves out ways through roles that are not had.
     fn causes_among<'g>(
-        &self,
+        &mut self,
         id: prov_model::EntId,
         grants: impl Iterator<Item = &'g Granted>,
+        had: bool,
     ) -> Vec<Cause> {
         let same = self.interner.entitlements.same_as(id);
+        let open: Vec<bool> = match had && self.shape.gated {
+            true => (0..self.shape.rules.len() as u32).map(|r| self.had(r) == Tri::Yes).collect(),
+            false => vec![true; self.shape.rules.len()],
+        };
         let mut causes: Vec<Cause> = grants
             .filter(|g| self.interner.entitlements.same_as(g.entitlement) == same)
             .flat_map(|g| {
                 let through = &self.shape.rules[g.rule as usize].had_through;
-                through
-                    .iter()
-                    .filter(|&&r| self.facts.rule(r) == crate::facts::Tri::Yes)
-                    .map(|&r| Cause { path: path(self.world.program, self.shape, r, g.rule), grant: g.grant })
+                let assigned = through.iter().filter(|&&r| self.facts.rule(r) == Tri::Yes);
+                assigned.filter_map(|&r| {
+                    let path = way(self.world.program, self.shape, r, g.rule, |r| open[r as usize])?;
+                    Some(Cause { path, grant: g.grant })
+                })
             })
             .collect();
         causes.sort();
@@ -306,22 +369,30 @@ impl<'a> Interp<'a> {
 
 /// A shortest way by includes from one rule to another that it brings; of several, the first by position.
 pub(crate) fn path(program: &Program, shape: &Shape, from: u32, to: u32) -> Vec<u32> {
+    way(program, shape, from, to, |_| true).unwrap_or_else(|| vec![to])
+}
+
+/// The same, only through rules that are open; none where there is no such way.
+fn way(program: &Program, shape: &Shape, from: u32, to: u32, open: impl Fn(u32) -> bool) -> Option<Vec<u32>> {
+    if !open(from) {
+        return None;
+    }
     let mut ways: Vec<Vec<u32>> = vec![vec![from]];
     let mut at = 0;
     while let Some(way) = ways.get(at).cloned() {
         let last = way.last().copied().unwrap_or(from);
         if last == to {
-            return way;
+            return Some(way);
         }
         for &next in &program.rules[last as usize].includes {
             let leads = shape.rules[next as usize].brings.binary_search(&to).is_ok();
-            if leads && !ways.iter().any(|w| w.contains(&next)) {
+            if leads && open(next) && !ways.iter().any(|w| w.contains(&next)) {
                 ways.push(way.iter().copied().chain([next]).collect());
             }
         }
         at += 1;
     }
-    vec![to]
+    None
 }
 
 /// Whether a condition reads roles, entitlements or accounts.

@@ -11,6 +11,12 @@ use rustc_hash::FxHashMap;
 pub(crate) struct RuleShape {
     /// The rules whose `when` gives it to an identity: itself and all that include it, sorted.
     pub had_through: Vec<u32>,
+    /// The rules that include it themselves, sorted.
+    pub included_by: Vec<u32>,
+    /// The forbids that name it.
+    pub forbids: Vec<u32>,
+    /// The separations that name it, with the side.
+    pub separations: Vec<(u32, u32)>,
     /// What it brings: itself and all it includes, sorted.
     pub brings: Vec<u32>,
     /// For each grant, its number among the constant ones of the program.
@@ -41,6 +47,10 @@ pub(crate) struct ForbidShape {
 pub(crate) struct Shape {
     pub rules: Vec<RuleShape>,
     pub constants: Vec<ConstantGrant>,
+    /// Whether some role may come and yet not be had.
+    pub gated: bool,
+    /// The separations that name roles.
+    pub role_separations: Vec<u32>,
     /// By identity type.
     pub strata: Vec<Vec<Stratum>>,
     /// Rules and grants by kind.
@@ -79,10 +89,29 @@ impl Shape {
                     constants.len() as u32 - 1
                 }));
             }
-            rules.push(RuleShape { had_through, brings, constants: of_rule });
+            let position = number as u32;
+            let includes = |r: &prov_ir::RuleProgram| r.includes.binary_search(&position).is_ok();
+            rules.push(RuleShape {
+                had_through,
+                included_by: (0..program.rules.len() as u32)
+                    .filter(|&r| includes(&program.rules[r as usize]))
+                    .collect(),
+                forbids: (0..program.schema.role_forbids.len() as u32)
+                    .filter(|&f| program.schema.role_forbids[f as usize].role.position == position)
+                    .collect(),
+                separations: sides_naming(program, position),
+                brings,
+                constants: of_rule,
+            });
         }
         let kinds = kinds(program);
         Shape {
+            gated: rules.iter().any(|r| !r.forbids.is_empty() || !r.separations.is_empty()),
+            role_separations: (0..program.schema.separations.len() as u32)
+                .filter(|&s| {
+                    program.schema.separations[s as usize].sides.iter().any(|side| !side.roles.is_empty())
+                })
+                .collect(),
             rules,
             constants,
             strata: program.schema.identities.iter().enumerate().map(|(i, _)| strata(program, i)).collect(),
@@ -106,6 +135,16 @@ impl Shape {
     pub(crate) fn folds(&self, app: AppId, kind: KindId) -> bool {
         self.folds[app.index()][kind.index()]
     }
+}
+
+/// The separations, with their sides, that name a role.
+fn sides_naming(program: &Program, role: u32) -> Vec<(u32, u32)> {
+    let all = program.schema.separations.iter().enumerate();
+    all.flat_map(|(i, def)| {
+        let sides = def.sides.iter().enumerate().filter(|(_, side)| side.names(role));
+        sides.map(move |(side, _)| (i as u32, side as u32))
+    })
+    .collect()
 }
 
 /// Of two spellings of one value the first in the file counts.

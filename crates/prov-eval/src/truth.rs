@@ -193,19 +193,6 @@ impl<'a> Interp<'a> {
             (None, Quant::Count) => Ok(Value::Int(count)),
         }
     }
-
-    /// Whether the identity at hand has a role: by its own `when`, or through a role that includes it.
-    pub(crate) fn has_role(&self, rule: u32) -> Tri {
-        let mut result = Tri::No;
-        for &by in &self.shape.rules[rule as usize].had_through {
-            match self.facts.rule(by) {
-                Tri::Yes => return Tri::Yes,
-                Tri::No => {}
-                unknown @ Tri::Unknown(_) => result = unknown,
-            }
-        }
-        result
-    }
 }
 
 impl Tri {

@@ -31,6 +31,8 @@ pub fn print(program: &Program) -> String {
     p.accounts();
     p.rules();
     p.forbids();
+    p.role_forbids();
+    p.separations();
     p.lets();
     p.strata();
     p.out
@@ -489,6 +491,28 @@ impl<'p> Printer<'p> {
             match forbid.when {
                 Some(e) => self.tree(1, "when", e),
                 None => self.line(1, "always"),
+            }
+        }
+    }
+
+    fn role_forbids(&mut self) {
+        for (forbid, def) in self.program.role_forbids.iter().zip(&self.program.schema.role_forbids) {
+            let of = forbid.identity.map_or_else(|| "everyone".to_owned(), |id| self.about(id));
+            let role = self.rule(def.role.position);
+            self.line(0, &format!("forbid role {role} for {of}"));
+            match forbid.when {
+                Some(e) => self.tree(1, "when", e),
+                None => self.line(1, "always"),
+            }
+        }
+    }
+
+    fn separations(&mut self) {
+        for def in &self.program.schema.separations {
+            self.line(0, &format!("separate {} of", def.at_least));
+            for (number, side) in def.sides.iter().enumerate() {
+                let what = if def.resolve.withholds(number) { "withheld" } else { "stays" };
+                self.line(1, &format!("{}: {what}", side.shown));
             }
         }
     }

@@ -322,6 +322,8 @@ pub struct Program {
     pub rules: Vec<RuleProgram>,
     /// One an entry of [`Schema::forbids`].
     pub forbids: Vec<ForbidProgram>,
+    /// One an entry of [`Schema::role_forbids`].
+    pub role_forbids: Vec<ForbidProgram>,
     /// Every kind of every app, split by constant value where conditions ask for one: entitlement steps.
     pub kinds: Vec<(AppId, KindId, Option<String>)>,
     /// Steps in an order in which each comes after all it reads; steps in one inner list read each other without

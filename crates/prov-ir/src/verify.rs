@@ -12,7 +12,7 @@ pub(crate) use strata::name as step_name;
 
 use crate::{AccountProgram, ExprId, ExprKind, GrantValue, Program, RuleProgram};
 use exprs::{Context, Subject, Walk};
-use prov_model::{AppId, FieldDef, IdentityId, KindId, Type};
+use prov_model::{AppId, FieldDef, IdentityId, KindId, NamedRole, Resolve, Type};
 use std::collections::HashSet;
 use std::fmt;
 
@@ -52,6 +52,8 @@ pub fn verify(program: &Program) -> Result<(), VerifyError> {
     }
     includes(program)?;
     forbids(program, &mut walk)?;
+    role_forbids(program, &mut walk)?;
+    separations(program)?;
     kinds(program)?;
     strata::verify(program)
 }
@@ -389,6 +391,72 @@ fn forbids<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), VerifyEr
         if let Some(when) = forbid.when {
             let context = walk.context(subject);
             condition(program, walk, when, &context, &format!("{place}, when"))?;
+        }
+    }
+    Ok(())
+}
+
+fn role_forbids<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), VerifyError> {
+    if program.role_forbids.len() != program.schema.role_forbids.len() {
+        return fail("forbids of roles", "there is not one program a forbid");
+    }
+    for (i, (forbid, def)) in program.role_forbids.iter().zip(&program.schema.role_forbids).enumerate() {
+        let place = format!("forbid {} of a role", i + 1);
+        rule_id(program, def.rule, &place)?;
+        let of = named_role(program, def.role, &place)?;
+        let subject = match forbid.identity {
+            Some(id) if id == of.identity => Subject::Identity(id),
+            Some(_) => return fail(place, "it is for another identity type than the role"),
+            None => Subject::Nobody,
+        };
+        if let Some(when) = forbid.when {
+            let context = walk.context(subject);
+            condition(program, walk, when, &context, &format!("{place}, when"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The rule that a forbid or a separation names.
+fn named_role<'p>(
+    program: &'p Program,
+    role: NamedRole,
+    place: &str,
+) -> Result<&'p RuleProgram, VerifyError> {
+    match program.rules.get(role.position as usize) {
+        Some(rule) if rule.rule == role.rule => Ok(rule),
+        Some(_) => fail(place, "the role's cause is another's"),
+        None => fail(place, format!("there is no rule {}", role.position)),
+    }
+}
+
+fn separations(program: &Program) -> Result<(), VerifyError> {
+    for (i, def) in program.schema.separations.iter().enumerate() {
+        let place = format!("separation {}", i + 1);
+        rule_id(program, def.rule, &place)?;
+        if def.at_least < 2 || def.at_least as usize > def.sides.len() {
+            return fail(place, "it can't be hit, or is hit by one side");
+        }
+        if let Resolve::Side(n) = def.resolve
+            && n as usize >= def.sides.len()
+        {
+            return fail(place, "it withholds a side that it does not have");
+        }
+        for side in &def.sides {
+            for role in &side.roles {
+                named_role(program, *role, &place)?;
+            }
+            for pattern in &side.patterns {
+                match (program.schema.apps.get(pattern.app.index()), pattern.kind) {
+                    (None, _) => return fail(place, format!("there is no app {}", pattern.app.0)),
+                    (Some(_), Some(k))
+                        if pattern.values.len() > kind(program, pattern.app, k, &place)?.len() =>
+                    {
+                        return fail(place, "it has more patterns than its kind has values");
+                    }
+                    (Some(_), _) => {}
+                }
+            }
         }
     }
     Ok(())

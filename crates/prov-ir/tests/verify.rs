@@ -255,6 +255,7 @@ fn sound() -> Program {
             rule(1, None, vec![grant(1, GrantValue::One(clerk))]),
             lead,
         ],
+        role_forbids: vec![],
         forbids: vec![ForbidProgram { identity: Some(PERSON), when: Some(not_base) }],
         kinds: vec![(AppId(0), KindId(0), None), (AppId(1), KindId(0), None)],
         strata: vec![

@@ -1,7 +1,7 @@
 //! Who has what: entitlements, accounts, and the desired and the actual state of a population.
 //! Invariant: identities are in order of global id in both states, so that a diff is one merge.
 
-use crate::{AppId, IdentityId, KindId, Moment, Rejection, SourceCount, fold};
+use crate::{AppId, IdentityId, KindId, Moment, Rejection, SeparationHit, SourceCount, fold};
 use std::collections::{BTreeMap, HashMap};
 
 /// An entitlement of an [`Entitlements`].
@@ -213,6 +213,8 @@ pub enum EntitlementIssue {
     Blank,
     /// A forbid withheld it: position in [`crate::Schema::forbids`].
     Forbidden(u32),
+    /// A separation withheld it: position in [`crate::Schema::separations`].
+    Separated(u32),
     /// A higher value of the same kind wins.
     Outranked,
 }
@@ -239,6 +241,10 @@ pub struct Desired {
     pub holdings: Csr<EntId>,
     /// Withheld grants worth a finding: catalog misses and forbids, as (position, entitlement, issue), sorted.
     pub withheld: Vec<(u32, EntId, EntitlementIssue)>,
+    /// Roles withheld by a forbid, as (position, position in [`crate::Schema::role_forbids`]), sorted.
+    pub forbidden_roles: Vec<(u32, u32)>,
+    /// Separations that are hit, by position, sorted.
+    pub separated: Vec<(u32, SeparationHit<EntId>)>,
     /// Which forbids hold, for identities that are held or in a state that keeps entitlements.
     pub active_forbids: BTreeMap<u32, Vec<u32>>,
     /// Names by `unique`, in order of (position, app, attribute).

@@ -14,6 +14,7 @@ mod names;
 mod ops;
 mod population;
 mod schema;
+mod separate;
 mod text;
 mod time;
 mod types;
@@ -39,6 +40,9 @@ pub use schema::{
     GuardDef, GuardLimit, GuardWhat, IdentityDef, IdentityId, InverseDef, KindDef, KindId, LifecycleDef,
     ManagedDef, MissingDef, Mode, Pattern, RecordDef, RecordId, RuleId, RuleInfo, RuleKind, Schema, Severity,
     SourceDef, StateDef, TableDef, TableId, ValuePattern, VerbDef, VerbKind, Via,
+};
+pub use separate::{
+    NamedRole, PatternDef, Resolve, RoleForbidDef, SeparateDef, Separated, SeparationHit, SideDef,
 };
 pub use text::{fold, glob_matches, nfc, slug, to_ascii};
 pub use time::{Date, Duration, Elapsed, Instant, Moment, Unit, Zone, parse_at};

@@ -2,7 +2,7 @@
 //! engines, the readers and the plan read it. Ids are positions in its lists, in canonical (name) order.
 
 use crate::text::glob_regex;
-use crate::{Date, Duration, Type, Value};
+use crate::{Date, Duration, RoleForbidDef, SeparateDef, Type, Value};
 use regex::Regex;
 use serde::Serialize;
 use std::fmt;
@@ -56,6 +56,10 @@ pub struct Schema {
     pub rules: Vec<RuleInfo>,
     /// Forbids, for what is held rather than granted.
     pub forbids: Vec<ForbidDef>,
+    /// Forbids of roles.
+    pub role_forbids: Vec<RoleForbidDef>,
+    /// What nobody may hold together.
+    pub separations: Vec<SeparateDef>,
     /// Guards on the plan.
     pub guards: Vec<GuardDef>,
 }
@@ -377,6 +381,8 @@ pub enum RuleKind {
     Role,
     /// `forbid`
     Forbid,
+    /// `separate`
+    Separate,
     /// A state of a lifecycle.
     Lifecycle,
     /// An `account` block.
@@ -446,17 +452,27 @@ pub enum ValuePattern {
 impl ForbidDef {
     /// Whether it speaks of an entitlement; `folded` is its joined value as compared.
     pub fn covers(&self, app: AppId, kind: KindId, folded: &str) -> bool {
-        if self.app != app || self.kind.is_some_and(|k| k != kind) {
-            return false;
-        }
-        let parts = crate::split_values(folded);
-        self.values.iter().enumerate().all(|(i, p)| match (p, parts.get(i)) {
-            (ValuePattern::Any, _) => true,
-            (ValuePattern::Exactly(v), Some(part)) => v == part,
-            (ValuePattern::Matches(p), Some(part)) => p.matches_str(part),
-            (_, None) => false,
-        })
+        covers((self.app, self.kind, &self.values), app, kind, folded)
     }
+}
+
+/// Whether a pattern of an app, a kind (or every one) and values covers an entitlement.
+pub(crate) fn covers(
+    (of, of_kind, values): (AppId, Option<KindId>, &[ValuePattern]),
+    app: AppId,
+    kind: KindId,
+    folded: &str,
+) -> bool {
+    if of != app || of_kind.is_some_and(|k| k != kind) {
+        return false;
+    }
+    let parts = crate::split_values(folded);
+    values.iter().enumerate().all(|(i, p)| match (p, parts.get(i)) {
+        (ValuePattern::Any, _) => true,
+        (ValuePattern::Exactly(v), Some(part)) => v == part,
+        (ValuePattern::Matches(p), Some(part)) => p.matches_str(part),
+        (_, None) => false,
+    })
 }
 
 /// A guard.

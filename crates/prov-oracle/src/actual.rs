@@ -32,7 +32,7 @@ pub(crate) struct Actual {
     pub rejected: Vec<(String, u64, Option<String>)>,
 }
 
-impl World<'_> {
+impl<'a> World<'a> {
     fn plain(&self, text: &str, ty: Option<&Ty>) -> String {
         let reading = Reading { records: &self.policy.records };
         nfc(&ty.and_then(|t| reading.scalar(text, t)).map_or_else(|| text.to_owned(), |v| v.plain()))
@@ -117,11 +117,11 @@ impl World<'_> {
     }
 
     /// The attributes of an app's accounts with their types, in order.
-    fn account_types(&self, app: &App<'_>) -> Vec<(String, Option<Ty>)> {
+    fn account_types(&self, app: &App<'a>) -> Vec<(String, Option<Ty>)> {
         let Some(block) = app.accounts.first() else { return Vec::new() };
         let of = block.for_type.as_ref().map(|n| n.text.clone());
         let of = of.or_else(|| self.policy.identities.first().map(|i| i.name.clone()));
-        let scope = Scope { account: Some(block), ..Scope::of(None, of) };
+        let scope = Scope { account: Some((app.name, block)), ..Scope::of(None, of) };
         let fields = block.fields.iter().filter(|f| f.assign.name.text != "enabled");
         fields.map(|f| (f.assign.name.text.clone(), self.type_of(&f.assign.value, &scope))).collect()
     }

@@ -48,8 +48,8 @@ pub(crate) struct Scope<'a> {
     /// The row of a source, and the columns.
     pub row: Option<(RawRow<'a>, &'a [String])>,
     pub locals: Vec<Local>,
-    /// The account whose attributes are being found.
-    pub account: Option<&'a ast::Account>,
+    /// The account whose attributes are being found, and its app.
+    pub account: Option<(&'a str, &'a ast::Account)>,
 }
 
 impl<'a> Scope<'a> {
@@ -265,8 +265,10 @@ impl<'w, 'a> Eval<'w, 'a> {
                 return Ok(value);
             }
         }
-        if let Some(field) = s.account.and_then(|a| a.fields.iter().find(|f| f.assign.name.text == name)) {
-            return self.eval(&field.assign.value, s, None);
+        if let (Some((app, block)), Some(person)) = (s.account, s.person)
+            && let Some(field) = block.fields.iter().find(|f| f.assign.name.text == name)
+        {
+            return self.account_field(app, field, person, s);
         }
         match self.world.policy.lets.get(name) {
             Some(item) => self.eval(item.value, &Scope::of(s.person, s.of.clone()), item.ty.as_ref()),
@@ -335,7 +337,7 @@ impl<'w, 'a> Eval<'w, 'a> {
             if n.text == "row" && s.row.is_some() {
                 return Ok(cell(s, name));
             }
-            if let (Some(block), Some(person)) = (s.account, s.person)
+            if let (Some((_, block)), Some(person)) = (s.account, s.person)
                 && block.from.as_ref().is_some_and(|f| f.text == n.text)
             {
                 return self.account_attribute(&n.text, name, person);

@@ -2,8 +2,9 @@
 //! Invariant: a question that is being answered already is answered with no: a circle gives nothing by itself.
 
 use crate::eval::{Eval, Local, Res, Scope, Stop, bug};
+use crate::names::{Named, unique};
 use crate::pattern;
-use crate::policy::{App, Kind, NOT_READ, When};
+use crate::policy::{App, Kind, Separation, When};
 use crate::value::{Reading, Ty, Value, nfc};
 use crate::world::{compare_all, folded};
 use prov_syntax::ast::{self, EntPattern, Expr, ExprKind, Member, PatternArg, VerbKind};
@@ -14,6 +15,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Node {
     Role(String),
+    /// A role before separations.
+    Given(String),
     Account(String),
     Holds(String, String, Option<String>),
 }
@@ -44,6 +47,7 @@ pub(crate) enum Issue {
     Blank,
     NotInCatalog,
     Forbidden,
+    Separated,
     Outranked,
 }
 
@@ -74,6 +78,8 @@ pub(crate) struct Decision {
     pub accounts: Vec<Wanted>,
     pub entitlements: Vec<Ent>,
     pub withheld: Vec<(Ent, Issue)>,
+    /// Separations that are hit, by place.
+    pub separated: Vec<String>,
 }
 
 /// Yes, no, or not to be known: the latter as `None`.
@@ -83,6 +89,29 @@ fn known(answer: Res<bool>) -> Res<Option<bool>> {
         Err(Stop::Unknown) => Ok(None),
         Err(stop) => Err(stop),
     }
+}
+
+/// Whether one of two holds.
+fn either(a: Option<bool>, b: Option<bool>) -> Option<bool> {
+    match (a, b) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        _ => None,
+    }
+}
+
+fn ent_of(what: &ast::EntRef, kind: &Kind<'_>, value: String) -> Ent {
+    let compared = compared(kind, &value);
+    Ent { app: what.app.text.clone(), kind: what.kind.text.clone(), value, compared }
+}
+
+/// One of each entitlement: of several spellings the smallest stands for all.
+fn distinct(mut granted: Vec<Ent>) -> Vec<Ent> {
+    granted.sort_by(|a, b| {
+        (&a.app, &a.kind, &a.compared, &a.value).cmp(&(&b.app, &b.kind, &b.compared, &b.value))
+    });
+    granted.dedup_by(|a, b| (&a.app, &a.kind, &a.compared) == (&b.app, &b.kind, &b.compared));
+    granted
 }
 
 /// Values joined to one spelling (files.md, "Actual state"; decisions.md).
@@ -188,7 +217,9 @@ impl<'w, 'a> Eval<'w, 'a> {
         let highest = self.world.policy.app(app).and_then(|a| a.kind(kind)).is_some_and(|k| k.highest_wins);
         // Where the highest wins, the others decide too.
         let only = if highest { None } else { value };
-        let (granted, unsure) = self.granted(person, &|e| e.app.text == app && e.kind.text == kind, only)?;
+        let place = |a: &str, k: &str| a == app && k == kind;
+        let (granted, unsure) =
+            self.granted(person, &place, &|e| Ok(only.is_none_or(|v| e.compared == v)))?;
         let settled = self.settle(person, granted)?;
         let found = settled.held.iter().any(|e| value.is_none_or(|v| e.compared == v));
         match found {
@@ -198,29 +229,91 @@ impl<'w, 'a> Eval<'w, 'a> {
         }
     }
 
-    /// Whether a role or birthright is had: by its own `when`, or through a role that includes it (items.md, "role").
+    /// Whether a role or birthright is had: given, and not withheld by a separation.
     pub(crate) fn has_role(&self, person: usize, name: &str) -> Res<bool> {
         self.ask(Node::Role(name.to_owned()), || {
-            let Some(rule) = self.world.policy.rule(name) else { return bug(format!("no role `{name}`")) };
-            let mut unknown = false;
-            match self.assigned(person, rule.name) {
-                Ok(true) => return Ok(true),
-                Ok(false) => {}
-                Err(Stop::Unknown) => unknown = true,
-                Err(stop) => return Err(stop),
+            if !self.is_given(person, name)? {
+                return Ok(false);
             }
-            for other in &self.world.policy.rules {
-                if includes(other.body, name) {
-                    match self.has_role(person, other.name) {
-                        Ok(true) => return Ok(true),
-                        Ok(false) => {}
-                        Err(Stop::Unknown) => unknown = true,
-                        Err(stop) => return Err(stop),
-                    }
+            let names = |p: &EntPattern| Ok(matches!(p, EntPattern::Role(r) if r.name.text == name));
+            Ok(!self.separated(person, &names)?)
+        })
+    }
+
+    /// Whether a role is given: by its own `when` or through a role that includes it, and not forbidden (items.md,
+    /// "role" and "forbid").
+    fn is_given(&self, person: usize, name: &str) -> Res<bool> {
+        self.ask(Node::Given(name.to_owned()), || {
+            let Some(rule) = self.world.policy.rule(name) else { return bug(format!("no role `{name}`")) };
+            let mut given = known(self.assigned(person, rule.name))?;
+            for other in self.world.policy.rules.iter().filter(|r| includes(r.body, name)) {
+                given = either(given, known(self.has_role(person, other.name))?);
+            }
+            let names = |p: &EntPattern| Ok(matches!(p, EntPattern::Role(r) if r.name.text == name));
+            match (given, self.forbidden_by(person, &names)?) {
+                (Some(false), _) | (_, Some(true)) => Ok(false),
+                (Some(true), Some(false)) => Ok(true),
+                _ => Err(Stop::Unknown),
+            }
+        })
+    }
+
+    /// Whether a separation withholds what `names` says that its patterns name (items.md, "separate").
+    fn separated(&self, person: usize, names: &dyn Fn(&'a EntPattern) -> Res<bool>) -> Res<bool> {
+        let mut answer = Some(false);
+        for separation in &self.world.policy.separations {
+            let mut concerns = false;
+            for (side, withheld) in separation.sides.iter().zip(&separation.withheld) {
+                for pattern in side.iter().filter(|_| *withheld) {
+                    concerns |= names(pattern)?;
                 }
             }
-            if unknown { Err(Stop::Unknown) } else { Ok(false) }
-        })
+            if concerns {
+                answer = either(answer, known(self.is_hit(person, separation))?);
+            }
+        }
+        answer.ok_or(Stop::Unknown)
+    }
+
+    /// Whether rules give something of too many sides, once forbids have acted.
+    fn is_hit(&self, person: usize, separation: &Separation<'a>) -> Res<bool> {
+        let (mut there, mut perhaps) = (0, 0);
+        for side in &separation.sides {
+            let mut present = Some(false);
+            for pattern in side {
+                let found = match pattern {
+                    EntPattern::Role(role) => known(self.is_given(person, &role.name.text))?,
+                    EntPattern::Entitlement { .. } => known(self.is_granted(person, pattern))?,
+                };
+                present = either(present, found);
+            }
+            there += usize::from(present == Some(true));
+            perhaps += usize::from(present != Some(false));
+        }
+        match (there >= separation.many, perhaps >= separation.many) {
+            (true, _) => Ok(true),
+            (false, true) => Err(Stop::Unknown),
+            (false, false) => Ok(false),
+        }
+    }
+
+    /// Whether something that a pattern names is granted and left by the forbids.
+    fn is_granted(&self, person: usize, pattern: &'a EntPattern) -> Res<bool> {
+        let EntPattern::Entitlement { app, kind, .. } = pattern else { return Ok(false) };
+        let mut answer = match known(self.blocked(person, &app.text))? {
+            Some(true) => return Ok(false),
+            Some(false) => Some(false),
+            None => None,
+        };
+        let place = |a: &str, k: &str| a == app.text && kind.as_ref().is_none_or(|n| n.text == k);
+        let (granted, unsure) = self.granted(person, &place, &|e| self.names(pattern, e))?;
+        answer = if unsure { None } else { answer };
+        for ent in distinct(granted) {
+            if let Ok(ent) = self.spelled(ent) {
+                answer = either(answer, self.forbidden(person, &ent)?.map(|f| !f));
+            }
+        }
+        answer.ok_or(Stop::Unknown)
     }
 
     /// Whether a rule's own `when` holds, for an identity of its type.
@@ -236,13 +329,13 @@ impl<'w, 'a> Eval<'w, 'a> {
         }
     }
 
-    /// What rules that are had grant, of those entitlements that are asked for; with a value, only what may be that.
-    /// Also whether there may be more that can't be known.
+    /// What rules that are had grant, of those entitlements that are asked for. Also whether there may be more that can't
+    /// be known.
     fn granted(
         &self,
         person: usize,
-        wanted: &dyn Fn(&ast::EntRef) -> bool,
-        only: Option<&str>,
+        place: &dyn Fn(&str, &str) -> bool,
+        asked: &dyn Fn(&Ent) -> Res<bool>,
     ) -> Res<(Vec<Ent>, bool)> {
         let (of, scope) = self.me(person);
         let (mut out, mut unsure) = (Vec::new(), false);
@@ -252,12 +345,12 @@ impl<'w, 'a> Eval<'w, 'a> {
             }
             let mut grants: Vec<Grant<'a>> = Vec::new();
             grants_of(rule.body, &[], &mut grants);
-            grants.retain(|g| wanted(g.what));
+            grants.retain(|g| place(&g.what.app.text, &g.what.kind.text));
             for grant in &grants {
                 let Some(kind) = self.kind_of(grant.what) else { return bug("a grant of no kind") };
-                // A constant that is another value decides nothing, so its rule is not asked.
-                if let (Some(only), Some(value)) = (only, self.constant(grant.what, kind))
-                    && compared(kind, &value) != only
+                // What it gives everyone may be none of what is asked for: then its rule is not asked.
+                if let Some(value) = self.constant(grant.what, kind)
+                    && !asked(&ent_of(grant.what, kind, value))?
                 {
                     continue;
                 }
@@ -272,10 +365,13 @@ impl<'w, 'a> Eval<'w, 'a> {
                 }
             }
         }
-        if let Some(only) = only {
-            out.retain(|e| e.compared == only);
+        let mut kept = Vec::new();
+        for ent in out {
+            if asked(&ent)? {
+                kept.push(ent);
+            }
         }
-        Ok((out, unsure))
+        Ok((kept, unsure))
     }
 
     fn kind_of(&self, what: &ast::EntRef) -> Option<&Kind<'a>> {
@@ -304,7 +400,11 @@ impl<'w, 'a> Eval<'w, 'a> {
         out: &mut Vec<Ent>,
     ) -> Res<bool> {
         let [(var, list, filter), rest @ ..] = each else {
-            return match grant.when.map_or(Ok(Some(true)), |when| known(self.holds(when, s)))? {
+            let stands = match grant.when.map_or(Ok(Some(true)), |when| known(self.holds(when, s)))? {
+                Some(true) => known(self.in_time(grant, s))?,
+                other => other,
+            };
+            return match stands {
                 Some(true) => self.values(grant.what, s, kind, out),
                 Some(false) => Ok(false),
                 None => Ok(true),
@@ -328,6 +428,26 @@ impl<'w, 'a> Eval<'w, 'a> {
         Ok(unsure)
     }
 
+    /// Whether a grant stands at this moment (items.md, "grant").
+    fn in_time(&self, grant: &Grant<'a>, s: &Scope<'a>) -> Res<bool> {
+        let ahead = |e: &'a Expr| {
+            Ok(match self.eval(e, s, None)? {
+                Value::Date(d) => d.cmp(&self.world.today),
+                Value::Instant(i) => i.cmp(&self.world.now),
+                _ => return bug("a bound that is no time"),
+            })
+        };
+        let begun = grant.from.map_or(Ok(Some(true)), |from| known(ahead(from).map(|o| o.is_le())))?;
+        let ended = grant.until.map_or(Ok(Some(false)), |until| {
+            known(ahead(&until.date).map(|o| if until.inclusive { o.is_lt() } else { o.is_le() }))
+        })?;
+        match (begun, ended) {
+            (Some(false), _) | (_, Some(true)) => Ok(false),
+            (Some(true), Some(false)) => Ok(true),
+            _ => Err(Stop::Unknown),
+        }
+    }
+
     /// Every combination of the values of a grant (items.md, "grant").
     fn values(&self, what: &'a ast::EntRef, s: &Scope<'a>, kind: &Kind<'a>, out: &mut Vec<Ent>) -> Res<bool> {
         let mut rows: Vec<Vec<String>> = vec![Vec::new()];
@@ -349,74 +469,72 @@ impl<'w, 'a> Eval<'w, 'a> {
             };
             rows = rows.iter().flat_map(longer).collect();
         }
-        out.extend(rows.iter().map(|row| {
-            let value = join(row);
-            let compared = compared(kind, &value);
-            Ent { app: what.app.text.clone(), kind: what.kind.text.clone(), value, compared }
-        }));
+        out.extend(rows.iter().map(|row| ent_of(what, kind, join(row))));
         Ok(false)
     }
 
-    /// What stands of grants: blank values, catalogs, forbids, then the highest of a kind (items.md; decisions.md).
-    fn settle(&self, person: usize, mut granted: Vec<Ent>) -> Res<Settled> {
+    /// What stands of grants: blank values, catalogs, forbids, separations, then the highest of a kind (items.md).
+    fn settle(&self, person: usize, granted: Vec<Ent>) -> Res<Settled> {
         let mut settled = Settled::default();
-        // Of several spellings of one entitlement the smallest stands for all.
-        granted.sort_by(|a, b| {
-            (&a.app, &a.kind, &a.compared, &a.value).cmp(&(&b.app, &b.kind, &b.compared, &b.value))
-        });
-        granted.dedup_by(|a, b| (&a.app, &a.kind, &a.compared) == (&b.app, &b.kind, &b.compared));
-        for mut ent in granted {
-            let Some(kind) = self.world.policy.app(&ent.app).and_then(|a| a.kind(&ent.kind)) else {
-                continue;
+        for ent in distinct(granted) {
+            let ent = match self.spelled(ent) {
+                Ok(ent) => ent,
+                Err(withheld) => {
+                    settled.withheld.push(withheld);
+                    continue;
+                }
             };
-            let parts = if kind.types.len() > 1 { split(&ent.value) } else { vec![ent.value.clone()] };
-            if !kind.types.is_empty() && parts.iter().any(|p| p.trim().is_empty()) {
-                settled.withheld.push((ent, Issue::Blank));
+            let forbidden = self.forbidden(person, &ent)?;
+            if forbidden == Some(true) {
+                settled.withheld.push((ent, Issue::Forbidden));
                 continue;
             }
-            if kind.catalog
-                && let Some(catalog) = self.world.catalogs.get(&(ent.app.clone(), ent.kind.clone()))
-            {
-                match catalog.iter().find(|v| compared(kind, v) == ent.compared) {
-                    Some(spelled) => ent.value.clone_from(spelled),
-                    None => {
-                        settled.withheld.push((ent, Issue::NotInCatalog));
-                        continue;
-                    }
-                }
-            }
-            match self.forbidden(person, &ent)? {
-                Some(true) => settled.withheld.push((ent, Issue::Forbidden)),
-                Some(false) => settled.held.push(ent),
-                None => {
-                    settled.unknown = true;
-                    settled.held.push(ent);
-                }
+            let separated = known(self.separated(person, &|p| self.names(p, &ent)))?;
+            settled.unknown |= forbidden.is_none() || separated.is_none();
+            match separated {
+                Some(true) => settled.withheld.push((ent, Issue::Separated)),
+                Some(false) | None => settled.held.push(ent),
             }
         }
         self.highest(&mut settled);
         Ok(settled)
     }
 
+    /// An entitlement in its catalog's spelling; an error where it has no value or is in none.
+    fn spelled(&self, mut ent: Ent) -> Result<Ent, (Ent, Issue)> {
+        let Some(kind) = self.world.policy.app(&ent.app).and_then(|a| a.kind(&ent.kind)) else {
+            return Ok(ent);
+        };
+        let parts = if kind.types.len() > 1 { split(&ent.value) } else { vec![ent.value.clone()] };
+        if !kind.types.is_empty() && parts.iter().any(|p| p.trim().is_empty()) {
+            return Err((ent, Issue::Blank));
+        }
+        let catalog = self.world.catalogs.get(&(ent.app.clone(), ent.kind.clone()));
+        if let (true, Some(catalog)) = (kind.catalog, catalog) {
+            match catalog.iter().find(|v| compared(kind, v) == ent.compared) {
+                Some(spelled) => ent.value.clone_from(spelled),
+                None => return Err((ent, Issue::NotInCatalog)),
+            }
+        }
+        Ok(ent)
+    }
+
     /// Whether a forbid withholds an entitlement; none where that can't be known.
     pub(crate) fn forbidden(&self, person: usize, ent: &Ent) -> Res<Option<bool>> {
+        self.forbidden_by(person, &|p| self.names(p, ent))
+    }
+
+    fn forbidden_by(&self, person: usize, names: &dyn Fn(&'a EntPattern) -> Res<bool>) -> Res<Option<bool>> {
         let (of, scope) = self.me(person);
         let mut answer = Some(false);
-        for forbid in &self.world.policy.forbids {
-            if forbid.for_type.is_some_and(|t| t != of) {
-                continue;
-            }
-            let mut names = false;
+        for forbid in self.world.policy.forbids.iter().filter(|f| f.for_type.is_none_or(|t| t == of)) {
+            let mut concerns = false;
             for pattern in forbid.patterns {
-                names |= self.names(pattern, ent)?;
+                concerns |= names(pattern)?;
             }
-            if !names {
-                continue;
-            }
-            match forbid.when.map_or(Ok(Some(true)), |when| known(self.holds(when, &scope)))? {
-                Some(true) => return Ok(Some(true)),
-                Some(false) => {}
-                None => answer = None,
+            if concerns {
+                let holds = forbid.when.map_or(Ok(Some(true)), |when| known(self.holds(when, &scope)))?;
+                answer = either(answer, holds);
             }
         }
         Ok(answer)
@@ -424,9 +542,7 @@ impl<'w, 'a> Eval<'w, 'a> {
 
     /// Whether a pattern names an entitlement (items.md, "forbid").
     fn names(&self, pattern: &'a EntPattern, ent: &Ent) -> Res<bool> {
-        let EntPattern::Entitlement { app, kind, args, .. } = pattern else {
-            return bug(NOT_READ.to_owned() + "a pattern that names a role");
-        };
+        let EntPattern::Entitlement { app, kind, args, .. } = pattern else { return Ok(false) };
         let Some(def) = self.world.policy.app(&ent.app).and_then(|a| a.kind(&ent.kind)) else {
             return Ok(false);
         };
@@ -496,16 +612,21 @@ impl<'w, 'a> Eval<'w, 'a> {
     pub(crate) fn wants_account(&self, person: usize, app: &str) -> Res<bool> {
         self.ask(Node::Account(app.to_owned()), || {
             let (of, scope) = self.me(person);
-            let Some(block) = self.world.policy.app(app).and_then(|a| a.account(of)) else {
+            let Some(def) = self.world.policy.app(app) else { return Ok(false) };
+            let Some(block) = def.account(of) else { return Ok(false) };
+            // Who left without ever having had a name gets none (items.md, "unique names").
+            let mut fields =
+                block.fields.iter().map(|f| (person, app.to_owned(), f.assign.name.text.clone()));
+            if fields.any(|slot| matches!(self.world.names.get(&slot), Some(Named::Never))) {
                 return Ok(false);
-            };
+            }
             let first = match &block.from {
                 None => Some(true),
                 Some(from) => known(self.wants_account(person, &from.text))?,
             };
             let own = match &block.when {
                 None => Some(true),
-                Some(when) => known(self.holds(when, &Scope { account: Some(block), ..scope }))?,
+                Some(when) => known(self.holds(when, &Scope { account: Some((def.name, block)), ..scope }))?,
             };
             match (first, own) {
                 (Some(false), _) | (_, Some(false)) => Ok(false),
@@ -518,15 +639,36 @@ impl<'w, 'a> Eval<'w, 'a> {
     /// `ad.mail` in `account from ad`.
     pub(crate) fn account_attribute(&self, app: &str, name: &str, person: usize) -> Res<Value> {
         let (of, scope) = self.me(person);
-        let Some(block) = self.world.policy.app(app).and_then(|a| a.account(of)) else {
-            return Ok(Value::Absent);
-        };
+        let Some(def) = self.world.policy.app(app) else { return Ok(Value::Absent) };
+        let Some(block) = def.account(of) else { return Ok(Value::Absent) };
         if !self.wants_account(person, app)? {
             return Ok(Value::Absent);
         }
         match block.fields.iter().find(|f| f.assign.name.text == name) {
-            Some(field) => self.eval(&field.assign.value, &Scope { account: Some(block), ..scope }, None),
+            Some(field) => {
+                let scope = Scope { account: Some((def.name, block)), ..scope };
+                self.account_field(def.name, field, person, &scope)
+            }
             None => bug(format!("no attribute `{name}` of an account in `{app}`")),
+        }
+    }
+
+    /// An attribute of an account: computed, or the name that was given.
+    pub(crate) fn account_field(
+        &self,
+        app: &str,
+        field: &'a ast::AccountField,
+        person: usize,
+        s: &Scope<'a>,
+    ) -> Res<Value> {
+        if unique(&field.assign.value).is_none() {
+            return self.eval(&field.assign.value, s, None);
+        }
+        match self.world.names.get(&(person, app.to_owned(), field.assign.name.text.clone())) {
+            Some(Named::Name(name, _)) => Ok(Value::Str(name.clone())),
+            Some(Named::Never) => Ok(Value::Absent),
+            // Who can't be named is held.
+            None => Err(Stop::Unknown),
         }
     }
 
@@ -536,14 +678,15 @@ impl<'w, 'a> Eval<'w, 'a> {
         if !self.wants_account(person, app.name)? {
             return Ok(None);
         }
-        let scope = Scope { account: Some(block), ..scope };
+        let scope = Scope { account: Some((app.name, block)), ..scope };
         let (mut enabled, mut attributes) = (true, Vec::new());
         for field in &block.fields {
             let name = &field.assign.name.text;
             if name == "enabled" {
                 enabled = self.holds(&field.assign.value, &scope)?;
             } else {
-                attributes.push((name.clone(), nfc(&self.eval(&field.assign.value, &scope, None)?.plain())));
+                let value = self.account_field(app.name, field, person, &scope)?;
+                attributes.push((name.clone(), nfc(&value.plain())));
             }
         }
         Ok(Some(Wanted { app: app.name.to_owned(), enabled, attributes }))
@@ -578,7 +721,7 @@ impl<'w, 'a> Eval<'w, 'a> {
                 Err(stop) => return Err(stop),
             }
         }
-        let (granted, unsure) = self.granted(person, &|e| open.contains(&e.app.text.as_str()), None)?;
+        let (granted, unsure) = self.granted(person, &|app, _| open.contains(&app), &|_| Ok(true))?;
         let settled = self.settle(person, granted)?;
         unknown |= unsure || settled.unknown;
         // A leaver has left, whatever else can't be known.
@@ -586,6 +729,11 @@ impl<'w, 'a> Eval<'w, 'a> {
         if decision.held {
             decision.accounts.clear();
             return Ok(decision);
+        }
+        for separation in self.world.policy.separations.iter().filter(|_| !decision.leaver) {
+            if known(self.is_hit(person, separation))? == Some(true) {
+                decision.separated.push(separation.place.clone());
+            }
         }
         decision.entitlements = settled.held;
         decision.withheld = settled.withheld;
@@ -608,6 +756,8 @@ type Each<'a> = (&'a str, &'a Expr, Option<&'a Expr>);
 struct Grant<'a> {
     what: &'a ast::EntRef,
     when: Option<&'a Expr>,
+    from: Option<&'a Expr>,
+    until: Option<&'a ast::Until>,
     each: Vec<Each<'a>>,
 }
 
@@ -618,6 +768,8 @@ fn grants_of<'a>(body: &'a [Member], each: &[Each<'a>], out: &mut Vec<Grant<'a>>
             Member::Grant(grant) => out.extend(grant.entitlements.iter().map(|what| Grant {
                 what,
                 when: grant.when.as_ref(),
+                from: grant.from.as_ref(),
+                until: grant.until.as_ref(),
                 each: each.to_vec(),
             })),
             Member::Each { var, list, filter, body, .. } => {

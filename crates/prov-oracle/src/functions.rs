@@ -2,8 +2,9 @@
 //! Invariant: arguments are there; a conversion that fails gives nothing.
 
 use crate::calendar;
-use crate::value::{Value, compare, read_decimal};
+use crate::value::{Value, compare, read_decimal, same};
 use jiff::tz::TimeZone;
+use prov_model::Date;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// A call. The outer `None`: there is no such function. The inner: it fails.
@@ -72,8 +73,82 @@ pub(crate) fn call(name: &str, args: &[Value], zone: &TimeZone) -> Option<Option
         },
         "ascii" => str(any_ascii::any_ascii(text(0))),
         "slug" => str(slug(text(0))),
+        "title_case" => str(title_case(text(0))),
+        "tidy" => str(text(0).split_whitespace().collect::<Vec<_>>().join(" ")),
+        "digits" => str(text(0).chars().filter(char::is_ascii_digit).collect()),
+        "before_last" => str(text(0).rsplit_once(text(1)).map_or(text(0), |(a, _)| a).to_owned()),
+        "after_last" => str(text(0).rsplit_once(text(1)).map_or("", |(_, b)| b).to_owned()),
+        "part" => {
+            let Value::Int(number) = args.get(2)? else { return Some(None) };
+            let at = usize::try_from(number - 1).unwrap_or(usize::MAX);
+            let whole = [text(0)];
+            let parts: Vec<&str> =
+                if text(1).is_empty() { whole.to_vec() } else { text(0).split(text(1)).collect() };
+            str(parts.get(at).copied().unwrap_or("").to_owned())
+        }
+        "join" => str(args.first()?.elements().iter().map(Value::plain).collect::<Vec<_>>().join(text(1))),
+        "is_working_day"
+        | "working_day_from"
+        | "working_day_until"
+        | "add_working_days"
+        | "working_days_between" => working_days(name, args),
         _ => return None,
     })
+}
+
+/// Days that are a Monday to Friday and no holiday; the holidays are the last argument, where they are given.
+fn working_days(name: &str, args: &[Value]) -> Option<Value> {
+    let number = usize::from(name == "add_working_days" || name == "working_days_between");
+    let holidays = args.get(number + 1).map_or(&[][..], Value::elements);
+    let Value::Date(start) = args.first()? else { return None };
+    let works = |d: Date| {
+        calendar::civil(d).weekday().to_monday_one_offset() < 6
+            && !holidays.iter().any(|h| same(h, &Value::Date(d)))
+    };
+    let (first, last) = (calendar::date(jiff::civil::Date::MIN), calendar::date(jiff::civil::Date::MAX));
+    // Day by day, to the ends of the calendar.
+    let walk = |from: Date, step: i32, mut count: i64| {
+        let mut at = from;
+        while count > 0 && at > first && at < last {
+            at = Date(at.0 + step);
+            count -= i64::from(works(at));
+        }
+        at
+    };
+    Some(match name {
+        "is_working_day" => Value::Bool(works(*start)),
+        "working_day_from" if works(*start) => Value::Date(*start),
+        "working_day_from" => Value::Date(walk(*start, 1, 1)),
+        "working_day_until" if works(*start) => Value::Date(*start),
+        "working_day_until" => Value::Date(walk(*start, -1, 1)),
+        "add_working_days" => match args.get(1)? {
+            Value::Int(n) if *n < 0 => Value::Date(walk(*start, -1, n.saturating_neg())),
+            Value::Int(n) => Value::Date(walk(*start, 1, *n)),
+            _ => return None,
+        },
+        _ => {
+            let Value::Date(end) = args.get(1)? else { return None };
+            let (low, high) = (*start.min(end), *start.max(end));
+            let count = (low.0 + 1..=high.0).filter(|d| works(Date(*d))).count() as i64;
+            Value::Int(if end < start { -count } else { count })
+        }
+    })
+}
+
+/// Each word with a capital, the rest small; a word begins after a blank, a hyphen, or an apostrophe behind one letter.
+fn title_case(s: &str) -> String {
+    let mut out = String::new();
+    let mut word = 0;
+    for c in s.chars() {
+        if word == 0 {
+            out.extend(c.to_uppercase())
+        } else {
+            out.extend(c.to_lowercase())
+        }
+        let ends = c.is_whitespace() || c == '-' || (matches!(c, '\'' | '’') && word == 1);
+        word = if ends { 0 } else { word + 1 };
+    }
+    out
 }
 
 /// Lower-case ASCII words joined by hyphens.

@@ -18,6 +18,7 @@
 //! A finding is one of these; each line is there once:
 //!
 //! - `withheld IDENTITY APP KIND VALUE`
+//! - `separated IDENTITY FILE:LINE`, the place of the separation
 //! - `conflict IDENTITY APP ACCOUNT`, `nameless_account IDENTITY APP ACCOUNT`
 //! - `held IDENTITY`, `missing IDENTITY`
 //! - `orphan_account - APP ACCOUNT`, `unmanaged - APP KIND COUNT`
@@ -32,6 +33,7 @@ mod calendar;
 mod eval;
 mod facts;
 mod functions;
+mod names;
 mod pattern;
 mod plan;
 mod policy;
@@ -102,6 +104,7 @@ pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
         Stop::Unknown => "what can't be known was asked for".to_owned(),
         Stop::Failed => "a mapping outside of a source".to_owned(),
     };
+    world.give_names(&actual, case.memory).map_err(told)?;
     let mut out = Outcome::default();
     let mut decisions = Vec::new();
     for (position, person) in world.people.iter().enumerate() {

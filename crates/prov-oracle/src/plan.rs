@@ -251,10 +251,14 @@ impl<'w, 'a> Planner<'w, 'a> {
         let none = Decision::default();
         let decision = self.position(id).map_or(&none, |p| &self.decisions[p]);
         for (ent, issue) in &decision.withheld {
-            let told = *issue != Issue::Outranked && !state.is_some_and(|s| drops(s, &ent.app));
+            let told = !matches!(issue, Issue::Outranked | Issue::Separated)
+                && !state.is_some_and(|s| drops(s, &ent.app));
             if told {
                 lines.findings.insert(format!("withheld {id} {} {} {:?}", ent.app, ent.kind, ent.value));
             }
+        }
+        for place in &decision.separated {
+            lines.findings.insert(format!("separated {id} {place}"));
         }
         let mut one = One { planner: self, id, left, lines, apps: BTreeMap::new() };
         for app in self.in_order() {
@@ -304,7 +308,9 @@ impl<'w, 'a> Planner<'w, 'a> {
 
     /// What is to be remembered once the plan has been carried out.
     pub(crate) fn memory_after(&self, rows: &BTreeMap<String, u64>) -> Result<Memory, Stop> {
-        let mut after = Memory { sources: self.memory.sources.clone(), ..Memory::default() };
+        let held = |position: usize| self.decisions[position].held;
+        let names = self.world.names_after(self.actual, self.memory, &held);
+        let mut after = Memory { sources: self.memory.sources.clone(), names, ..Memory::default() };
         for (source, rows) in rows {
             after.sources.insert(source.clone(), SourceMemory { rows: *rows });
         }

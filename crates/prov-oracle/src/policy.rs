@@ -120,6 +120,16 @@ pub(crate) struct Forbid<'a> {
     pub when: Option<&'a ast::Expr>,
 }
 
+/// A separation: nobody holds something of so many of its sides or more.
+pub(crate) struct Separation<'a> {
+    /// The file and line it begins on.
+    pub place: String,
+    pub sides: Vec<Vec<&'a ast::EntPattern>>,
+    pub many: usize,
+    /// By side: whether it is withheld.
+    pub withheld: Vec<bool>,
+}
+
 /// A kind of entitlement.
 pub(crate) struct Kind<'a> {
     pub name: &'a str,
@@ -151,6 +161,7 @@ pub(crate) struct Policy<'a> {
     pub apps: Vec<App<'a>>,
     pub rules: Vec<Rule<'a>>,
     pub forbids: Vec<Forbid<'a>>,
+    pub separations: Vec<Separation<'a>>,
     pub lets: BTreeMap<&'a str, Let<'a>>,
     /// Functions by the module of the standard library (empty: the policy) and name.
     pub functions: BTreeMap<(&'a str, &'a str), Function<'a>>,
@@ -250,8 +261,12 @@ impl<'a> Policy<'a> {
                 }
                 // Guards say whether a plan may run, not what is in it; proofs and tests speak of the policy.
                 ItemKind::Guard(_) | ItemKind::Prove { .. } | ItemKind::Test { .. } => {}
-                ItemKind::Separate(_)
-                | ItemKind::Protect(_)
+                ItemKind::Separate(item_of) => {
+                    let start = trees.sources.start(item.span);
+                    let place = format!("{}:{}", trees.sources.get(source).name, start.line);
+                    policy.separations.push(separation(item_of, place)?);
+                }
+                ItemKind::Protect(_)
                 | ItemKind::Limit { .. }
                 | ItemKind::Federation { .. }
                 | ItemKind::Login { .. }
@@ -326,13 +341,32 @@ impl<'a> App<'a> {
     }
 }
 
+/// Items.md, "separate".
+fn separation(item: &ast::Separate, place: String) -> Result<Separation<'_>, String> {
+    let (sides, many): (Vec<Vec<&ast::EntPattern>>, usize) = match &item.what {
+        ast::SeparateWhat::Sides(a, b) => (vec![a.iter().collect(), b.iter().collect()], 2),
+        ast::SeparateWhat::AnyOf(n, list) => match n.kind {
+            ast::ExprKind::Int(n) => (list.iter().map(|p| vec![p]).collect(), n as usize),
+            _ => return Err("a separation of what is no number".to_owned()),
+        },
+    };
+    let resolve = item.resolve.as_ref().map_or("all", |n| n.text.as_str());
+    let withheld = (0..sides.len()).map(|i| match resolve {
+        "first" => i == 0,
+        "second" => i == 1,
+        "report" => false,
+        _ => true,
+    });
+    Ok(Separation { place, many, withheld: withheld.collect(), sides })
+}
+
 /// No clause of a grant is passed over.
 fn plain_grants(body: &[ast::Member]) -> Result<(), String> {
     for member in body {
         match member {
             ast::Member::Includes { .. } => {}
             ast::Member::Grant(g) => {
-                if g.as_account.is_some() || g.from.is_some() || g.until.is_some() || g.keep.is_some() {
+                if g.as_account.is_some() || g.keep.is_some() {
                     return Err(NOT_READ.to_owned() + "clauses of a grant");
                 }
                 if g.annotations.iter().any(|a| a.name.text == "stage") {

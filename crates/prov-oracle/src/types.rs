@@ -106,7 +106,8 @@ impl<'a> World<'a> {
                 return Some(ty);
             }
         }
-        if let Some(field) = s.account.and_then(|a| a.fields.iter().find(|f| f.assign.name.text == name)) {
+        if let Some(field) = s.account.and_then(|(_, a)| a.fields.iter().find(|f| f.assign.name.text == name))
+        {
             return self.type_of(&field.assign.value, s);
         }
         let item = self.policy.lets.get(name)?;
@@ -130,11 +131,11 @@ impl<'a> World<'a> {
             if n.text == "row" && s.row.is_some() {
                 return Some(Ty::Str);
             }
-            let is_app = s.account.is_some_and(|a| a.from.as_ref().is_some_and(|f| f.text == n.text));
+            let is_app = s.account.is_some_and(|(_, a)| a.from.as_ref().is_some_and(|f| f.text == n.text));
             if let (true, Some(app), Some(of)) = (is_app, self.policy.app(&n.text), &s.of) {
                 let block = app.account(of)?;
                 let field = block.fields.iter().find(|f| f.assign.name.text == name)?;
-                let scope = Scope { account: Some(block), ..Scope::of(s.person, s.of.clone()) };
+                let scope = Scope { account: Some((app.name, block)), ..Scope::of(s.person, s.of.clone()) };
                 return self.type_of(&field.assign.value, &scope);
             }
         }
@@ -159,10 +160,12 @@ impl<'a> World<'a> {
         }
         let first = || args.first().and_then(|a| self.type_of(&a.value, s));
         Some(match name.text.as_str() {
-            "int" | "length" | "size" | "year" | "month" | "day" | "weekday" => Ty::Int,
+            "int" | "length" | "size" | "year" | "month" | "day" | "weekday" | "working_days_between" => {
+                Ty::Int
+            }
             "decimal" => Ty::Decimal,
-            "bool" => Ty::Bool,
-            "date" => Ty::Date,
+            "bool" | "is_working_day" => Ty::Bool,
+            "date" | "working_day_from" | "working_day_until" | "add_working_days" => Ty::Date,
             "instant" => Ty::Instant,
             "duration" => Ty::Duration,
             "elapsed" => Ty::Elapsed,

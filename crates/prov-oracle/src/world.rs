@@ -3,6 +3,7 @@
 
 use crate::calendar;
 use crate::eval::{Eval, Record, Scope, Stop};
+use crate::names::Names;
 use crate::policy::{Identity, NOT_READ, Policy, Trees};
 use crate::value::{Field, Reading, Ty, Value, compare, fold, nfc, same};
 use jiff::tz::TimeZone;
@@ -42,6 +43,7 @@ pub(crate) struct World<'a> {
     pub policy: Policy<'a>,
     pub people: Vec<Person>,
     pub rejected: Vec<Rejected>,
+    pub names: Names,
     pub tables: BTreeMap<String, Vec<Record>>,
     pub catalogs: &'a BTreeMap<(String, String), Vec<String>>,
     pub zone: TimeZone,
@@ -67,7 +69,8 @@ impl<'a> World<'a> {
         };
         let today = calendar::read_date(at).unwrap_or_else(|| calendar::day_of(now, &zone));
         let (people, rejected, tables) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Ok(World { trees, policy, people, rejected, tables, catalogs, zone, now, today })
+        let names = Names::new();
+        Ok(World { trees, policy, people, rejected, names, tables, catalogs, zone, now, today })
     }
 
     /// The module of the standard library that an expression stands in.

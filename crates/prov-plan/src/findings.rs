@@ -5,7 +5,7 @@ use crate::names::Block;
 use crate::standing::{Situation, Standing};
 use crate::{Because, Cause, Finding, FindingKind, Held};
 use prov_diag::codes;
-use prov_model::{Account, AppId, EntId, Entitlement, EntitlementIssue, HoldReason, Rejection};
+use prov_model::{Account, AppId, EntId, Entitlement, EntitlementIssue, HoldReason, Rejection, Separated};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -91,7 +91,8 @@ pub(crate) fn withheld(
             EntitlementIssue::Blank => {
                 (format!("`{shown}` has no value: what it is computed from holds nothing"), None)
             }
-            EntitlementIssue::Outranked => continue,
+            // Told once, by the separation.
+            EntitlementIssue::Outranked | EntitlementIssue::Separated(_) => continue,
             EntitlementIssue::Forbidden(index) => {
                 let Some(forbid) = input.schema.forbids.get(*index as usize) else { continue };
                 let because = input.schema.rule(forbid.rule).because.as_deref();
@@ -108,6 +109,60 @@ pub(crate) fn withheld(
         });
         finding.because = cause.map(|c| Because::of(input.schema, Cause::from(c))).into_iter().collect();
         part.findings.push(finding);
+    }
+}
+
+/// Separations that someone's access hits, and roles that a forbid withholds.
+pub(crate) fn apart(
+    context: &Context<'_>,
+    part: &mut Part<'_>,
+    id: &str,
+    position: Option<u32>,
+    situation: &Situation<'_>,
+) {
+    let Some(position) = position.filter(|_| !situation.leaver()) else { return };
+    let (desired, schema) = (context.input.desired, context.input.schema);
+    let start = desired.separated.partition_point(|s| s.0 < position);
+    for (_, hit) in desired.separated[start..].iter().take_while(|s| s.0 == position) {
+        let Some(def) = schema.separations.get(hit.separation as usize) else { continue };
+        let mut sides: Vec<String> = Vec::new();
+        for number in 0..def.sides.len() {
+            let items = hit.items.iter().filter(|(of, _)| *of as usize == number);
+            let mut shown: Vec<String> = items.map(|(_, item)| separated(context, item)).collect();
+            shown.sort();
+            if shown.is_empty() {
+                continue;
+            }
+            let what = if def.resolve.withholds(number) { "withheld" } else { "stays" };
+            sides.push(format!("{} ({what})", shown.join(", ")));
+        }
+        let because = schema.rule(def.rule).because.as_deref();
+        let because = because.map(|b| format!(": {b}")).unwrap_or_default();
+        let message = format!("may not be held together: {}{because}", sides.join(" and "));
+        let mut finding = Finding::new(FindingKind::Separated, codes::SEPARATED.id, message);
+        finding.identity = Some(id.to_owned());
+        finding.because = vec![Because::of(schema, Cause::from(def.rule))];
+        part.findings.push(finding);
+    }
+    let start = desired.forbidden_roles.partition_point(|f| f.0 < position);
+    for (_, forbid) in desired.forbidden_roles[start..].iter().take_while(|f| f.0 == position) {
+        let Some(def) = schema.role_forbids.get(*forbid as usize) else { continue };
+        let because = schema.rule(def.rule).because.as_deref();
+        let because = because.map(|b| format!(": {b}")).unwrap_or_default();
+        let message = format!("the role `{}` is forbidden{because}", schema.rule(def.role.rule).name);
+        let mut finding = Finding::new(FindingKind::Withheld, codes::WITHHELD.id, message);
+        finding.identity = Some(id.to_owned());
+        finding.because = vec![Because::of(schema, Cause::from(def.rule))];
+        part.findings.push(finding);
+    }
+}
+
+fn separated(context: &Context<'_>, item: &Separated<EntId>) -> String {
+    match item {
+        Separated::Role(role) => format!("the role `{}`", context.input.schema.rule(*role).name),
+        Separated::Entitlement(id) => {
+            format!("`{}`", spelled(context, context.input.desired.entitlements.get(*id)))
+        }
     }
 }
 

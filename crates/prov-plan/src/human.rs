@@ -390,6 +390,8 @@ fn of_kind(kind: FindingKind, n: usize) -> &'static str {
     match kind {
         FindingKind::Withheld if one => "grant withheld",
         FindingKind::Withheld => "grants withheld",
+        FindingKind::Separated if one => "separation hit",
+        FindingKind::Separated => "separations hit",
         FindingKind::Conflict if one => "conflict of accounts",
         FindingKind::Conflict => "conflicts of accounts",
         FindingKind::NamelessAccount if one => "account without a name",

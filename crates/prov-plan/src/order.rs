@@ -1,11 +1,11 @@
 //! Order: what one person's actions wait for, and how a plan is laid out.
 //! Invariant: whatever runs respecting `after` is safe: an account before what it holds, new access before old is
-//! taken, revoke before disable before delete, the account that another comes from first made and last deleted.
+//! taken (old access first where a separation wants it so), revoke before disable before delete, the account that another comes from first made and last deleted.
 
 use crate::{ActionKind, ActionView, Change, Plan};
 use petgraph::algo::toposort;
 use petgraph::graph::{DiGraph, NodeIndex};
-use prov_model::{AppId, Schema, Severity};
+use prov_model::{AppId, KindId, Schema, Severity, fold};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -72,6 +72,8 @@ pub(crate) struct Draft<'a> {
     pub changes: Option<Box<[Change]>>,
     pub because: u32,
     pub risk: Option<Severity>,
+    /// A revoke that a separation wants before some grant.
+    pub early: bool,
 }
 
 /// What one app's actions of a person are, by position among the drafts.
@@ -81,6 +83,8 @@ struct Steps {
     account: Option<Range<u32>>,
     /// The create or rename, on which accounts that come from this one wait.
     base: Option<u32>,
+    /// Revokes that come before grants.
+    early: Option<Range<u32>>,
     grants: Option<Range<u32>>,
     revokes: Option<Range<u32>>,
     disables: Option<Range<u32>>,
@@ -92,34 +96,35 @@ struct Steps {
 pub(crate) type Placed = (usize, SmallVec<[u32; 2]>);
 
 /// The section of an action, and its turn in there among those of the same person.
-fn turn(kind: ActionKind, leaver: bool) -> (usize, u8) {
+fn turn(kind: ActionKind, leaver: bool, early: bool) -> (usize, u8) {
     let (lane, main) = match kind {
         ActionKind::CreateAccount
         | ActionKind::RenameAccount
         | ActionKind::UpdateAccount
         | ActionKind::EnableAccount => ((1, 0), 0),
-        ActionKind::Grant => ((1, 1), 1),
-        ActionKind::Revoke => ((1, 2), 2),
-        ActionKind::DisableAccount => ((0, 0), 3),
-        ActionKind::KillSessions => ((0, 1), 4),
-        ActionKind::DeleteAccount => ((1, 3), 5),
+        ActionKind::Grant => ((1, 1), 2),
+        ActionKind::Revoke => ((1, 2), if early { 1 } else { 3 }),
+        ActionKind::DisableAccount => ((0, 0), 4),
+        ActionKind::KillSessions => ((0, 1), 5),
+        ActionKind::DeleteAccount => ((1, 3), 6),
     };
     if leaver { lane } else { (2, main) }
 }
 
 /// Sorts one person's actions into the order they stand in the plan, and says what each waits for. `key` orders
-/// entitlements.
+/// entitlements; `parts` says whether a separation wants a revoke before a grant.
 pub(crate) fn arrange<'a, K: Ord>(
     order: &AppOrder,
     leaver: bool,
     drafts: &mut [Draft<'a>],
     key: impl Fn(&Draft<'a>) -> K,
+    parts: impl Fn(&Draft<'a>, &Draft<'a>) -> bool,
 ) -> Vec<Placed> {
     drafts.sort_by(|a, b| {
         let place = |d: &Draft<'_>| {
             let rank = order.rank(d.app);
             let rank = if d.kind == ActionKind::DeleteAccount { u32::MAX - rank } else { rank };
-            (turn(d.kind, leaver), rank, d.kind)
+            (turn(d.kind, leaver, d.early), rank, d.kind)
         };
         place(a).cmp(&place(b)).then_with(|| key(a).cmp(&key(b)))
     });
@@ -137,6 +142,7 @@ pub(crate) fn arrange<'a, K: Ord>(
             }
             ActionKind::UpdateAccount | ActionKind::EnableAccount => extend(&mut steps.account),
             ActionKind::Grant => extend(&mut steps.grants),
+            ActionKind::Revoke if draft.early => extend(&mut steps.early),
             ActionKind::Revoke => extend(&mut steps.revokes),
             ActionKind::DisableAccount => extend(&mut steps.disables),
             ActionKind::KillSessions => steps.kill = Some(i),
@@ -146,7 +152,11 @@ pub(crate) fn arrange<'a, K: Ord>(
     let place = |(i, draft): (usize, &Draft<'a>)| {
         let mut after = SmallVec::new();
         waits_for(order, leaver, draft, i as u32, &steps, &mut after);
-        (turn(draft.kind, leaver).0, after)
+        if draft.kind == ActionKind::Grant {
+            let early = drafts.iter().enumerate().filter(|(_, d)| d.early && parts(d, draft));
+            after.extend(early.map(|(i, _)| i as u32));
+        }
+        (turn(draft.kind, leaver, draft.early).0, after)
     };
     drafts.iter().enumerate().map(place).collect()
 }
@@ -172,6 +182,7 @@ fn waits_for(
         },
         ActionKind::Grant => after.extend(last_of_account),
         ActionKind::Revoke if leaver => {}
+        ActionKind::Revoke if draft.early => after.extend(last_of_account),
         ActionKind::Revoke => match (&own.grants, &own.revokes) {
             (Some(grants), Some(revokes)) if grants.len() > FEW && revokes.start < index => {
                 after.push(revokes.start);
@@ -186,11 +197,15 @@ fn waits_for(
                 Some(range) => after.extend(range.clone()),
                 None => after.extend(last_of_account),
             }
+            after.extend(all(&own.early));
         }
         ActionKind::KillSessions => match &own.disables {
             Some(disables) => after.extend(disables.clone()),
             None if leaver => {}
-            None => after.extend(all(&own.revokes)),
+            None => {
+                after.extend(all(&own.revokes));
+                after.extend(all(&own.early));
+            }
         },
         ActionKind::DeleteAccount => {
             match own.kill {
@@ -200,6 +215,7 @@ fn waits_for(
             // In the main lane kill and disable have waited for the revokes already.
             if leaver || after.is_empty() {
                 after.extend(all(&own.revokes));
+                after.extend(all(&own.early));
             }
             let children = steps.iter().filter(|(app, _)| order.parent(**app) == Some(draft.app));
             let mut children: Vec<u32> = children.flat_map(|(_, s)| all(&s.deletes)).collect();
@@ -228,7 +244,7 @@ pub fn verify_order(plan: &Plan, schema: &Schema) -> Result<(), String> {
         if action.after().any(|a| a.identity() != action.identity()) {
             return fail("waits for someone else");
         }
-        let section = turn(action.kind(), action.is_leaver()).0;
+        let section = turn(action.kind(), action.is_leaver(), false).0;
         if section < last {
             return fail("stands behind its lane");
         }
@@ -240,10 +256,14 @@ pub fn verify_order(plan: &Plan, schema: &Schema) -> Result<(), String> {
         .iter()
         .filter_map(|a| Some((&*a.name, &*schema.app(a.account.as_ref()?.from?).name)))
         .collect();
-    people.values().try_for_each(|actions| verify_person(actions, &parents))
+    people.values().try_for_each(|actions| verify_person(actions, &parents, schema))
 }
 
-fn verify_person(actions: &[ActionView<'_>], parents: &FxHashMap<&str, &str>) -> Result<(), String> {
+fn verify_person(
+    actions: &[ActionView<'_>],
+    parents: &FxHashMap<&str, &str>,
+    schema: &Schema,
+) -> Result<(), String> {
     // Everything that an action waits for, directly or not.
     let mut before: FxHashMap<usize, FxHashSet<usize>> = FxHashMap::default();
     for action in actions {
@@ -253,15 +273,41 @@ fn verify_person(actions: &[ActionView<'_>], parents: &FxHashMap<&str, &str>) ->
         }
         before.insert(action.index(), all);
     }
+    let early: FxHashSet<usize> = actions
+        .iter()
+        .filter(|b| b.kind() == ActionKind::Revoke && !b.is_leaver())
+        .filter(|b| actions.iter().any(|g| apart(schema, b, g)))
+        .map(|b| b.index())
+        .collect();
     for a in actions {
         for b in actions {
-            if must_precede(a, b, parents) && !before[&b.index()].contains(&a.index()) {
+            let must = match (a.kind(), b.kind()) {
+                (ActionKind::Revoke, ActionKind::Grant) => early.contains(&a.index()) && apart(schema, a, b),
+                (ActionKind::Grant, ActionKind::Revoke) if early.contains(&b.index()) => false,
+                _ => must_precede(a, b, parents),
+            };
+            if must && !before[&b.index()].contains(&a.index()) {
                 let name = |x: &ActionView<'_>| format!("{} in {}", x.kind().name(), x.app());
                 return Err(format!("{}: {} does not wait for {}", a.identity(), name(b), name(a)));
             }
         }
     }
     Ok(())
+}
+
+/// Whether a separation wants a revoke before a grant.
+fn apart(schema: &Schema, revoke: &ActionView<'_>, grant: &ActionView<'_>) -> bool {
+    let of = |action: &ActionView<'_>| {
+        let (kind, value) = action.entitlement()?;
+        let app = schema.apps.iter().position(|a| a.name == action.app())?;
+        let kind = schema.apps[app].kinds.iter().position(|k| k.name == kind)?;
+        let (app, kind) = (AppId(app as u32), KindId(kind as u32));
+        let folded = crate::diff::folds(schema, app, kind);
+        Some((app, kind, if folded { fold(value).into_owned() } else { value.to_owned() }))
+    };
+    let (Some(a), Some(b)) = (of(revoke), of(grant)) else { return false };
+    grant.kind() == ActionKind::Grant
+        && schema.separations.iter().any(|s| s.parts((a.0, a.1, &a.2), (b.0, b.1, &b.2)))
 }
 
 fn must_precede(a: &ActionView<'_>, b: &ActionView<'_>, parents: &FxHashMap<&str, &str>) -> bool {

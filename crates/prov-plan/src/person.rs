@@ -127,6 +127,7 @@ pub(crate) fn person<'a>(
         );
     }
     findings::withheld(context, part, id, d, &situation);
+    findings::apart(context, part, id, d, &situation);
     let Buffers { apps, held: actual, causes } = buffers;
     let mut person =
         Person { context, part, causes, id, position: d, situation, accounts, drafts: Vec::new() };
@@ -138,6 +139,18 @@ pub(crate) fn person<'a>(
         person.kills(apps);
         person.emit();
     }
+}
+
+/// Whether a separation wants one entitlement gone before the other comes.
+fn apart(context: &Context<'_>, revoked: Ent, granted: Ent) -> bool {
+    let schema = context.input.schema;
+    let of = |ent: Ent| {
+        let e = context.entitlement(ent);
+        let folds = crate::diff::folds(schema, e.app, e.kind);
+        (e.app, e.kind, if folds { prov_model::fold(&e.value) } else { (&*e.value).into() })
+    };
+    let (a, b) = (of(revoked), of(granted));
+    schema.separations.iter().any(|s| s.parts((a.0, a.1, &a.2), (b.0, b.1, &b.2)))
 }
 
 /// Who is held loses what is forbidden for certain, and nothing else (11.3). Gives the words for what becomes of them.
@@ -216,7 +229,7 @@ impl<'a> Person<'_, 'a> {
         (because, risk): Why,
         changes: Option<Box<[Change]>>,
     ) {
-        self.drafts.push(Draft { kind, app, account, ent: NONE, changes, because, risk });
+        self.drafts.push(Draft { kind, app, account, ent: NONE, changes, because, risk, early: false });
     }
 
     /// The name of the one account in an app when what needs it runs.
@@ -235,7 +248,16 @@ impl<'a> Person<'_, 'a> {
         let input = &self.context.input;
         let account = self.account(here, e.app);
         let risk = risk.max(input.schema.kind(e.app, e.kind).severity);
-        self.drafts.push(Draft { kind, app: e.app, account, ent, changes: None, because, risk });
+        self.drafts.push(Draft {
+            kind,
+            app: e.app,
+            account,
+            ent,
+            changes: None,
+            because,
+            risk,
+            early: false,
+        });
     }
 
     /// Gives everything its place and counts it.
@@ -246,7 +268,9 @@ impl<'a> Person<'_, 'a> {
             let ent = (d.ent != NONE).then(|| context.entitlement(d.ent));
             (ent.map(|e| (e.kind, &*e.value)), d.account)
         };
-        let placed = arrange(&context.order, leaver, &mut self.drafts, key);
+        self.apart();
+        let parts = |a: &Draft<'a>, b: &Draft<'a>| apart(context, a.ent, b.ent);
+        let placed = arrange(&context.order, leaver, &mut self.drafts, key, parts);
         self.count();
         let apps = schema.apps.len() as u32;
         let identity = apps + self.part.names.len() as u32;
@@ -287,14 +311,33 @@ impl<'a> Person<'_, 'a> {
         }
     }
 
+    /// Marks revokes that a separation wants before a grant.
+    fn apart(&mut self) {
+        let context = self.context;
+        if context.input.schema.separations.is_empty() || self.situation.leaver() {
+            return;
+        }
+        let grants: Vec<Ent> =
+            self.drafts.iter().filter(|d| d.kind == ActionKind::Grant).map(|d| d.ent).collect();
+        for draft in self.drafts.iter_mut().filter(|d| d.kind == ActionKind::Revoke) {
+            draft.early = grants.iter().any(|g| apart(context, draft.ent, *g));
+        }
+    }
+
     fn count(&mut self) {
         let schema = self.context.input.schema;
         let applied = |d: &&Draft<'_>| schema.app(d.app).mode != Mode::Report;
-        let mut last = [None; 2];
+        let mut seen: [Vec<AppId>; 2] = [Vec::new(), Vec::new()];
         let mut apps = Vec::new();
         for draft in self.drafts.iter().filter(applied) {
-            // Grants and revokes of one app stand together: the account counts once.
-            let mut once = |slot: usize| last[slot].replace(draft.app) != Some(draft.app);
+            // However many grants or revokes there are in an app, the account counts once.
+            let mut once = |slot: usize| {
+                let first = !seen[slot].contains(&draft.app);
+                if first {
+                    seen[slot].push(draft.app);
+                }
+                first
+            };
             let effect = match draft.kind {
                 ActionKind::Grant => once(0).then_some(EffectKind::Grants),
                 ActionKind::Revoke => once(1).then_some(EffectKind::Revokes),

@@ -286,6 +286,8 @@ pub struct Verdict {
 pub enum FindingKind {
     /// A grant that a forbid or a catalog withholds.
     Withheld,
+    /// Access that may not be held together.
+    Separated,
     /// Accounts of which it is not clear whose they are.
     Conflict,
     /// An account that would have no name.
@@ -306,8 +308,9 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All, in order.
-    pub const ALL: [FindingKind; 9] = [
+    pub const ALL: [FindingKind; 10] = [
         FindingKind::Withheld,
+        FindingKind::Separated,
         FindingKind::Conflict,
         FindingKind::NamelessAccount,
         FindingKind::RejectedRow,
@@ -322,6 +325,7 @@ impl FindingKind {
     pub fn name(self) -> &'static str {
         match self {
             FindingKind::Withheld => "withheld",
+            FindingKind::Separated => "separated",
             FindingKind::Conflict => "conflict",
             FindingKind::NamelessAccount => "nameless_account",
             FindingKind::RejectedRow => "rejected_row",
@@ -562,6 +566,7 @@ pub(crate) fn rule_kind_name(kind: RuleKind) -> &'static str {
         RuleKind::Birthright => "birthright",
         RuleKind::Role => "role",
         RuleKind::Forbid => "forbid",
+        RuleKind::Separate => "separate",
         RuleKind::Lifecycle => "lifecycle",
         RuleKind::Account => "account",
         RuleKind::App => "app",
@@ -575,6 +580,7 @@ pub(crate) fn parse_rule_kind(name: &str) -> Option<RuleKind> {
         RuleKind::Birthright,
         RuleKind::Role,
         RuleKind::Forbid,
+        RuleKind::Separate,
         RuleKind::Lifecycle,
         RuleKind::Account,
         RuleKind::App,

@@ -115,6 +115,12 @@ impl Reasons for EngineReasons<'_> {
             for w in &caused.withheld {
                 match w {
                     prov_eval::Withheld::Forbidden(i) => out.push(schema.forbids[*i as usize].rule.into()),
+                    prov_eval::Withheld::RoleForbidden(i) => {
+                        out.push(schema.role_forbids[*i as usize].rule.into());
+                    }
+                    prov_eval::Withheld::Separated(i) | prov_eval::Withheld::RoleSeparated(_, i) => {
+                        out.push(schema.separations[*i as usize].rule.into());
+                    }
                     prov_eval::Withheld::Dropped(_) => {
                         self.state_cause(one, out);
                     }

@@ -57,13 +57,23 @@ fn withheld_by(w: &WithheldExplanation) -> String {
             format!("its value is not in the catalog; did you mean {v:?}?")
         }
         WithheldExplanation::Forbid { rule } => {
-            let because = rule.because.as_ref().map_or(String::new(), |b| format!(" because {b:?}"));
-            format!("{}{because}, {}", rule.name, at(rule))
+            format!("{}, {}", reason(rule), at(rule))
+        }
+        WithheldExplanation::Separation { rule } => format!("{}, {}", reason(rule), at(rule)),
+        WithheldExplanation::RoleForbidden { role, rule }
+        | WithheldExplanation::RoleSeparated { role, rule } => {
+            format!("the role {role} is withheld by {}, {}", reason(rule), at(rule))
         }
         WithheldExplanation::Outranked { value } => format!("{value:?} is higher, and the highest wins"),
         WithheldExplanation::State { rule } => format!("the state {} drops it, {}", rule.name, at(rule)),
         WithheldExplanation::NoAccount { rule } => format!("there is to be no account, {}", at(rule)),
     }
+}
+
+/// A forbid or a separation with its reason.
+fn reason(rule: &RuleRef) -> String {
+    let because = rule.because.as_ref().map_or(String::new(), |b| format!(" because {b:?}"));
+    format!("{}{because}", rule.name)
 }
 
 impl Page<'_> {
@@ -210,10 +220,28 @@ impl Page<'_> {
                 self.clause(2, c);
             }
         }
+        self.separations(e);
         if e.rules.is_empty() {
             self.line(1, "no rule of the policy can give it");
         }
         self.withheld(e, 1);
+    }
+
+    fn separations(&mut self, e: &Explanation) {
+        for s in &e.separations {
+            let hit = s.outcome == Outcome::True;
+            let what = self.paint(s.outcome, if hit { "is hit" } else { "is not hit" });
+            self.line(1, &format!("{} {what} {}", reason(&s.rule), self.place(&s.rule)));
+            for side in &s.sides {
+                let there = if side.there.is_empty() { "nothing".to_owned() } else { side.there.join(", ") };
+                let withheld = match (hit && !side.there.is_empty(), side.withheld) {
+                    (false, _) => "",
+                    (true, true) => ": withheld",
+                    (true, false) => ": stays",
+                };
+                self.line(2, &format!("{}: {there}{withheld}", side.side));
+            }
+        }
     }
 
     fn everything(&mut self, e: &Explanation) {
@@ -234,6 +262,7 @@ impl Page<'_> {
             );
         }
         self.withheld(e, 2);
+        self.separations(e);
     }
 
     fn withheld(&mut self, e: &Explanation, depth: usize) {

@@ -228,6 +228,16 @@ codes! {
         bad Policy("app wiki via file { account { mail = \"{unique(id, max: 20)}@acme.example\" } }\n"),
         good Policy("app wiki via file { account { login = unique(id, max: 20)  mail = \"{login}@acme.example\" } }\n"),
     }
+    BAD_SEPARATION = "P0350" Error "a separation that can't be meant" {
+        "A separation names two sides, or several, that nobody may hold together. A role or a value that is on two sides would be kept apart from itself: whoever holds it would lose it. Values that the policy spells out, in patterns and in grants, are checked; a computed value that turns out to be on two sides hits the separation alone. `any N of […]` takes an N from 2 to the length of the list."
+        bad Policy("separate ad.group(\"pay\") from ad.group(matches \"pa*\") because \"SOX-7\"\n"),
+        good Policy("separate ad.group(\"pay\") from ad.group(matches \"order-*\") because \"SOX-7\"\n"),
+    }
+    NO_REASON = "P0351" Warning "access is withheld without a reason" {
+        "Whoever loses access by a separation is told why, in plans and in explanations. `because \"…\"` is that text: the rule of the auditor, or the risk."
+        bad Policy("separate ad.group(\"create-vendor\") from ad.group(\"pay-vendor\")\n"),
+        good Policy("separate ad.group(\"create-vendor\") from ad.group(\"pay-vendor\") because \"SOX-7\"\n"),
+    }
     ROLE_CYCLE = "P0401" Error "roles that include each other" {
         "Roles form a tree or at least a graph without circles; the message shows the way round."
         bad Policy("role a { includes b }\nrole b { includes a }\n"),
@@ -264,8 +274,8 @@ codes! {
         good super::Example::Shown("prov new acme\nprov check acme\n"),
     }
     NOT_BUILT = "P0900" Error "something that has no meaning yet" {
-        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `separate`, `protect`, `limit`, `prove`, `test`, `federation`, `login` mappings, `writeback`, requestable roles and roles with parameters, `from`, `until`, `keep` and `as` in grants, `joins`, `effective from` and element sources, `prefer`, `in SOURCE`, a second authoritative source, `correlate`, second accounts, `@stage`, guards on feed age, empty columns and single entitlements."
-        bad Policy("separate ad.group(\"a\") from ad.group(\"b\") because \"SOX-7\"\n"),
+        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `protect`, `limit`, `prove`, `test`, `federation`, `login` mappings, `writeback`, requestable roles and roles with parameters, `from`, `until`, `keep` and `as` in grants, `joins`, `effective from` and element sources, `prefer`, `in SOURCE`, a second authoritative source, `correlate`, second accounts, `@stage`, guards on feed age, empty columns and single entitlements."
+        bad Policy("limit ad.group(\"a\") at most 20\n"),
         good Policy("birthright b when true { grant ad.group(\"a\") }\n"),
     }
 }

@@ -33,6 +33,11 @@ codes! {
         bad Shown("`forbid erp.role(\"PAYMENTS_ADMIN\") when kind != employee`, and a role that grants it to a contractor.\n"),
         good Shown("The role has `when kind == employee`.\n"),
     }
+    SEPARATED = "P0750" Warning "access that may not be held together" {
+        "Rules give someone what a `separate` of the policy keeps apart: two sides of one task that nobody may do alone. The finding names what is on which side, what is withheld, and why.\n\nDecide which side the person is to have, and mend the rule that gives the other; or say in the separation which side yields, with `resolve withhold first` or `second`."
+        bad Shown("`separate erp.role(\"CREATE_VENDOR\") from erp.role(\"PAY_VENDOR\") because \"SOX-7\"`, and someone to whom rules give both.\n"),
+        good Shown("The rules give each person one of them.\n"),
+    }
     CONFLICT = "P0711" Warning "accounts conflict" {
         "Someone has several accounts in one app, or the name of the account to be made is taken by somebody else's account, by one that belongs to nobody, or is wanted by two people. Prov does not guess whose an account is: nothing is made, renamed or granted there until it is settled. Who has left is disabled in all of their accounts all the same.\n\nLink or remove the surplus account in the app, or give the name by `unique(…)`."
         bad Shown("`accounts.csv`:\n\napp,account,identity,enabled\nad,jdupont,1,true\nad,jdupont2,1,true\n"),

@@ -4,7 +4,7 @@
 use super::{
     AccountExplanation, CauseExplanation, EntitlementExplanation, Explanation, ForbidExplanation,
     GrantExplanation, IncludedBy, NameExplanation, NameTrouble, Outcome, Quarantine, Read, RuleExplanation,
-    RuleRef, StateExplanation, StateTried, Target, Verdict, WithheldExplanation,
+    RuleRef, StateExplanation, StateTried, Target, Verdict, WithheldExplanation, separations,
 };
 use crate::decide::{Decision, Hold};
 use crate::evaluate::Engine;
@@ -69,6 +69,11 @@ impl<'a> Interp<'a> {
             Some((app, Some((kind, value)))) => self.forbids_for(who.0, app, kind, value),
             Some((_, None)) | None => Vec::new(),
         };
+        let separations = match target {
+            Some((app, Some((kind, value)))) => separations::of(self, app, kind, value),
+            Some((_, None)) => Vec::new(),
+            None => separations::hit(self, decision),
+        };
         let entitlements =
             held.iter().chain(&withheld).map(|c| self.entitlement(c, who.0)).collect::<Vec<_>>();
         Explanation {
@@ -85,6 +90,7 @@ impl<'a> Interp<'a> {
             accounts: self.accounts_for(who.0, target.map(|t| t.0)),
             rules,
             forbids,
+            separations,
             entitlements,
         }
     }
@@ -150,7 +156,7 @@ impl<'a> Interp<'a> {
         }
     }
 
-    fn rule_ref(&self, rule: RuleId) -> RuleRef {
+    pub(super) fn rule_ref(&self, rule: RuleId) -> RuleRef {
         let info = self.world.program.schema.rule(rule);
         RuleRef {
             kind: info.kind,
@@ -396,6 +402,22 @@ impl<'a> Interp<'a> {
                 Withheld::Blank => WithheldExplanation::Blank,
                 Withheld::Forbidden(f) => {
                     WithheldExplanation::Forbid { rule: self.rule_ref(schema.forbids[*f as usize].rule) }
+                }
+                Withheld::Separated(s) => {
+                    let rule = self.rule_ref(schema.separations[*s as usize].rule);
+                    WithheldExplanation::Separation { rule }
+                }
+                Withheld::RoleForbidden(f) => {
+                    let def = &schema.role_forbids[*f as usize];
+                    WithheldExplanation::RoleForbidden {
+                        role: schema.rule(def.role.rule).name.clone(),
+                        rule: self.rule_ref(def.rule),
+                    }
+                }
+                Withheld::RoleSeparated(role, s) => {
+                    let rule = self.rule_ref(schema.separations[*s as usize].rule);
+                    let role = schema.rule(program.rules[*role as usize].rule).name.clone();
+                    WithheldExplanation::RoleSeparated { role, rule }
                 }
                 Withheld::Outranked(by) => WithheldExplanation::Outranked { value: by.value.to_string() },
                 Withheld::Dropped(state) => {

@@ -4,6 +4,7 @@
 
 mod clause;
 mod explainer;
+mod separations;
 
 use prov_diag::{SourceId, Span};
 use serde::Serialize;
@@ -190,6 +191,9 @@ pub struct Explanation {
     pub rules: Vec<RuleExplanation>,
     /// Forbids that speak of what was asked about.
     pub forbids: Vec<ForbidExplanation>,
+    /// Separations that speak of what was asked about, and of roles that could give it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub separations: Vec<SeparationExplanation>,
     /// What is held or withheld: of the target; everything, where everything was asked for.
     pub entitlements: Vec<EntitlementExplanation>,
 }
@@ -353,6 +357,28 @@ pub struct ForbidExplanation {
     pub when: Option<Clause>,
 }
 
+/// A separation that speaks of what was asked about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SeparationExplanation {
+    /// The separation.
+    pub rule: RuleRef,
+    /// Whether it is hit.
+    pub outcome: Outcome,
+    /// Its sides, with what of them is there.
+    pub sides: Vec<SideExplanation>,
+}
+
+/// A side of a separation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SideExplanation {
+    /// As the policy writes it.
+    pub side: String,
+    /// Whether the separation, where it is hit, withholds this side.
+    pub withheld: bool,
+    /// What of it is granted: roles by name, entitlements as `app.kind("value")`.
+    pub there: Vec<String>,
+}
+
 /// An entitlement with what gives it and what withholds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EntitlementExplanation {
@@ -395,6 +421,25 @@ pub enum WithheldExplanation {
     /// A forbid.
     Forbid {
         /// Which.
+        rule: RuleRef,
+    },
+    /// A separation.
+    Separation {
+        /// Which.
+        rule: RuleRef,
+    },
+    /// The role that grants it is forbidden.
+    RoleForbidden {
+        /// The role.
+        role: String,
+        /// The forbid.
+        rule: RuleRef,
+    },
+    /// The role that grants it is kept apart from something else.
+    RoleSeparated {
+        /// The role.
+        role: String,
+        /// The separation.
         rule: RuleRef,
     },
     /// A higher value of the kind.

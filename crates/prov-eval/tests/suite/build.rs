@@ -123,6 +123,7 @@ impl Build {
                 accounts: vec![],
                 rules: vec![],
                 forbids: vec![],
+                role_forbids: vec![],
                 kinds: vec![],
                 strata: vec![],
                 locals: 8,

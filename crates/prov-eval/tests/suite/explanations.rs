@@ -121,7 +121,10 @@ fn forbids_states_and_missing_accounts_withhold_by_name() {
             Some(WithheldExplanation::State { rule }) => rule.name.clone(),
             Some(WithheldExplanation::NoAccount { rule }) => rule.name.clone(),
             Some(
-                WithheldExplanation::NotInCatalog { .. }
+                WithheldExplanation::Separation { .. }
+                | WithheldExplanation::RoleForbidden { .. }
+                | WithheldExplanation::RoleSeparated { .. }
+                | WithheldExplanation::NotInCatalog { .. }
                 | WithheldExplanation::Blank
                 | WithheldExplanation::Outranked { .. },
             ) => "?".into(),

@@ -4,7 +4,7 @@
 
 use super::{VerifyError, fail, rule_name};
 use crate::{ExprId, ExprKind, GrantProgram, GrantValue, Node, Program, Quant};
-use prov_model::{AppId, KindId, Type, fold, join_values};
+use prov_model::{AppId, KindId, SeparateDef, Type, fold, join_values};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub(crate) fn verify(program: &Program) -> Result<(), VerifyError> {
@@ -93,6 +93,57 @@ impl Order<'_> {
                     && value.as_ref().is_none_or(|v| def.covers(*app, *kind, v));
                 if hit {
                     self.reads(when, Node::Kind(k as u32), true)?;
+                }
+            }
+        }
+        for (forbid, def) in p.role_forbids.iter().zip(&p.schema.role_forbids) {
+            if let Some(when) = forbid.when {
+                self.reads(when, Node::Rule(def.role.position), true)?;
+            }
+        }
+        p.schema.separations.iter().try_for_each(|s| self.separation(s))
+    }
+
+    /// What a separation withholds must be known after all that gives what is on its sides. Who reads a role that it
+    /// withholds must come after that too.
+    fn separation(&self, def: &SeparateDef) -> Result<(), VerifyError> {
+        let p = self.program;
+        let mut givers: Vec<Node> = Vec::new();
+        for side in &def.sides {
+            givers.extend(side.roles.iter().map(|r| Node::Rule(r.position)));
+            for (i, rule) in p.rules.iter().enumerate() {
+                let gives = rule.grants.iter().any(|g| {
+                    let exact: Option<Vec<ExprId>> = g
+                        .values
+                        .iter()
+                        .map(|v| if let GrantValue::One(e) = v { Some(*e) } else { None })
+                        .collect();
+                    match exact.and_then(|v| self.constant_key(g.app, g.kind, &v)) {
+                        Some(value) => side.covers(g.app, g.kind, &value),
+                        None => {
+                            side.patterns.iter().any(|p| p.app == g.app && p.kind.is_none_or(|k| k == g.kind))
+                        }
+                    }
+                });
+                if gives {
+                    givers.push(Node::Rule(i as u32));
+                }
+            }
+        }
+        for (_, side) in def.sides.iter().enumerate().filter(|(n, _)| def.resolve.withholds(*n)) {
+            for (k, (app, kind, value)) in p.kinds.iter().enumerate() {
+                let on = match value {
+                    Some(value) => side.covers(*app, *kind, value),
+                    // A value that is named has a step of its own, where its kind is split.
+                    None => side.patterns.iter().any(|x| {
+                        let named = x.exact();
+                        let split = named.is_some()
+                            && p.kinds.iter().any(|k| (k.0, k.1) == (*app, *kind) && k.2 == named);
+                        x.app == *app && x.kind.is_none_or(|x| x == *kind) && !split
+                    }),
+                };
+                for &giver in givers.iter().filter(|_| on) {
+                    self.after(giver, Node::Kind(k as u32), true)?;
                 }
             }
         }

@@ -157,10 +157,18 @@ impl Person<'_, '_> {
                     let start = all.partition_point(|w| w.0 < position);
                     let mine = all[start..].iter().take_while(|w| w.0 == position);
                     for (_, _, issue) in mine.filter(|w| ids.same_as(w.1) == id) {
-                        if let EntitlementIssue::Forbidden(f) = issue {
-                            self.causes
-                                .extend(input.schema.forbids.get(*f as usize).map(|f| Cause::from(f.rule)));
-                        }
+                        let rule = match issue {
+                            EntitlementIssue::Forbidden(f) => {
+                                input.schema.forbids.get(*f as usize).map(|f| f.rule)
+                            }
+                            EntitlementIssue::Separated(s) => {
+                                input.schema.separations.get(*s as usize).map(|s| s.rule)
+                            }
+                            EntitlementIssue::NotInCatalog
+                            | EntitlementIssue::Blank
+                            | EntitlementIssue::Outranked => None,
+                        };
+                        self.causes.extend(rule.map(Cause::from));
                     }
                 }
                 if self.causes.is_empty() {

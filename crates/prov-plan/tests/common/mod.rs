@@ -281,6 +281,8 @@ impl World {
             accounts: Csr::default(),
             holdings: Csr::default(),
             withheld: Vec::new(),
+            forbidden_roles: Vec::new(),
+            separated: Vec::new(),
             active_forbids: BTreeMap::new(),
             names: Vec::new(),
             entitlements: Entitlements::default(),

@@ -1,0 +1,147 @@
+//! What of the policy keeps apart: patterns of entitlements, separations, forbids of roles.
+//! Invariant: a pattern covers an entitlement by its joined value as compared, whoever asks.
+
+use crate::schema::covers;
+use crate::{AppId, KindId, RuleId, ValuePattern};
+
+/// Entitlements, by pattern.
+#[derive(Clone, Debug)]
+pub struct PatternDef {
+    /// The app.
+    pub app: AppId,
+    /// The kind; none = every kind.
+    pub kind: Option<KindId>,
+    /// One pattern a value; empty = every value.
+    pub values: Vec<ValuePattern>,
+}
+
+impl PatternDef {
+    /// Whether it speaks of an entitlement; `folded` is its joined value as compared.
+    pub fn covers(&self, app: AppId, kind: KindId, folded: &str) -> bool {
+        covers((self.app, self.kind, &self.values), app, kind, folded)
+    }
+
+    /// The one value that it names, joined and as compared, where it names one.
+    pub fn exact(&self) -> Option<String> {
+        let values: Option<Vec<&String>> = self
+            .values
+            .iter()
+            .map(|v| match v {
+                ValuePattern::Exactly(v) => Some(v),
+                ValuePattern::Any | ValuePattern::Matches(_) => None,
+            })
+            .collect();
+        values.filter(|v| !v.is_empty()).map(|v| crate::join_values(&v))
+    }
+}
+
+/// A role that a forbid or a separation names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NamedRole {
+    /// Its position in the rule program.
+    pub position: u32,
+    /// The role as a cause.
+    pub rule: RuleId,
+}
+
+/// A forbid of a role; its condition is in the rule program under the same position.
+#[derive(Clone, Debug)]
+pub struct RoleForbidDef {
+    /// Its place and reason.
+    pub rule: RuleId,
+    /// The role.
+    pub role: NamedRole,
+}
+
+/// What nobody may hold together.
+#[derive(Clone, Debug)]
+pub struct SeparateDef {
+    /// Its place and reason.
+    pub rule: RuleId,
+    /// Its sides, in order of writing.
+    pub sides: Vec<SideDef>,
+    /// From how many sides on it is hit.
+    pub at_least: u32,
+    /// What is done then.
+    pub resolve: Resolve,
+}
+
+/// One side of a separation.
+#[derive(Clone, Debug)]
+pub struct SideDef {
+    /// As the policy writes it.
+    pub shown: String,
+    /// Entitlements.
+    pub patterns: Vec<PatternDef>,
+    /// Roles.
+    pub roles: Vec<NamedRole>,
+}
+
+/// What a separation that is hit does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolve {
+    /// Withholds every side that is held.
+    All,
+    /// Withholds the side of this number.
+    Side(u32),
+    /// Withholds nothing, and says so.
+    Report,
+}
+
+impl SideDef {
+    /// Whether an entitlement is on it.
+    pub fn covers(&self, app: AppId, kind: KindId, folded: &str) -> bool {
+        self.patterns.iter().any(|p| p.covers(app, kind, folded))
+    }
+
+    /// Whether a role is on it, by its position in the rule program.
+    pub fn names(&self, role: u32) -> bool {
+        self.roles.iter().any(|r| r.position == role)
+    }
+}
+
+impl Resolve {
+    /// Whether it withholds the side of a number.
+    pub fn withholds(self, side: usize) -> bool {
+        match self {
+            Resolve::All => true,
+            Resolve::Side(n) => n as usize == side,
+            Resolve::Report => false,
+        }
+    }
+}
+
+impl SeparateDef {
+    /// The sides that an entitlement is on.
+    pub fn sides_of(&self, app: AppId, kind: KindId, folded: &str) -> impl Iterator<Item = usize> {
+        self.sides.iter().enumerate().filter(move |(_, s)| s.covers(app, kind, folded)).map(|(i, _)| i)
+    }
+
+    /// Whether one entitlement must go before the other comes: they are on different sides, and something is withheld.
+    /// The values are compared as their kinds compare.
+    pub fn parts(&self, a: (AppId, KindId, &str), b: (AppId, KindId, &str)) -> bool {
+        let on = |(app, kind, value): (AppId, KindId, &str)| -> Vec<usize> {
+            self.sides_of(app, kind, value).collect()
+        };
+        let (a, b) = (on(a), on(b));
+        self.resolve != Resolve::Report && a.iter().any(|x| b.iter().any(|y| x != y))
+    }
+}
+
+/// A separation that someone's access hits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SeparationHit<E> {
+    /// Position in [`crate::Schema::separations`].
+    pub separation: u32,
+    /// What is on which side, by the side's number; sorted.
+    pub items: Vec<(u32, Separated<E>)>,
+}
+
+/// Something that a separation keeps apart from something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Separated<E> {
+    /// A role.
+    Role(RuleId),
+    /// An entitlement.
+    Entitlement(E),
+}
