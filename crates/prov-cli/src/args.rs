@@ -74,6 +74,10 @@ pub enum Command {
     Check(CheckArgs),
     /// Lay a policy's files out in the one canonical way
     Fmt(FmtArgs),
+    /// Run the tests that stand in a policy
+    ///
+    /// Exit code: 0 all passed (or there are none), 1 one failed, or an error.
+    Test(TestArgs),
     /// What everyone should have
     Eval(EvalArgs),
     /// Desired against actual: what is to be done, in order, and why
@@ -153,6 +157,13 @@ pub struct FmtArgs {
     /// Change nothing; name the files that would change, and exit with 1 if there are any
     #[arg(long)]
     pub check: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct TestArgs {
+    /// The policy's folder, if not the current one; then only tests whose `FILE: NAME` holds a text
+    #[arg(num_args = 0..=2, value_names = ["DIR", "FILTER"])]
+    pub dir_and_filter: Vec<String>,
 }
 
 #[derive(Debug, ClapArgs)]

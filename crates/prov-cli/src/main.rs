@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::New(a) => commands::new::run(a, &out),
         Command::Check(a) => commands::check::run(a, &out),
         Command::Fmt(a) => commands::fmt::run(a, &out),
+        Command::Test(a) => commands::test::run(a, &out),
         Command::Eval(a) => commands::eval::run(a, &out),
         Command::Plan(a) => commands::plan::run(a, &out),
         Command::Explain(a) => commands::explain::run(a, &out),

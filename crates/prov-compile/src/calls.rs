@@ -18,6 +18,9 @@ impl Checker<'_> {
     }
 
     pub(crate) fn field(&mut self, base: &ast::Expr, name: &Name, scope: &Scope, span: Span) -> Try<Typed> {
+        if let Some(typed) = self.bound_path(base, name, scope, span) {
+            return Ok(typed);
+        }
         if let Ast::Name(n) = &base.kind {
             if n.text == "row" {
                 if scope.lifts() {
@@ -128,6 +131,15 @@ impl Checker<'_> {
                 .at(name.span, "not found there")
                 .help(help),
         )
+    }
+
+    /// `person.app.attribute`, where a test has bound it.
+    fn bound_path(&mut self, base: &ast::Expr, name: &Name, scope: &Scope, span: Span) -> Option<Typed> {
+        let Ast::Field(inner, app) = &base.kind else { return None };
+        let Ast::Name(who) = &inner.kind else { return None };
+        let path = format!("{}.{}.{}", who.text, app.text, name.text);
+        let (_, local, ty) = scope.locals.iter().find(|(n, ..)| *n == path).cloned()?;
+        Some(self.add(ExprKind::Local(local), ty, span))
     }
 
     fn account_attribute(&mut self, app_name: &Name, name: &Name, scope: &Scope, span: Span) -> Try<Typed> {

@@ -3,6 +3,7 @@
 use crate::declare::{Declared, Decls};
 use crate::facts::Facts;
 use crate::modules::{self, Imports};
+use crate::testing::Tests;
 use crate::{Module, Options, Query};
 use prov_diag::{Diagnostic, SourceMap, Span, codes};
 use prov_ir::{Expr, ExprId, ExprKind, Local, Program};
@@ -52,6 +53,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) separation_spans: Vec<Span>,
     /// Why presence that seems settled is not, where there is such a reason.
     pub(crate) unsettled: Option<&'static str>,
+    /// The tests, once they have been read.
+    pub(crate) tests: Option<Tests>,
 }
 
 /// Whose values an expression reads.
@@ -142,6 +145,7 @@ impl<'a> Checker<'a> {
             rule_ids: Vec::new(),
             separation_spans: Vec::new(),
             unsettled: None,
+            tests: None,
         }
     }
 
@@ -253,7 +257,10 @@ impl<'a> Checker<'a> {
         self.lower_separations(&rules);
         self.lower_guards();
         self.check_unused_lets();
-        self.finish(sources, lifecycles, accounts, rules, forbids, role_forbids)
+        let program = self.finish(sources, lifecycles, accounts, rules, forbids, role_forbids);
+        // After all else: nothing of the policy follows from a test.
+        self.tests = self.lower_tests(program.as_ref());
+        program
     }
 }
 
@@ -261,12 +268,12 @@ pub(crate) fn run(
     mut modules: Vec<Module>,
     sources: &mut SourceMap,
     options: &Options,
-) -> (Option<Program>, Vec<Diagnostic>) {
+) -> (Option<Program>, Option<Tests>, Vec<Diagnostic>) {
     modules.sort_by(|a, b| a.name.cmp(&b.name));
     modules::add_stdlib(&mut modules, sources);
     let mut checker = Checker::new(modules, sources, options);
     let program = checker.passes();
-    (program, checker.diagnostics)
+    (program, checker.tests, checker.diagnostics)
 }
 
 /// The module of a query: it uses what any file of the policy uses, since it stands in none of them.

@@ -17,6 +17,7 @@ mod pattern;
 mod rules;
 mod separate;
 mod source;
+pub mod testing;
 mod unbuilt;
 mod unique;
 
@@ -44,6 +45,8 @@ pub struct Options {
     pub catalogs: BTreeMap<String, Vec<String>>,
     /// The zone of prov.toml; it wins over a `timezone` item.
     pub timezone: Option<String>,
+    /// Actions and findings that plans have, as tests may expect them. None given = a test's word is not looked at.
+    pub plan_words: Vec<&'static str>,
 }
 
 /// The outcome of a check.
@@ -51,6 +54,8 @@ pub struct Options {
 pub struct Checked {
     /// The program; none where there is an error.
     pub program: Option<Program>,
+    /// Its tests, with a program of their own; none where there is an error, or no test.
+    pub tests: Option<testing::Tests>,
     /// Findings, sorted.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -58,13 +63,14 @@ pub struct Checked {
 /// Checks the modules of a policy and lowers them. Standard modules that they `use` are added to `sources`.
 pub fn check(modules: Vec<Module>, sources: &mut SourceMap, options: &Options) -> Checked {
     let broken: Vec<ast::BrokenItem> = modules.iter().flat_map(|m| m.file.broken.clone()).collect();
-    let (program, mut diagnostics) = check::run(modules, sources, options);
+    let (program, tests, mut diagnostics) = check::run(modules, sources, options);
     diagnostics.retain(|d| !follows(d, &broken, sources));
     // A policy of which a part could not be read is never run.
     let program = program.filter(|_| broken.is_empty());
     prov_diag::sort(&mut diagnostics);
     let program = if diagnostics.iter().any(Diagnostic::is_error) { None } else { program };
-    Checked { program, diagnostics }
+    let tests = tests.filter(|_| program.is_some());
+    Checked { program, tests, diagnostics }
 }
 
 /// Whether a finding only follows from an item that could not be read: what that item declares is missing.

@@ -32,7 +32,6 @@ impl Checker<'_> {
                     ItemKind::Login { .. } => self.not_yet(head, "a `login` mapping"),
                     ItemKind::Writeback { .. } => self.not_yet(head, "`writeback`"),
                     ItemKind::Prove { .. } => self.not_yet(head, "`prove`"),
-                    ItemKind::Test { .. } => self.not_yet(head, "`test`"),
                     ItemKind::Identity { attributes, .. } => {
                         for a in attributes.iter().filter(|a| !a.prefer.is_empty()) {
                             self.not_yet(a.span, "`prefer`");
@@ -86,7 +85,8 @@ impl Checker<'_> {
                     | ItemKind::Separate(_)
                     | ItemKind::Table { .. }
                     | ItemKind::Let { .. }
-                    | ItemKind::Fn { .. } => {}
+                    | ItemKind::Fn { .. }
+                    | ItemKind::Test { .. } => {}
                 }
             }
         }

@@ -21,7 +21,7 @@ fn run(text: &str) -> (Vec<Diagnostic>, SourceMap) {
         modules.push(Module { name: name.into(), source, file });
     }
     let catalogs = [("crm.role".to_owned(), vec!["reader".to_owned(), "writer".to_owned()])].into();
-    let checked = check(modules, &mut sources, &Options { catalogs, timezone: None });
+    let checked = check(modules, &mut sources, &Options { catalogs, ..Options::default() });
     diagnostics.extend(checked.diagnostics);
     prov_diag::sort(&mut diagnostics);
     (diagnostics, sources)

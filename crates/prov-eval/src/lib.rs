@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod asks;
 mod decide;
 mod evaluate;
 pub mod explain;
@@ -26,6 +27,7 @@ mod source;
 mod truth;
 mod world;
 
+pub use asks::Bound;
 pub use evaluate::Engine;
 pub use explain::Explanation;
 pub use one::{Cause, Caused, Causes, Matches, OneDesired, Withheld};

@@ -82,6 +82,10 @@ impl Engine {
         Engine { policy, inner, threads: None }
     }
 
+    pub(crate) fn inner(&self) -> &prov_eval::Engine {
+        &self.inner
+    }
+
     /// The same engine on a number of threads; the result does not depend on it.
     #[must_use]
     pub fn with_threads(self, threads: Option<usize>) -> Engine {

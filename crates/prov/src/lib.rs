@@ -39,6 +39,7 @@ mod project;
 mod reasons;
 mod render;
 pub mod template;
+pub mod testing;
 
 pub use engine::{AccountView, Backend, Desired, Engine};
 pub use error::{Error, Report};

@@ -31,17 +31,33 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Policy(pub(crate) Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Inner {
     pub(crate) dir: PathBuf,
     pub(crate) project: Project,
     pub(crate) sources: SourceMap,
-    pub(crate) modules: Vec<Module>,
-    pub(crate) options: Options,
+    pub(crate) modules: Arc<Vec<Module>>,
+    pub(crate) options: Arc<Options>,
     pub(crate) program: Arc<Program>,
+    /// Its tests, with the program that they are run on.
+    pub(crate) tests: Arc<TestSet>,
     pub(crate) tables: Vec<LookupTable>,
     pub(crate) catalogs: Catalogs,
     pub(crate) hash: String,
+}
+
+/// The tests of a policy.
+#[derive(Debug, Default)]
+pub(crate) struct TestSet {
+    /// The policy's program with the tests' expressions; none where there are no tests.
+    pub(crate) program: Option<Arc<Program>>,
+    pub(crate) tests: Vec<prov_compile::testing::Test>,
+}
+
+impl From<prov_compile::testing::Tests> for TestSet {
+    fn from(tests: prov_compile::testing::Tests) -> TestSet {
+        TestSet { program: Some(Arc::new(tests.program)), tests: tests.tests }
+    }
 }
 
 /// A policy as far as it could be loaded, with everything that is to be said of it.
@@ -214,6 +230,15 @@ impl Policy {
         &self.0.sources
     }
 
+    /// The same policy with another program and, where given, other tables: for tests and what they try.
+    pub(crate) fn with(&self, program: Arc<Program>, tables: Option<Vec<LookupTable>>) -> Policy {
+        let mut inner = Inner { program, ..(*self.0).clone() };
+        if let Some(tables) = tables {
+            inner.tables = tables;
+        }
+        Policy(Arc::new(inner))
+    }
+
     /// A condition over the policy's identities.
     ///
     /// # Errors
@@ -229,7 +254,7 @@ impl Policy {
             Ok(e) => e,
             Err(d) => return Err(fail(d, sources)),
         };
-        prov_compile::check_query(self.0.modules.clone(), &mut sources, &self.0.options, &expr, identity)
+        prov_compile::check_query(self.0.modules.to_vec(), &mut sources, &self.0.options, &expr, identity)
             .map_err(|d| fail(d, sources))
     }
 }
@@ -294,9 +319,11 @@ fn build(
     feed("zone", project.timezone.as_deref().unwrap_or("").as_bytes());
     let mut modules = Vec::new();
     for (name, text) in &texts {
-        feed(name, text.as_bytes());
         let source = sources.add(name.clone(), text.as_str());
         let (file, found) = prov_syntax::parse(source, text);
+        if let Some(decides) = what_decides(&file, text) {
+            feed(name, decides.as_bytes());
+        }
         diagnostics.extend(found);
         let module = name.trim_end_matches(".prov").replace('/', ".");
         modules.push(Module { name: module, source, file });
@@ -317,7 +344,11 @@ fn build(
             }
         }
     }
-    let options = Options { catalogs: catalogs_by_name, timezone: project.timezone.clone() };
+    let options = Options {
+        catalogs: catalogs_by_name,
+        timezone: project.timezone.clone(),
+        plan_words: crate::testing::plan_words(),
+    };
     let checked = prov_compile::check(modules.clone(), &mut sources, &options);
     diagnostics.extend(checked.diagnostics);
     if let Some(zone) = &project.timezone
@@ -395,15 +426,41 @@ fn build(
             dir,
             project,
             sources: sources.clone(),
-            modules,
-            options,
+            modules: Arc::new(modules),
+            options: Arc::new(options),
             program,
+            tests: Arc::new(checked.tests.map(TestSet::from).unwrap_or_default()),
             tables,
             catalogs,
             hash,
         }))
     });
     Loaded { policy, report: Report { diagnostics, sources } }
+}
+
+/// The text of a file without its tests, which decide nothing; nothing where there is nothing else in it.
+fn what_decides(file: &prov_syntax::ast::File, text: &str) -> Option<String> {
+    use prov_syntax::ast::ItemKind;
+    let is_test = |i: &prov_syntax::ast::Item| matches!(i.kind, ItemKind::Test { .. });
+    let idle = |i: &prov_syntax::ast::Item| is_test(i) || matches!(i.kind, ItemKind::Use { .. });
+    if file.broken.is_empty() && !file.items.is_empty() && file.items.iter().all(idle) {
+        return None;
+    }
+    let (mut out, mut at) = (String::new(), 0);
+    for item in file.items.iter().filter(|i| is_test(i)) {
+        let before = text.get(at..item.span.start as usize).unwrap_or("");
+        // Its docs, and the lines that set it apart, go with it.
+        let mut kept = before.trim_end();
+        while let Some(line) =
+            kept.lines().last().filter(|l| item.docs.is_some() && l.trim().starts_with("///"))
+        {
+            kept = kept[..kept.len() - line.len()].trim_end();
+        }
+        out.push_str(kept);
+        at = item.span.end as usize;
+    }
+    out.push_str(text.get(at..).unwrap_or(""));
+    Some(out)
 }
 
 fn read(dir: &Path, path: &str) -> Result<Vec<u8>, Vec<Diagnostic>> {

@@ -22,6 +22,13 @@ pub fn explanation_text(policy: &Policy, e: &Explanation, color: bool) -> String
     page.out
 }
 
+/// A condition with its parts, in the same marks.
+pub fn clause_text(policy: &Policy, clause: &Clause, color: bool) -> String {
+    let mut page = Page { policy, color, out: String::new() };
+    page.clause(0, clause);
+    page.out
+}
+
 /// One identity's result as a list.
 pub fn one_result_text(result: &OneResult) -> String {
     let mut out = String::new();
@@ -221,7 +228,7 @@ impl Page<'_> {
             }
         }
         self.separations(e);
-        if e.rules.is_empty() {
+        if e.rules.is_empty() && e.target.as_ref().is_some_and(|t| t.kind.is_some()) {
             self.line(1, "no rule of the policy can give it");
         }
         self.withheld(e, 1);

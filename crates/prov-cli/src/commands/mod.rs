@@ -10,6 +10,7 @@ pub mod new;
 pub mod plan;
 pub mod query;
 pub mod shell;
+pub mod test;
 
 use crate::args::{BackendArg, When};
 use crate::output::{Failure, Output};

@@ -189,7 +189,7 @@ codes! {
         good Policy("guard revokes at most 5% of accounts per app\n"),
     }
     NOT_ALLOWED_HERE = "P0314" Error "something that has no meaning at this place" {
-        "`row` is read only in sources, `state` and `has` not where they would decide themselves (in lifecycles and sources), records are written out only in tests."
+        "`row` is read only in sources, `state` and `has` not where they would decide themselves (in lifecycles and sources), records are written out only in tests, and a person's key never changes there."
         bad Policy("birthright b when row.x is present { grant ad.group(\"a\") }\n"),
         good Policy("birthright b when level is present { grant ad.group(\"a\") }\n"),
     }
@@ -274,7 +274,7 @@ codes! {
         good super::Example::Shown("prov new acme\nprov check acme\n"),
     }
     NOT_BUILT = "P0900" Error "something that has no meaning yet" {
-        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `protect`, `limit`, `prove`, `test`, `federation`, `login` mappings, `writeback`, requestable roles and roles with parameters, `from`, `until`, `keep` and `as` in grants, `joins`, `effective from` and element sources, `prefer`, `in SOURCE`, a second authoritative source, `correlate`, second accounts, `@stage`, guards on feed age, empty columns and single entitlements."
+        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `protect`, `limit`, `prove`, `federation`, `login` mappings, `writeback`, requestable roles and roles with parameters, `from`, `until`, `keep` and `as` in grants, `joins`, `effective from` and element sources, `prefer`, `in SOURCE`, a second authoritative source, `correlate`, second accounts, `@stage`, guards on feed age, empty columns and single entitlements."
         bad Policy("limit ad.group(\"a\") at most 20\n"),
         good Policy("birthright b when true { grant ad.group(\"a\") }\n"),
     }

@@ -8,11 +8,13 @@ mod check;
 mod data;
 mod plan;
 mod syntax;
+mod testing;
 
 pub use check::*;
 pub use data::*;
 pub use plan::*;
 pub use syntax::*;
+pub use testing::*;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,8 +66,11 @@ pub struct Code {
 
 /// All codes in order of id.
 pub fn all() -> impl Iterator<Item = &'static Code> {
-    let mut all: Vec<&'static Code> =
-        [syntax::ALL, check::ALL, data::ALL, plan::ALL].into_iter().flatten().copied().collect();
+    let mut all: Vec<&'static Code> = [syntax::ALL, check::ALL, testing::ALL, data::ALL, plan::ALL]
+        .into_iter()
+        .flatten()
+        .copied()
+        .collect();
     all.sort_by_key(|c| c.id);
     all.into_iter()
 }

@@ -34,7 +34,7 @@ impl From<Tri> for Outcome {
 
 impl<'a> Interp<'a> {
     /// A condition with its parts; `roles` counts the roles it was reached through.
-    pub(super) fn clause(&mut self, id: ExprId, roles: usize) -> Clause {
+    pub(crate) fn clause(&mut self, id: ExprId, roles: usize) -> Clause {
         let program = self.world.program;
         let expr = program.expr(id);
         let mut clause = Clause {

@@ -1,0 +1,148 @@
+//! `prov test` as people and scripts meet it.
+//! Invariant: the command is run as a process, in a folder of its own.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+const POLICY: &str = r#"identity person { id : string key  department : text  level : int? }
+source hr of person authoritative {}
+app crm via file { managed all  entitlement role(text) }
+role seller when department == "Sales" and level is present and level >= 3 { grant crm.role("seller") }
+"#;
+
+const TESTS: &str = r#"test "sellers sell" {
+    given ann = person { department: "Sales", level: 3 }
+    at 2026-03-02
+    expect ann has crm.role("seller")
+}
+
+test "juniors don't" {
+    given ann = person { department: "Sales", level: 2 }
+    at 2026-03-02
+    expect ann lacks crm.role("seller")
+}
+"#;
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(tests: &str) -> Folder {
+        let folder = Folder(tempfile::tempdir().expect("a folder"));
+        folder.write("main.prov", POLICY);
+        folder.write("tests.prov", tests);
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("written");
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_prov"));
+        command.args(args).current_dir(&self.0).env_remove("NO_COLOR").stdin(Stdio::null());
+        let output = command.output().expect("the binary runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        Ran {
+            code: output.status.code().expect("it ends by itself"),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+
+    fn test(&self, args: &[&str]) -> Ran {
+        self.run(&[&["test"], args].concat())
+    }
+}
+
+impl Ran {
+    fn code(self, code: i32) -> Ran {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+}
+
+#[test]
+fn all_pass() {
+    let ran = Folder::new(TESTS).test(&[]).code(0);
+    assert_eq!(
+        ran.out,
+        "test tests.prov: sellers sell ... ok\ntest tests.prov: juniors don't ... ok\n\n\
+         test result: ok. 2 passed; 0 failed; 0 filtered out\n"
+    );
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn a_failure_exits_with_1_and_says_why() {
+    let folder = Folder::new(TESTS);
+    folder.write("main.prov", &POLICY.replace("level >= 3", "level >= 2"));
+    let ran = folder.test(&[]).code(1);
+    for said in [
+        "juniors don't ... FAILED",
+        "`ann` has crm.role(\"seller\")",
+        "✓ level >= 2  [level = 2]",
+        "1 passed; 1 failed",
+    ] {
+        assert!(ran.out.contains(said), "`{said}` is not in:\n{}", ran.out);
+    }
+}
+
+#[test]
+fn a_filter_chooses() {
+    let folder = Folder::new(TESTS);
+    let ran = folder.test(&[".", "sellers"]).code(0);
+    assert!(ran.out.contains("1 passed; 0 failed; 1 filtered out"), "{}", ran.out);
+    assert_eq!(ran.out, folder.test(&["sellers"]).code(0).out, "a word that is no folder");
+    let none = folder.test(&[".", "nothing of the kind"]).code(0);
+    assert!(none.out.contains("0 passed; 0 failed; 2 filtered out"), "{}", none.out);
+}
+
+#[test]
+fn no_tests_are_no_failure_but_are_said() {
+    let ran = Folder::new("").test(&[]).code(0);
+    assert!(ran.err.contains("no tests"), "{}", ran.err);
+}
+
+#[test]
+fn a_policy_with_an_error_is_not_tested() {
+    let ran = Folder::new(&TESTS.replace("crm.role", "crm.roel")).test(&[]).code(1);
+    assert_eq!(ran.out, "");
+    assert!(ran.err.contains("did you mean `crm.role`?"), "{}", ran.err);
+}
+
+#[test]
+fn tests_change_no_plan() {
+    let folder = Folder::new(TESTS);
+    folder.write("hr.csv", "id,department,level\n1,Sales,4\n");
+    let plan = || {
+        folder.run(&[
+            "plan",
+            "--at",
+            "2026-03-02",
+            "--actual",
+            "none",
+            "--source",
+            "hr=hr.csv",
+            "--format",
+            "jsonl",
+        ])
+    };
+    let with = plan().code(2).out;
+    fs::remove_file(folder.path("tests.prov")).expect("removed");
+    assert_eq!(with, plan().code(2).out);
+    folder.write("main.prov", &format!("{POLICY}\n/// Of sellers.\n{TESTS}"));
+    assert_eq!(with, plan().code(2).out);
+    folder.write("main.prov", &POLICY.replace('3', "4"));
+    assert_ne!(with, plan().code(2).out);
+}

@@ -1,0 +1,175 @@
+//! Tests in the language, run: every test in a world of its own, in parallel, with outcomes in order.
+//!
+//! ```
+//! # fn main() -> Result<(), prov::Error> {
+//! let policy = prov::Policy::from_strings([(
+//!     "main.prov",
+//!     r#"
+//!     identity person { id : string key  department : text }
+//!     source hr of person authoritative {}
+//!     app crm via file { managed all  entitlement role(text) }
+//!     role sales when department == "Sales" { grant crm.role("seller") }
+//!     test "sellers sell" {
+//!         given ann = person { department: "Sales" }
+//!         at 2026-03-02
+//!         expect ann has crm.role("seller")
+//!         change ann { department: "Finance" }
+//!         expect ann loses crm.role("seller")
+//!     }
+//!     "#,
+//! )])?;
+//! let run = prov::testing::run(&policy, &prov::testing::Options::default());
+//! assert!(run.passed() && run.results.len() == 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Invariant: a test reads nothing of another, and its outcome depends neither on the number of threads nor on which
+//! tests are run.
+
+mod expect;
+mod people;
+mod report;
+mod world;
+
+pub use report::{human_summary, human_test};
+
+use crate::policy::Policy;
+use prov_compile::testing::{StatementKind, Test};
+use prov_diag::Diagnostic;
+use prov_plan::{ActionKind, FindingKind};
+use rayon::prelude::*;
+use std::time::{Duration, Instant};
+use world::World;
+
+/// What to run, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Only tests whose `FILE: NAME` holds this text.
+    pub filter: Option<String>,
+    /// How many threads; the outcome does not depend on it.
+    pub threads: Option<usize>,
+}
+
+/// What became of the tests.
+#[derive(Clone, Debug)]
+pub struct TestRun {
+    /// One a test that was run, in order of file and place.
+    pub results: Vec<TestResult>,
+    /// How many the filter left out.
+    pub filtered: usize,
+}
+
+/// What became of a test.
+#[derive(Clone, Debug)]
+pub struct TestResult {
+    /// Its file, relative to the policy's folder.
+    pub file: String,
+    /// The line of its head, from 1.
+    pub line: u32,
+    /// Its name.
+    pub name: String,
+    /// What is not as expected; none where it passed.
+    pub failures: Vec<Failure>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Something that is not as a test expects.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Where, and what.
+    pub diagnostic: Diagnostic,
+    /// The policy's own explanation of what it did; may be empty.
+    pub explanation: String,
+    /// What differs from the snapshot.
+    pub diff: Option<String>,
+}
+
+impl TestRun {
+    /// Whether all passed.
+    pub fn passed(&self) -> bool {
+        self.failed() == 0
+    }
+
+    /// How many failed.
+    pub fn failed(&self) -> usize {
+        self.results.iter().filter(|r| !r.passed()).count()
+    }
+}
+
+impl TestResult {
+    /// Whether it passed.
+    pub fn passed(&self) -> bool {
+        self.failures.is_empty()
+    }
+
+    /// `FILE: NAME`, as filters see it.
+    pub fn id(&self) -> String {
+        id(&self.file, &self.name)
+    }
+}
+
+fn id(file: &str, name: &str) -> String {
+    format!("{file}: {name}")
+}
+
+/// How many tests a policy has.
+pub fn count(policy: &Policy) -> usize {
+    policy.0.tests.tests.len()
+}
+
+/// Runs the tests of a policy.
+pub fn run(policy: &Policy, options: &Options) -> TestRun {
+    let all = &policy.0.tests.tests;
+    let sources = policy.sources();
+    let wanted = |t: &&Test| {
+        let id = id(&sources.get(t.head.source).name, &t.name);
+        options.filter.as_ref().is_none_or(|f| id.contains(f.as_str()))
+    };
+    let chosen: Vec<&Test> = all.iter().filter(wanted).collect();
+    let work = || chosen.par_iter().map(|t| run_one(policy, t)).collect();
+    let results = match options.threads.map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build()) {
+        Some(Ok(pool)) => pool.install(work),
+        Some(Err(_)) | None => work(),
+    };
+    TestRun { results, filtered: all.len() - chosen.len() }
+}
+
+fn run_one(policy: &Policy, test: &Test) -> TestResult {
+    let begun = Instant::now();
+    let sources = policy.sources();
+    let failures = carry_out(policy, test);
+    TestResult {
+        file: sources.get(test.head.source).name.clone(),
+        line: sources.start(test.head).line,
+        name: test.name.clone(),
+        failures,
+        took: begun.elapsed(),
+    }
+}
+
+/// Carries a test out to its end; what could not go on ends it.
+fn carry_out(policy: &Policy, test: &Test) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    let mut go = || -> Result<(), world::Stop> {
+        let mut world = World::new(policy, test)?;
+        for statement in &test.statements {
+            match &statement.kind {
+                StatementKind::Expect(e) => failures.extend(world.check(e, statement.span)?),
+                _ => world.go(statement)?,
+            }
+        }
+        Ok(())
+    };
+    if let Err(stop) = go() {
+        failures.push(Failure { diagnostic: *stop.0, explanation: String::new(), diff: None });
+    }
+    failures
+}
+
+/// Actions and findings that plans have, as tests may expect them.
+pub(crate) fn plan_words() -> Vec<&'static str> {
+    let actions = ActionKind::ALL.iter().map(|k| k.name());
+    actions.chain(FindingKind::ALL.iter().map(|k| k.name())).collect()
+}

@@ -1,0 +1,72 @@
+//! The language's own tests, run: `suite/testing`, a policy a file, beside a snapshot of what `prov test` says of it.
+//! Invariant: every case is run on one thread and on several, with the same outcome.
+
+use prov::testing::{self, Options};
+use prov_tests::PRELUDE;
+use prov_tests::case::{self, Case};
+use prov_tests::project::Project;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+fn suite(folder: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("suite").join(folder)
+}
+
+/// The folder of a case, with its data and its actual state.
+fn project(case: &Case) -> Project {
+    let own = case.text.lines().any(|l| l.starts_with("identity "));
+    let prelude = [("prelude.prov", PRELUDE)];
+    let project = Project::of_case(case, if own { &[] } else { &prelude }).expect("a folder");
+    let mut head = String::from("name = \"case\"\n[tables]\n");
+    for d in &case.directives {
+        match d.word.as_str() {
+            "data" => project.write(&format!("{}.csv", d.argument), d.file()),
+            "actual" => project.write(&format!("actual/{}.csv", d.argument), d.file()),
+            "table" => {
+                head += &format!("{0} = \"{0}.csv\"\n", d.argument);
+                Ok(())
+            }
+            other => panic!("{}: `{other}` is not for these cases", case.path.display()),
+        }
+        .expect("written");
+    }
+    project.write("prov.toml", head).expect("written");
+    project
+}
+
+fn told(case: &Case, threads: usize) -> String {
+    let project = project(case);
+    let loaded = project.check().expect("read");
+    let Some(policy) = loaded.policy else {
+        panic!("{}: {}", case.path.display(), loaded.report.human(prov::RenderOptions::default()))
+    };
+    let run = testing::run(&policy, &Options { threads: Some(threads), ..Options::default() });
+    let lines: String = run.results.iter().map(|r| testing::human_test(r, false)).collect();
+    lines + &testing::human_summary(&policy, &run, false)
+}
+
+#[test]
+fn tests_pass_and_fail_as_their_snapshots_say() {
+    let only = std::env::var("CASE").unwrap_or_default();
+    let mut wrong = Vec::new();
+    let cases = match case::all(&suite("testing")) {
+        Ok(cases) => cases,
+        Err(errors) => panic!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+    };
+    for case in cases.iter().filter(|c| c.name.contains(&only)) {
+        assert!(!case.title.is_empty(), "{}: the first line says what it is about", case.path.display());
+        let told_alone = told(case, 1);
+        assert_eq!(told_alone, told(case, 3), "on one thread and on three");
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(suite("snapshots-testing"));
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        let same = settings.bind(|| {
+            catch_unwind(AssertUnwindSafe(|| insta::assert_snapshot!(case.name.as_str(), told_alone)))
+        });
+        if same.is_err() {
+            wrong.push(case.name.clone());
+        }
+    }
+    assert!(wrong.is_empty(), "snapshots differ: {wrong:?}");
+}
