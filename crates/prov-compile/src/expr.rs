@@ -494,7 +494,7 @@ impl Checker<'_> {
             // What is bound within it must be none of what is bound around it here.
             let locals = scope.locals.iter().map(|(_, l, t)| ("\0".to_owned(), *l, t.clone())).collect();
             let inner = Scope { locals, account: scope.account[..at].to_vec(), ..scope.clone() };
-            return self.expr(&tree.clone(), &inner, None);
+            return self.attribute_again(typed, tree, &inner);
         }
         if let Some(d) = self.lookup(scope.module, text) {
             if d.what == What::Let {

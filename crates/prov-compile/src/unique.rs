@@ -82,6 +82,17 @@ impl Checker<'_> {
         Ok(self.add(ExprKind::Unique(unique), ty, value.span))
     }
 
+    /// An attribute of the account above, read where other names are bound: lowered again, apart from those.
+    pub(crate) fn attribute_again(&mut self, first: &Typed, tree: &ast::Expr, scope: &Scope) -> Try<Typed> {
+        let ExprKind::Unique(unique) = self.kind(first.0) else {
+            return self.expr(tree, scope, None);
+        };
+        let unique = unique.clone();
+        let Some((_, [base, ..])) = call_of(tree) else { return Err(Reported) };
+        let (base, _) = self.expr(&base.value, scope, None)?;
+        Ok(self.add(ExprKind::Unique(UniqueName { base, ..unique }), first.1.clone(), tree.span))
+    }
+
     fn unique_arguments<'e>(
         &mut self,
         name: &ast::Name,

@@ -235,8 +235,12 @@ fn names(program: &Program, account: &AccountProgram, place: &str) -> Result<(),
         while let Some(id) = open.pop() {
             let kind = &program.expr(id).kind;
             if let ExprKind::Unique(unique) = kind {
-                let own = account.attributes.get(unique.attribute as usize);
-                if unique.app != account.app || own != Some(&id) || unique.attribute as usize > number {
+                // Where it is read within other bindings it stands there again, its base lowered anew.
+                let given = account.attributes.get(unique.attribute as usize).is_some_and(|own| {
+                    matches!(&program.expr(*own).kind, ExprKind::Unique(u)
+                        if (u.attribute, u.max, u.rename) == (unique.attribute, unique.max, unique.rename))
+                });
+                if unique.app != account.app || !given || unique.attribute as usize > number {
                     return fail(place, "a unique name is not that of its attribute");
                 }
                 if program.reads_unique(unique.base) {
