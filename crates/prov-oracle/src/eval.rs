@@ -215,7 +215,14 @@ impl<'w, 'a> Eval<'w, 'a> {
                 })
             }
             ExprKind::Paren(of) => self.eval(of, s, want),
-            ExprKind::HoldsNothing | ExprKind::InSource(_) | ExprKind::Record(..) => {
+            ExprKind::InSource(source) => match s.person {
+                Some(person) => match self.world.people[person].sources.get(&source.text) {
+                    Some(Some(is_in)) => Ok(Value::Bool(*is_in)),
+                    _ => Err(Stop::Unknown),
+                },
+                None => bug("`in` a source where nobody is at hand"),
+            },
+            ExprKind::HoldsNothing | ExprKind::Record(..) => {
                 bug(NOT_READ.to_owned() + "an expression of proofs, tests or several sources")
             }
         }

@@ -700,7 +700,7 @@ impl<'w, 'a> Eval<'w, 'a> {
         let mut decision = Decision { state: state.flatten(), ..Decision::default() };
         let def = self.state_def(person, decision.state);
         decision.leaver = def.is_some_and(leaver);
-        decision.held = self.world.people[person].is_broken() || (has_states && decision.state.is_none());
+        decision.held = self.world.people[person].rejected || (has_states && decision.state.is_none());
         if decision.leaver {
             decision.held = false;
         }

@@ -37,6 +37,7 @@ mod names;
 mod pattern;
 mod plan;
 mod policy;
+mod sources;
 mod types;
 mod value;
 mod world;

@@ -176,7 +176,7 @@ impl<'a> World<'a> {
         if eval.state_def(person, state).is_some_and(leaver) {
             return Ok(keeps(Claim::Settled(Named::Never)));
         }
-        if one.is_broken() {
+        if one.rejected {
             return Ok(keeps(Claim::None));
         }
         let scope = Scope { account: Some((app, block)), ..Scope::of(Some(person), Some(one.of.clone())) };

@@ -9,7 +9,7 @@ use crate::pattern;
 use crate::policy::App;
 use crate::world::World;
 use prov_model::{Date, Memory, Since, SourceMemory};
-use prov_syntax::ast::{Expr, State, VerbKind};
+use prov_syntax::ast::{self, Expr, State, VerbKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What comes out, as lines.
@@ -121,13 +121,21 @@ impl<'w, 'a> Planner<'w, 'a> {
         }
         let since = self.memory.missing.get(id).copied().unwrap_or(today);
         let Some(of) = self.type_of(id) else { return Ok(Standing::Missing(since)) };
-        let sources = || self.world.policy.sources.iter().filter(|s| s.identity.text == of);
-        // Where it can't be told whose a row is, nobody ends for being missing (files.md, "Sources").
-        let unsure = self.world.rejected.iter().any(|r| r.of == of && r.id.is_none());
-        let Some(missing) = sources().find_map(|s| s.missing.as_ref()) else {
-            return Ok(Standing::Missing(since));
-        };
-        let ends = calendar::plus(since, self.after(missing.after.as_ref())?);
+        // Where it can't be told whose a row is, or a file is cut off, nobody ends for being missing (files.md, "Sources").
+        let unsure = self.world.lacking.contains(of);
+        let sources =
+            self.world.policy.sources.iter().filter(|s| s.identity.text == of && s.authoritative.is_some());
+        // Each of them must say so, and the one that waits longest counts (items.md, "Several sources").
+        let mut ending: Option<(i64, Date, &'a ast::Missing)> = None;
+        for source in sources {
+            let Some(missing) = &source.missing else { return Ok(Standing::Missing(since)) };
+            let after = self.after(missing.after.as_ref())?;
+            let rank = i64::from(after.months) * 30 + i64::from(after.days);
+            if ending.is_none_or(|(longest, ..)| rank > longest) {
+                ending = Some((rank, calendar::plus(since, after), missing));
+            }
+        }
+        let Some((_, ends, missing)) = ending else { return Ok(Standing::Missing(since)) };
         if ends > today || unsure {
             return Ok(Standing::Missing(since));
         }

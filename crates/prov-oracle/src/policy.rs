@@ -188,6 +188,7 @@ impl<'a> Policy<'a> {
                     optional: a.ty.optional,
                     key: a.key.is_some(),
                     inverse: a.inverse.as_ref().map(|n| n.text.clone()),
+                    prefer: a.prefer.iter().map(|n| n.text.clone()).collect(),
                 })
             };
             list.iter().map(field).collect::<Result<Vec<Field>, String>>()
@@ -253,6 +254,7 @@ impl<'a> Policy<'a> {
                             optional: p.ty.optional,
                             key: false,
                             inverse: None,
+                            prefer: Vec::new(),
                         })
                     };
                     let params = params.iter().map(param).collect::<Result<Vec<Field>, String>>()?;

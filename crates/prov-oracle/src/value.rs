@@ -38,6 +38,8 @@ pub(crate) struct Field {
     pub optional: bool,
     pub key: bool,
     pub inverse: Option<String>,
+    /// Sources in the order in which they count.
+    pub prefer: Vec<String>,
 }
 
 /// A value.

@@ -2,14 +2,14 @@
 //! Invariant: a row that can't be mapped never makes up a value: the attribute is marked as not to be known.
 
 use crate::calendar;
-use crate::eval::{Eval, Record, Scope, Stop};
+use crate::eval::Record;
 use crate::names::Names;
-use crate::policy::{Identity, NOT_READ, Policy, Trees};
+use crate::policy::{Policy, Trees};
 use crate::value::{Field, Reading, Ty, Value, compare, fold, nfc, same};
 use jiff::tz::TimeZone;
 use prov_model::{Date, Instant, RawCell, RawTable};
 use prov_syntax::ast::{self, Expr, ExprKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// An identity.
@@ -18,20 +18,16 @@ pub(crate) struct Person {
     pub of: String,
     /// `E001`, or `person:E001` where there are several types.
     pub id: String,
-    /// By name; `None` where it could not be read.
+    /// By name; `None` where it can't be known.
     pub attributes: BTreeMap<String, Option<Value>>,
-}
-
-impl Person {
-    /// Whether something of its row could not be read.
-    pub(crate) fn is_broken(&self) -> bool {
-        self.attributes.values().any(Option::is_none)
-    }
+    /// Whether a row of it was rejected.
+    pub rejected: bool,
+    /// By source: whether it has a row there; `None` where that can't be known.
+    pub sources: BTreeMap<String, Option<bool>>,
 }
 
 /// A row that was rejected.
 pub(crate) struct Rejected {
-    pub of: String,
     pub id: Option<String>,
     pub file: String,
     pub line: u64,
@@ -43,6 +39,8 @@ pub(crate) struct World<'a> {
     pub policy: Policy<'a>,
     pub people: Vec<Person>,
     pub rejected: Vec<Rejected>,
+    /// Types of which an authoritative source may lack rows.
+    pub lacking: BTreeSet<String>,
     pub names: Names,
     pub tables: BTreeMap<String, Vec<Record>>,
     pub catalogs: &'a BTreeMap<(String, String), Vec<String>>,
@@ -69,8 +67,8 @@ impl<'a> World<'a> {
         };
         let today = calendar::read_date(at).unwrap_or_else(|| calendar::day_of(now, &zone));
         let (people, rejected, tables) = (Vec::new(), Vec::new(), BTreeMap::new());
-        let names = Names::new();
-        Ok(World { trees, policy, people, rejected, names, tables, catalogs, zone, now, today })
+        let (names, lacking) = (Names::new(), BTreeSet::new());
+        Ok(World { trees, policy, people, rejected, lacking, names, tables, catalogs, zone, now, today })
     }
 
     /// The module of the standard library that an expression stands in.
@@ -83,7 +81,7 @@ impl<'a> World<'a> {
         TimeZone::get(name).unwrap_or_else(|_| self.zone.clone())
     }
 
-    fn reading(&self) -> Reading<'_> {
+    pub(crate) fn reading(&self) -> Reading<'_> {
         Reading { records: &self.policy.records }
     }
 
@@ -110,109 +108,13 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Makes identities of the rows of sources.
-    pub(crate) fn read_people(&mut self, sources: &'a BTreeMap<String, RawTable>) -> Result<(), String> {
-        let mut people: Vec<Person> = Vec::new();
-        let mut rejected: Vec<Rejected> = Vec::new();
-        for source in &self.policy.sources {
-            if source.authoritative.is_none()
-                || source.element_of.is_some()
-                || source.effective_from.is_some()
-            {
-                return Err(NOT_READ.to_owned() + "clauses of a source");
-            }
-            let rows = sources.get(&source.name.text).ok_or("a source without rows")?;
-            let def = self.policy.identity(&source.identity.text).ok_or("a source of no identity")?;
-            let key = def.fields.iter().find(|f| f.key).ok_or("an identity without a key")?;
-            // Rows by key; the first spelling of a key by order of its letters names the identity.
-            let mut keyed: Vec<(Value, usize)> = Vec::new();
-            for at in 0..rows.len() {
-                match self.mapped(source, def, rows, at)?.remove(&key.name) {
-                    Some(Some(value)) if !value.is_absent() => keyed.push((value, at)),
-                    _ => rejected.push(Rejected {
-                        of: def.name.clone(),
-                        id: None,
-                        file: rows.file.clone(),
-                        line: rows.row(at).line(),
-                    }),
-                }
-            }
-            while let Some((value, _)) = keyed.first() {
-                let value = value.clone();
-                let (twins, others): (Vec<_>, Vec<_>) = keyed.into_iter().partition(|(v, _)| same(v, &value));
-                keyed = others;
-                let mut spellings: Vec<Value> = twins.iter().map(|(v, _)| v.clone()).collect();
-                spellings.sort_by_key(|v| nfc(&v.plain()));
-                let id = self.global_id(&def.name, &nfc(&spellings[0].plain()));
-                let mut attributes = self.mapped(source, def, rows, twins[0].1)?;
-                if twins.len() > 1 {
-                    // Of a key that stands twice no row counts.
-                    attributes.values_mut().for_each(|v| *v = None);
-                    attributes.insert(key.name.clone(), Some(spellings[0].clone()));
-                }
-                let person = Person { of: def.name.clone(), id: id.clone(), attributes };
-                if person.is_broken() {
-                    rejected.extend(twins.iter().map(|(_, at)| Rejected {
-                        of: def.name.clone(),
-                        id: Some(id.clone()),
-                        file: rows.file.clone(),
-                        line: rows.row(*at).line(),
-                    }));
-                }
-                people.push(person);
-            }
-        }
-        people.sort_by(|a, b| a.id.cmp(&b.id));
-        self.people = people;
-        self.rejected = rejected;
-        self.resolve();
-        Ok(())
-    }
-
     /// `E001`, or `person:E001` where there are several identity types (items.md, "identity").
     pub(crate) fn global_id(&self, of: &str, key: &str) -> String {
         if self.policy.identities.len() == 1 { key.to_owned() } else { format!("{of}:{key}") }
     }
 
-    /// The attributes of a row, `None` where one can't be had.
-    fn mapped(
-        &self,
-        source: &'a ast::Source,
-        def: &Identity,
-        rows: &'a RawTable,
-        at: usize,
-    ) -> Result<BTreeMap<String, Option<Value>>, String> {
-        let eval = Eval::new(self);
-        let mut out = BTreeMap::new();
-        for field in &def.fields {
-            let assigned = source.fields.iter().find(|a| a.name.text == field.name).map(|a| &a.value);
-            let column = match assigned {
-                None => Some(field.name.clone()),
-                Some(e) => just_a_cell(e),
-            };
-            let value = match (column, assigned) {
-                (Some(column), _) => match rows.column(&column) {
-                    Some(i) => self.reading().field(rows.row(at).cell(i), field),
-                    None if field.optional => Some(Value::Absent),
-                    None => return Err(format!("there is no column `{column}`")),
-                },
-                (None, Some(e)) => {
-                    let scope = Scope { row: Some((rows.row(at), &rows.columns)), ..Scope::default() };
-                    match eval.eval(e, &scope, Some(&field.ty)) {
-                        Ok(value) => present(normal(value), field),
-                        Err(Stop::Failed | Stop::Unknown) => None,
-                        Err(Stop::Bug(why)) => return Err(why),
-                    }
-                }
-                (None, None) => None,
-            };
-            out.insert(field.name.clone(), value);
-        }
-        Ok(out)
-    }
-
     /// References lead to people by key; to nobody, they are absent.
-    fn resolve(&mut self) {
+    pub(crate) fn resolve(&mut self) {
         let mut keys: Vec<(String, Value)> = Vec::new();
         for person in &self.people {
             let key = self.policy.identity(&person.of).and_then(|d| d.fields.iter().find(|f| f.key));
@@ -250,7 +152,8 @@ impl<'a> World<'a> {
                     };
                 }
             }
-            people.push(Person { of: person.of.clone(), id: person.id.clone(), attributes });
+            let (of, id, sources) = (person.of.clone(), person.id.clone(), person.sources.clone());
+            people.push(Person { of, id, attributes, rejected: person.rejected, sources });
         }
         self.people = people;
     }
@@ -277,7 +180,7 @@ fn present(value: Value, field: &Field) -> Option<Value> {
 }
 
 /// Texts of a record are in NFC.
-fn normal(value: Value) -> Value {
+pub(crate) fn normal(value: Value) -> Value {
     match value {
         Value::Str(s) => Value::Str(nfc(&s)),
         Value::Text(s) => Value::Text(nfc(&s)),
@@ -287,7 +190,7 @@ fn normal(value: Value) -> Value {
 }
 
 /// `row.X` or `row["X"]` alone: read by the attribute's type.
-fn just_a_cell(e: &Expr) -> Option<String> {
+pub(crate) fn just_a_cell(e: &Expr) -> Option<String> {
     let is_row = |e: &Expr| matches!(&e.kind, ExprKind::Name(n) if n.text == "row");
     match &e.kind {
         ExprKind::Paren(of) => just_a_cell(of),
