@@ -41,6 +41,7 @@ mod sources;
 mod types;
 mod value;
 mod world;
+mod zones;
 
 use eval::{Eval, Stop};
 use plan::Planner;

@@ -5,6 +5,7 @@ use crate::eval::{Eval, Scope, Stop};
 use crate::policy::Identity;
 use crate::value::{Field, Ty, Value, compare, nfc, same};
 use crate::world::{Person, Rejected, World, just_a_cell, normal};
+use jiff::tz::TimeZone;
 use prov_model::{Date, RawCell, RawTable};
 use prov_syntax::ast::{self, Expr, ExprKind};
 use std::cmp::Ordering;
@@ -52,6 +53,7 @@ struct Member {
 impl<'a> World<'a> {
     /// Makes identities of the rows of sources.
     pub(crate) fn read_people(&mut self, tables: &'a BTreeMap<String, RawTable>) -> Result<(), String> {
+        self.zones = self.zone_attributes();
         let (mut people, mut rejected, mut lacking) = (Vec::new(), Vec::new(), BTreeSet::new());
         for def in &self.policy.identities {
             if self.read_type(def, tables, &mut people, &mut rejected)? {
@@ -116,10 +118,10 @@ impl<'a> World<'a> {
             // Elements may name their owner's key in any column.
             let by = def.fields.iter().find(|f| f.name == joins.text).unwrap_or(key);
             let mut values = Vec::new();
-            for member in 0..members.len() {
+            for (at, member) in members.iter().enumerate() {
                 values.push(match by.key {
-                    true => Some(Some(members[member].key.clone())),
-                    false => self.merged(&first, by, def, member)?,
+                    true => Some(Some(member.key.clone())),
+                    false => self.merged(&first, by, def, at)?,
                 });
             }
             read.has = self.find_rows(read, by, &values, &mut members, &mut reject)?;
@@ -259,7 +261,18 @@ impl<'a> World<'a> {
             None => Some(field.name.clone()),
             Some(e) => just_a_cell(e),
         };
-        self.read(column, assigned, field, rows, at)
+        let of = source.identity.text.clone();
+        Ok(match self.read(column, assigned, field, rows, at)? {
+            // What is used as a zone must name one (types.md, "Time").
+            Cell::Value(value)
+                if source.element_of.is_none()
+                    && self.zones.contains(&(of, field.name.clone()))
+                    && value.letters().is_some_and(|name| TimeZone::get(name).is_err()) =>
+            {
+                Cell::Bad
+            }
+            cell => cell,
+        })
     }
 
     fn read(
@@ -451,18 +464,9 @@ impl<'a> World<'a> {
                 }
                 (value, _) => value.flatten(),
             };
-            let value = match &value {
-                Some(v) if !self.may_be(&def.name, &field.name, v) => None,
-                _ => value,
-            };
             attributes.insert(field.name.clone(), value);
         }
         let (of, rejected) = (def.name.clone(), members[at].rejected);
         Ok(Person { of, id, attributes, rejected, sources })
-    }
-
-    /// Whether a value may be what it is: one that is used as a zone must name one (types.md, "Time").
-    fn may_be(&self, _of: &str, _attribute: &str, _value: &Value) -> bool {
-        true
     }
 }

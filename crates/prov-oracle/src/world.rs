@@ -41,6 +41,8 @@ pub(crate) struct World<'a> {
     pub rejected: Vec<Rejected>,
     /// Types of which an authoritative source may lack rows.
     pub lacking: BTreeSet<String>,
+    /// Types and attributes that name zones.
+    pub zones: BTreeSet<(String, String)>,
     pub names: Names,
     pub tables: BTreeMap<String, Vec<Record>>,
     pub catalogs: &'a BTreeMap<(String, String), Vec<String>>,
@@ -67,8 +69,21 @@ impl<'a> World<'a> {
         };
         let today = calendar::read_date(at).unwrap_or_else(|| calendar::day_of(now, &zone));
         let (people, rejected, tables) = (Vec::new(), Vec::new(), BTreeMap::new());
-        let (names, lacking) = (Names::new(), BTreeSet::new());
-        Ok(World { trees, policy, people, rejected, lacking, names, tables, catalogs, zone, now, today })
+        let (names, lacking, zones) = (Names::new(), BTreeSet::new(), BTreeSet::new());
+        Ok(World {
+            trees,
+            policy,
+            people,
+            rejected,
+            lacking,
+            zones,
+            names,
+            tables,
+            catalogs,
+            zone,
+            now,
+            today,
+        })
     }
 
     /// The module of the standard library that an expression stands in.
