@@ -58,7 +58,7 @@ fn finding(f: &prov::Finding) -> Option<String> {
             format!("{name} {id} {}:{}", by.file, by.line)
         }
         "unmanaged" => format!("{name} - {app} {} {}", f.entitlement.as_ref()?.kind, f.count?),
-        "rejected_row" => {
+        "rejected_row" | "unmatched_assignment" | "expired" => {
             let file = f.file.as_deref().unwrap_or("-");
             let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
             format!("{name} {id} {file}:{}", f.line.unwrap_or(0))

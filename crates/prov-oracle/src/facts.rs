@@ -246,6 +246,9 @@ impl<'w, 'a> Eval<'w, 'a> {
         self.ask(Node::Given(name.to_owned()), || {
             let Some(rule) = self.world.policy.rule(name) else { return bug(format!("no role `{name}`")) };
             let mut given = known(self.assigned(person, rule.name))?;
+            if rule.requestable.is_some() {
+                given = either(given, known(self.assigned_by_hand(person, rule))?);
+            }
             for other in self.world.policy.rules.iter().filter(|r| includes(r.body, name)) {
                 given = either(given, known(self.has_role(person, other.name))?);
             }

@@ -21,6 +21,7 @@
 //! - `separated IDENTITY FILE:LINE`, the place of the separation
 //! - `conflict IDENTITY APP ACCOUNT`, `nameless_account IDENTITY APP ACCOUNT`
 //! - `held IDENTITY`, `missing IDENTITY`
+//! - `unmatched_assignment IDENTITY FILE:LINE`, `expired IDENTITY FILE:LINE`
 //! - `orphan_account - APP ACCOUNT`, `unmanaged - APP KIND COUNT`
 //! - `rejected_row IDENTITY FILE:LINE`, `-` where it is not known whose the row is
 //!
@@ -29,6 +30,7 @@
 //! `account APP NAME ATTRIBUTE=VALUE … enabled` or `… disabled`.
 
 mod actual;
+mod assigned;
 mod calendar;
 mod eval;
 mod facts;
@@ -98,6 +100,7 @@ pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
     let trees = policy::Trees::read(case.files)?;
     let policy = policy::Policy::new(&trees)?;
     let mut world = world::World::new(&trees, policy, case.zone, case.catalogs, case.at)?;
+    world.assignments = case.assignments;
     world.read_tables(case.tables)?;
     world.read_people(case.sources)?;
     let actual = world.read_actual(case.accounts, case.entitlements)?;

@@ -2,6 +2,7 @@
 //! Invariant: one identity at a time; nothing is done to who is held or missing but what plan.md says.
 
 use crate::actual::{Account, Actual};
+use crate::assigned::Judged;
 use crate::calendar;
 use crate::eval::{Eval, Stop};
 use crate::facts::{Decision, Ent, Issue, Wanted, drops, leaver, verb};
@@ -211,6 +212,26 @@ impl<'w, 'a> Planner<'w, 'a> {
         }
         for account in self.actual.accounts.iter().filter(|a| a.owner.is_none()) {
             lines.findings.insert(format!("orphan_account - {} {:?}", account.app, account.name));
+        }
+        for row in self.world.assignments {
+            let judged = match self.position(&row.identity) {
+                None => Judged::Unmatched,
+                Some(person) => match Eval::new(self.world).judge(person, row) {
+                    // Who has left has nothing by hand either.
+                    Ok(Judged::Honoured) if self.decisions[person].leaver => Judged::Unmatched,
+                    Err(Stop::Unknown) if self.decisions[person].leaver => Judged::Unmatched,
+                    Err(Stop::Unknown) => Judged::Honoured,
+                    judged => judged?,
+                },
+            };
+            let kind = match judged {
+                Judged::Unmatched => "unmatched_assignment",
+                Judged::Expired => "expired",
+                Judged::ToCome | Judged::Honoured => continue,
+            };
+            let (file, line) = &row.origin;
+            let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
+            lines.findings.insert(format!("{kind} {} {file}:{line}", row.identity));
         }
         for r in &self.world.rejected {
             let id = r.id.as_deref().unwrap_or("-");

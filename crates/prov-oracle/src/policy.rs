@@ -102,6 +102,7 @@ pub(crate) struct Rule<'a> {
     pub for_type: Option<&'a str>,
     /// `None`: a role without `when`, had only through another.
     pub when: When<'a>,
+    pub requestable: Option<&'a ast::Requestable>,
     pub body: &'a [ast::Member],
 }
 
@@ -222,18 +223,20 @@ impl<'a> Policy<'a> {
                         name: &name.text,
                         for_type: for_type.as_ref().map(|n| n.text.as_str()),
                         when: when.as_ref().map_or(When::Always, When::If),
+                        requestable: None,
                         body,
                     });
                 }
                 ItemKind::Role(role) => {
-                    if !role.params.is_empty() || role.requestable.is_some() {
-                        return Err(NOT_READ.to_owned() + "roles with parameters or that are asked for");
+                    if !role.params.is_empty() {
+                        return Err(NOT_READ.to_owned() + "roles with parameters");
                     }
                     plain_grants(&role.body)?;
                     policy.rules.push(Rule {
                         name: &role.name.text,
                         for_type: role.for_type.as_ref().map(|n| n.text.as_str()),
                         when: role.when.as_ref().map_or(When::Never, When::If),
+                        requestable: role.requestable.as_ref(),
                         body: &role.body,
                     });
                 }

@@ -7,7 +7,7 @@ use crate::names::Names;
 use crate::policy::{Policy, Trees};
 use crate::value::{Field, Reading, Ty, Value, compare, fold, nfc, same};
 use jiff::tz::TimeZone;
-use prov_model::{Date, Instant, RawCell, RawTable};
+use prov_model::{Assignment, Date, Instant, RawCell, RawTable};
 use prov_syntax::ast::{self, Expr, ExprKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -45,6 +45,7 @@ pub(crate) struct World<'a> {
     pub zones: BTreeSet<(String, String)>,
     pub names: Names,
     pub tables: BTreeMap<String, Vec<Record>>,
+    pub assignments: &'a [Assignment],
     pub catalogs: &'a BTreeMap<(String, String), Vec<String>>,
     pub zone: TimeZone,
     pub now: Instant,
@@ -79,6 +80,7 @@ impl<'a> World<'a> {
             zones,
             names,
             tables,
+            assignments: &[],
             catalogs,
             zone,
             now,
