@@ -64,7 +64,7 @@ impl Checker<'_> {
         let conditions: Vec<ExprId> = forbids.iter().chain(&role_forbids).filter_map(|f| f.when).collect();
         let kinds = self.split_kinds(&rules, &accounts, &conditions);
         let strata = self.strata(&rules, &accounts, &forbids, &role_forbids, &kinds)?;
-        Some(Program {
+        let mut program = Program {
             schema: self.schema.clone(),
             zone: self.zone.clone(),
             exprs: self.exprs.clone(),
@@ -77,7 +77,11 @@ impl Checker<'_> {
             kinds,
             strata,
             locals: self.locals,
-        })
+            zones: BTreeSet::new(),
+        };
+        program.zones = prov_ir::zone_attributes(&program);
+        self.timely(&program);
+        Some(program)
     }
 
     fn rule_name(&self, rules: &[RuleProgram], i: u32) -> String {
@@ -473,7 +477,11 @@ fn grant_exprs(g: &prov_ir::GrantProgram) -> impl Iterator<Item = ExprId> + '_ {
     let values = g.values.iter().map(|v| match v {
         GrantValue::One(e) | GrantValue::Each(e) => *e,
     });
-    values.chain(g.when).chain(g.each.iter().flat_map(|e| std::iter::once(e.list).chain(e.filter)))
+    let bounds = g.from.into_iter().chain(g.until.map(|u| u.at)).chain(g.keep);
+    values
+        .chain(g.when)
+        .chain(bounds)
+        .chain(g.each.iter().flat_map(|e| std::iter::once(e.list).chain(e.filter)))
 }
 
 /// A shortest way from one node to another within some nodes, both included.

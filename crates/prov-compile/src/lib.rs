@@ -18,6 +18,7 @@ mod rules;
 mod separate;
 mod source;
 pub mod testing;
+mod timely;
 mod unbuilt;
 mod unique;
 

@@ -217,6 +217,7 @@ impl Checker<'_> {
                 Err(Reported) => return,
             },
         };
+        let Ok(bounds) = self.bounds(g, &scope) else { return };
         for e in &g.entitlements {
             if let Ok((app, kind, values)) = self.granted(e, &scope) {
                 out.grants.push(GrantProgram {
@@ -225,6 +226,9 @@ impl Checker<'_> {
                     kind,
                     values,
                     when,
+                    from: bounds.from,
+                    until: bounds.until,
+                    keep: bounds.keep,
                     each: around.each.clone(),
                 });
             }

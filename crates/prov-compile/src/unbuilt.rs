@@ -110,12 +110,6 @@ impl Checker<'_> {
         if let Some(a) = &g.as_account {
             self.not_yet(a.span, "`as` in a grant");
         }
-        if let Some(f) = &g.from {
-            self.not_yet(f.span, "`from` in a grant");
-        }
-        if let Some(u) = &g.until {
-            self.not_yet(u.date.span, "`until` in a grant");
-        }
         if let Some(k) = &g.keep {
             self.not_yet(k.span, "`keep` in a grant");
         }

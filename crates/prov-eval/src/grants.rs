@@ -70,7 +70,7 @@ impl<'a> Interp<'a> {
         let constant = self.shape.rules[rule as usize].constants[grant as usize];
         match (constant, program.each.is_empty()) {
             (Some(constant), true) => {
-                if self.holds(program.when)? {
+                if self.stands(program)? {
                     let entitlement = self.interner.constant(self.shape, constant);
                     out.push(Granted { entitlement, rule, grant });
                 }
@@ -89,7 +89,7 @@ impl<'a> Interp<'a> {
         out: &mut Vec<Granted>,
     ) -> Res<()> {
         let Some(each) = program.each.get(depth) else {
-            if self.holds(program.when)? {
+            if self.stands(program)? {
                 self.expand_values(rule, grant, program, out)?;
             }
             return Ok(());

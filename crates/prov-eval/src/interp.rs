@@ -6,6 +6,7 @@ use crate::facts::Facts;
 use crate::interner::Interner;
 use crate::seq::Seq;
 use crate::shape::Shape;
+use crate::time::{Bound, Clock};
 use crate::world::{NO_STATE, Unknown, World, borrow};
 use prov_ir::{Arm, ArmPattern, ExprId, ExprKind, Local, StrPart};
 use prov_model::{
@@ -36,6 +37,9 @@ pub(crate) struct Interp<'a> {
     pub(crate) world: World<'a>,
     pub(crate) shape: &'a Shape,
     pub(crate) subject: Subject<'a>,
+    pub(crate) clock: Clock,
+    /// The bounds of grants that were looked at, where an explanation asks for them.
+    pub(crate) bounds: Option<Vec<Bound>>,
     pub(crate) facts: Facts<'a>,
     pub(crate) interner: Interner,
     /// Failures of the row at hand; only in source mappings.
@@ -53,6 +57,8 @@ impl<'a> Interp<'a> {
             world,
             shape,
             subject,
+            clock: world.moment.into(),
+            bounds: None,
             facts: Facts::new(world.program),
             interner: Interner::new(shape),
             failures: Vec::new(),
@@ -100,15 +106,15 @@ impl<'a> Interp<'a> {
                 (Subject::Identity(ty, row), Some(p)) => Value::Row(RowRef { table: &p.of(ty).table, row }),
                 _ => Value::Absent,
             },
-            ExprKind::Today => Value::Date(self.world.moment.today),
+            ExprKind::Today => Value::Date(self.clock.today),
             ExprKind::TodayIn(zone) => match self.eval(*zone)? {
                 Value::Absent => Value::Absent,
                 name => {
-                    let now = self.world.moment.now;
+                    let now = self.clock.now;
                     Value::Date(self.in_zone(name.spelling(), |z| z.date_of(now)))
                 }
             },
-            ExprKind::Now => Value::Instant(self.world.moment.now),
+            ExprKind::Now => Value::Instant(self.clock.now),
             ExprKind::Not(_)
             | ExprKind::And(_)
             | ExprKind::Or(_)

@@ -24,6 +24,7 @@ mod roles;
 mod seq;
 mod shape;
 mod source;
+mod time;
 mod truth;
 mod world;
 

@@ -67,6 +67,23 @@ impl Rejector<'_> {
         self.rejection(line, self.column_of(of), codes::MISSING_VALUE.id, missing(def), id)
     }
 
+    /// A value that a rule takes as a zone's name, and is none.
+    pub(crate) fn no_zone(
+        &self,
+        line: u64,
+        name: &str,
+        def: &FieldDef,
+        of: &AttributeProgram,
+        id: Option<&str>,
+    ) -> Rejection {
+        let message = format!(
+            "`{}` is not a time zone, and `{}` is used as one; write a name such as `Europe/Paris`",
+            shorten(name),
+            def.name
+        );
+        self.rejection(line, self.column_of(of), codes::BAD_VALUE.id, message, id)
+    }
+
     /// A mapping that failed on the way.
     pub(crate) fn failure(&self, line: u64, def: &FieldDef, failure: Failure, id: Option<&str>) -> Rejection {
         match failure {

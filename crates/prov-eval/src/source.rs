@@ -247,6 +247,15 @@ impl<'a> Mapper<'a> {
             }
             AttributeProgram::Nothing => Mapped::Value(Value::Absent),
         };
+        if let (Mapped::Value(name), true) =
+            (&value, self.world.program.zones.contains(&(self.identity, attr)))
+            && let Some(name) = name.spelling()
+            && prov_model::Zone::parse(name).is_none()
+        {
+            let of = &self.program.attributes[attr.index()];
+            rejections.push(self.rejector.no_zone(raw.line(), name, def, of, id));
+            return None;
+        }
         match (&value, &def.ty) {
             (Mapped::Value(Value::Absent) | Mapped::Record(None), ty) if !ty.is_optional() => match ty {
                 Type::Set(_) => Some(Mapped::Value(Value::Set(Vec::new()))),

@@ -5,12 +5,14 @@
 
 mod print;
 mod program;
+mod timely;
 mod verify;
 
 pub use print::print;
 pub use program::{
-    AccountProgram, Arm, ArmPattern, AttributeProgram, EachProgram, Expr, ExprId, ExprKind, ForbidProgram,
-    GrantProgram, GrantValue, LifecycleProgram, Local, Node, Program, Quant, RuleProgram, SourceProgram,
-    StrPart, UniqueName,
+    AccountProgram, Arm, ArmPattern, AttributeProgram, EachProgram, EndProgram, Expr, ExprId, ExprKind,
+    ForbidProgram, GrantProgram, GrantValue, LifecycleProgram, Local, Node, Program, Quant, RuleProgram,
+    SourceProgram, StrPart, UniqueName,
 };
+pub use timely::{Untimely, UntimelyAt, untimely, zone_attributes};
 pub use verify::{VerifyError, verify};

@@ -478,6 +478,11 @@ impl<'p> Printer<'p> {
             }
         }
         grant.when.iter().for_each(|e| self.tree(depth + 1, "when", *e));
+        grant.from.iter().for_each(|e| self.tree(depth + 1, "from", *e));
+        if let Some(end) = grant.until {
+            self.tree(depth + 1, if end.through { "through" } else { "until" }, end.at);
+        }
+        grant.keep.iter().for_each(|e| self.tree(depth + 1, "keep", *e));
     }
 
     fn forbids(&mut self) {

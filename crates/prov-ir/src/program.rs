@@ -259,8 +259,23 @@ pub struct GrantProgram {
     pub values: Vec<GrantValue>,
     /// `when` of the grant.
     pub when: Option<ExprId>,
+    /// `from`: the day or instant at which it begins; present.
+    pub from: Option<ExprId>,
+    /// `until` or `through`.
+    pub until: Option<EndProgram>,
+    /// `keep`: how long it is held after its cause is lost, a `duration` or `elapsed`; present.
+    pub keep: Option<ExprId>,
     /// Loops around it, outside in.
     pub each: Vec<EachProgram>,
+}
+
+/// The end of a grant.
+#[derive(Clone, Copy, Debug)]
+pub struct EndProgram {
+    /// The day or instant; present.
+    pub at: ExprId,
+    /// `through`: the day or instant itself still counts.
+    pub through: bool,
 }
 
 /// `each x in LIST where (C) { … }` around a grant.
@@ -331,6 +346,8 @@ pub struct Program {
     pub strata: Vec<Vec<Node>>,
     /// How many locals the deepest expression binds.
     pub locals: u32,
+    /// Attributes whose value is used as the name of a zone: a value that is none is an error of the row.
+    pub zones: std::collections::BTreeSet<(IdentityId, AttrId)>,
 }
 
 impl Program {

@@ -55,7 +55,14 @@ pub fn verify(program: &Program) -> Result<(), VerifyError> {
     role_forbids(program, &mut walk)?;
     separations(program)?;
     kinds(program)?;
-    strata::verify(program)
+    strata::verify(program)?;
+    match crate::untimely(program).first() {
+        Some(found) => fail(
+            format!("expression {}", found.at.0),
+            "`today` or `now` stands outside of a comparison that goes one way in time",
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Operands come before what uses them, so that every walk ends.
@@ -304,6 +311,27 @@ fn rule<'p>(
         }
         if let Some(when) = grant.when {
             context = condition(program, walk, when, &context, &format!("{place}, when"))?;
+        }
+        for at in grant.from.into_iter().chain(grant.until.map(|u| u.at)) {
+            match tree(program, walk, at, &context, &place)? {
+                Type::Date | Type::Instant => {}
+                other => {
+                    let other = other.name(&program.schema);
+                    return fail(
+                        place,
+                        format!("it begins or ends at a day or an instant, not at `{other}`"),
+                    );
+                }
+            }
+        }
+        if let Some(keep) = grant.keep {
+            match tree(program, walk, keep, &context, &place)? {
+                Type::Duration | Type::Elapsed => {}
+                other => {
+                    let other = other.name(&program.schema);
+                    return fail(place, format!("it is kept for a duration, not for `{other}`"));
+                }
+            }
         }
         if grant.values.len() != types.len() {
             return fail(place, "it does not have one value a type of its kind");

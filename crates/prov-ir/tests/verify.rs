@@ -167,7 +167,17 @@ impl Build {
 
 fn grant(app: u32, value: GrantValue) -> GrantProgram {
     let span = Span::new(SourceId(0), 0, 0);
-    GrantProgram { span, app: AppId(app), kind: KindId(0), values: vec![value], when: None, each: vec![] }
+    GrantProgram {
+        span,
+        app: AppId(app),
+        kind: KindId(0),
+        values: vec![value],
+        when: None,
+        from: None,
+        until: None,
+        keep: None,
+        each: vec![],
+    }
 }
 
 fn rule(rule: u32, when: Option<ExprId>, grants: Vec<GrantProgram>) -> RuleProgram {
@@ -268,6 +278,7 @@ fn sound() -> Program {
             vec![Node::Kind(1)],
         ],
         locals: 1,
+        zones: Default::default(),
     }
 }
 

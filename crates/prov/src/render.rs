@@ -55,6 +55,16 @@ fn mark(o: Outcome) -> &'static str {
     }
 }
 
+/// How far a day is away.
+fn away(days: i64) -> String {
+    let (n, unit) = (days.unsigned_abs(), if days.abs() == 1 { "day" } else { "days" });
+    match days {
+        0 => "today".into(),
+        1.. => format!("{n} {unit} from now"),
+        _ => format!("{n} {unit} ago"),
+    }
+}
+
 fn withheld_by(w: &WithheldExplanation) -> String {
     let at = |r: &RuleRef| format!("{}:{}", r.file, r.line);
     match w {
@@ -328,6 +338,17 @@ impl Page<'_> {
             );
             if let Some(c) = &g.when {
                 self.clause(3, c);
+            }
+            for b in &g.bounds {
+                let at = b.at.as_deref().unwrap_or("unknown");
+                let away = b.days.map_or(String::new(), |d| format!(", {}", away(d)));
+                let text = self.source(b.place);
+                let shown =
+                    if text == at { String::new() } else { format!("  {}", self.dim(&format!("[{text}]"))) };
+                self.line(
+                    3,
+                    &format!("{} {} {at}{away}{shown}", self.paint(b.outcome, mark(b.outcome)), b.word),
+                );
             }
         }
     }

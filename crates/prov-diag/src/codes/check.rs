@@ -238,6 +238,11 @@ codes! {
         bad Policy("separate ad.group(\"create-vendor\") from ad.group(\"pay-vendor\")\n"),
         good Policy("separate ad.group(\"create-vendor\") from ad.group(\"pay-vendor\") because \"SOX-7\"\n"),
     }
+    UNTIMELY = "P0340" Error "time outside of a comparison that goes one way" {
+        "`today` and `now` stand only in comparisons that turn from false to true, or back, at moments that can be told ahead: `start <= today + 7 days`, `end < today`, `today in start..end`, `years between start and today >= 1`, `now >= last_day at 18:00`. So Prov knows when each result changes next (`prov schedule`), and nobody has to look every day. Such comparisons may stand within `and`, `or`, `not`, `if` and in lists; a `let` or `fn` with `today` in it is judged where it is used.\n\nNot so: a value that is another one every day (`\"{today}\"`), what comes round again (`weekday(today)`, `month(today)`), comparisons both sides of which move, and time in a source's mapping, where it would be mistaken for what the row says."
+        bad Policy("birthright summer when month(today) == 7 { grant ad.group(\"summer\") }\n"),
+        good Policy("birthright summer when today in 2026-07-01..2026-07-31 { grant ad.group(\"summer\") }\n"),
+    }
     ROLE_CYCLE = "P0401" Error "roles that include each other" {
         "Roles form a tree or at least a graph without circles; the message shows the way round."
         bad Policy("role a { includes b }\nrole b { includes a }\n"),
@@ -274,7 +279,7 @@ codes! {
         good super::Example::Shown("prov new acme\nprov check acme\n"),
     }
     NOT_BUILT = "P0900" Error "something that has no meaning yet" {
-        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `protect`, `limit`, `prove`, `federation`, `login` mappings, `writeback`, requestable roles and roles with parameters, `from`, `until`, `keep` and `as` in grants, `joins`, `effective from` and element sources, `prefer`, `in SOURCE`, a second authoritative source, `correlate`, second accounts, `@stage`, guards on feed age, empty columns and single entitlements."
+        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `protect`, `limit`, `prove`, `federation`, `login` mappings, `writeback`, requestable roles and roles with parameters, `as` in grants, `joins`, `effective from` and element sources, `prefer`, `in SOURCE`, a second authoritative source, `correlate`, second accounts, `@stage`, guards on feed age, empty columns and single entitlements."
         bad Policy("limit ad.group(\"a\") at most 20\n"),
         good Policy("birthright b when true { grant ad.group(\"a\") }\n"),
     }

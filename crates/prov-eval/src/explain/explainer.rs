@@ -2,9 +2,10 @@
 //! Invariant: reads the decision and the facts that led to it; decides nothing itself.
 
 use super::{
-    AccountExplanation, CauseExplanation, EntitlementExplanation, Explanation, ForbidExplanation,
-    GrantExplanation, IncludedBy, NameExplanation, NameTrouble, Outcome, Quarantine, Read, RuleExplanation,
-    RuleRef, StateExplanation, StateTried, Target, Verdict, WithheldExplanation, separations,
+    AccountExplanation, BoundExplanation, CauseExplanation, EntitlementExplanation, Explanation,
+    ForbidExplanation, GrantExplanation, IncludedBy, NameExplanation, NameTrouble, Outcome, Quarantine, Read,
+    RuleExplanation, RuleRef, StateExplanation, StateTried, Target, Verdict, WithheldExplanation,
+    separations,
 };
 use crate::decide::{Decision, Hold};
 use crate::evaluate::Engine;
@@ -12,6 +13,7 @@ use crate::facts::Tri;
 use crate::interp::{Interp, Subject};
 use crate::names::Name;
 use crate::one::{Caused, Withheld, path};
+use crate::time::{Bound, BoundWord};
 use crate::world::{NO_STATE, World};
 use prov_model::{AppId, Background, Entitlement, IdentityId, KindId, Moment, Population, RuleId, fold};
 
@@ -317,7 +319,9 @@ impl<'a> Interp<'a> {
         let program = self.world.program;
         let grant = &program.rules[rule as usize].grants[number as usize];
         let mut given = Vec::new();
+        self.bounds = Some(Vec::new());
         let result = self.expand(rule, number, &mut given);
+        let bounds = self.bounds.take().unwrap_or_default();
         let mut values: Vec<String> =
             given.iter().map(|g| self.interner.entitlements.get(g.entitlement).value.to_string()).collect();
         let hit = values.iter().any(|v| self.same_value(grant.app, grant.kind, v, value));
@@ -347,9 +351,28 @@ impl<'a> Interp<'a> {
             place: grant.span.into(),
             outcome,
             when: grant.when.filter(|_| grant.each.is_empty()).map(|w| self.clause(w, 0)),
+            bounds: bounds.into_iter().map(|b| self.bound_explanation(b)).collect(),
             computed,
             values,
             reads,
+        }
+    }
+
+    fn bound_explanation(&self, bound: Bound) -> BoundExplanation {
+        let days = bound.value.map(|(day, instant)| {
+            let day = day.unwrap_or_else(|| self.world.moment.zone.date_of(instant));
+            i64::from(day.0) - i64::from(self.clock.today.0)
+        });
+        BoundExplanation {
+            word: match bound.word {
+                BoundWord::From => "from",
+                BoundWord::Until => "until",
+                BoundWord::Through => "through",
+            },
+            place: self.world.program.expr(bound.at).span.into(),
+            outcome: Outcome::of(bound.holds.map(Some)),
+            at: bound.value.map(|(day, instant)| day.map_or(instant.to_string(), |d| d.to_string())),
+            days,
         }
     }
 

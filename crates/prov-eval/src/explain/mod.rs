@@ -336,6 +336,9 @@ pub struct GrantExplanation {
     /// `when` of the grant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<Clause>,
+    /// `from`, `until`, `through`, as far as they were looked at; of a loop, those of each element.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bounds: Vec<BoundExplanation>,
     /// Whether its value depends on the identity.
     pub computed: bool,
     /// The values that it comes to for this identity.
@@ -343,6 +346,23 @@ pub struct GrantExplanation {
     /// What the value was computed from.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reads: Vec<Read>,
+}
+
+/// The beginning or the end of a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BoundExplanation {
+    /// `from`, `until` or `through`.
+    pub word: &'static str,
+    /// Its text.
+    pub place: Place,
+    /// Whether the grant stands, as far as this bound goes.
+    pub outcome: Outcome,
+    /// The day, or the instant in UTC; nothing where it can't be known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// The days from today to it, in the policy's zone; negative where it has passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days: Option<i64>,
 }
 
 /// A forbid that speaks of what was asked about.

@@ -127,6 +127,7 @@ impl Build {
                 kinds: vec![],
                 strata: vec![],
                 locals: 8,
+                zones: Default::default(),
             },
             catalogs: Catalogs::new(),
             tables: vec![],
@@ -241,7 +242,17 @@ impl Build {
     }
 
     pub fn grant(&mut self, app: AppId, kind: KindId, values: Vec<GrantValue>) -> GrantProgram {
-        GrantProgram { span: self.span(), app, kind, values, when: None, each: vec![] }
+        GrantProgram {
+            span: self.span(),
+            app,
+            kind,
+            values,
+            when: None,
+            from: None,
+            until: None,
+            keep: None,
+            each: vec![],
+        }
     }
 
     /// `ad.group("…")`

@@ -233,7 +233,8 @@ fn others(grant: &GrantProgram) -> impl Iterator<Item = ExprId> {
     let values = grant.values.iter().map(|v| match v {
         GrantValue::One(e) | GrantValue::Each(e) => *e,
     });
-    values.chain(grant.each.iter().flat_map(|e| std::iter::once(e.list).chain(e.filter)))
+    let bounds = grant.from.into_iter().chain(grant.until.map(|u| u.at)).chain(grant.keep);
+    values.chain(bounds).chain(grant.each.iter().flat_map(|e| std::iter::once(e.list).chain(e.filter)))
 }
 
 /// A step, for messages.
