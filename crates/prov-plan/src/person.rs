@@ -10,7 +10,9 @@ use crate::order::{Draft, arrange};
 use crate::plan::{Action, NONE};
 use crate::standing::{Situation, Standing, accounts_of, desired_account};
 use crate::{AccountQuestion, ActionId, ActionKind, Cause, Change};
-use prov_model::{Account, AppId, DesiredAccount, EffectKind, EntId, Mode, RuleId, Severity, VerbKind};
+use prov_model::{
+    Account, AppId, DesiredAccount, EffectKind, EntId, HoldReason, Mode, RuleId, Severity, VerbKind,
+};
 
 /// What is reused from person to person.
 pub(crate) struct Buffers {
@@ -113,7 +115,13 @@ pub(crate) fn person<'a>(
         Standing::In(situation) => situation,
         Standing::Missing { .. } => return,
         Standing::Held(reason) => {
-            let acts = forbidden(context, buffers, part, id, d, accounts, held);
+            // Of whom it is not known what they have, nothing is planned at all.
+            let unreadable = matches!(reason, Some(HoldReason::ActualRejected));
+            let acts = if unreadable {
+                "held as it is"
+            } else {
+                forbidden(context, buffers, part, id, d, accounts, held)
+            };
             return findings::held(context, part, id, reason, acts);
         }
     };
