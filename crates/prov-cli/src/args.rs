@@ -49,6 +49,10 @@ pub enum Format {
     Jsonl,
     /// Comma-separated values
     Csv,
+    /// JUnit's XML, for `prov test`
+    Junit,
+    /// The Test Anything Protocol, for `prov test`
+    Tap,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -164,6 +168,12 @@ pub struct TestArgs {
     /// The policy's folder, if not the current one; then only tests whose `FILE: NAME` holds a text
     #[arg(num_args = 0..=2, value_names = ["DIR", "FILTER"])]
     pub dir_and_filter: Vec<String>,
+    /// Look at plans that are not as their snapshots say, one by one: accept, reject or skip
+    #[arg(long, conflicts_with = "accept")]
+    pub review: bool,
+    /// Take all plans that are not as their snapshots say as the new snapshots
+    #[arg(long)]
+    pub accept: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -6,7 +6,7 @@ mod commands;
 mod output;
 mod progress;
 
-use args::{Args, Command};
+use args::{Args, Command, Format};
 use clap::Parser;
 use output::Failure;
 use std::process::ExitCode;
@@ -22,6 +22,14 @@ fn main() -> ExitCode {
         }
     };
     let out = output::Output::new(&args.global);
+    if matches!(args.global.format, Format::Junit | Format::Tap) && !matches!(args.command, Command::Test(_))
+    {
+        out.failure(&Failure::Message(
+            "this format reports tests".into(),
+            "use it with `prov test`; here `--format` takes human, json, jsonl or csv".into(),
+        ));
+        return ExitCode::from(1);
+    }
     let result = match &args.command {
         Command::New(a) => commands::new::run(a, &out),
         Command::Check(a) => commands::check::run(a, &out),

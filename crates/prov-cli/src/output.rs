@@ -89,7 +89,7 @@ impl Output {
     pub fn json(&self, value: &serde_json::Value) -> Result<(), Failure> {
         let text = match self.global.format {
             Format::Jsonl => value.to_string(),
-            Format::Human | Format::Json | Format::Csv => format!("{value:#}"),
+            Format::Human | Format::Json | Format::Csv | Format::Junit | Format::Tap => format!("{value:#}"),
         };
         self.print(&text)
     }
@@ -123,7 +123,7 @@ impl Output {
         let _ = match failure {
             Failure::Prov(Error::Report(report)) => {
                 drop(err);
-                if self.is_machine() && self.global.format != Format::Csv {
+                if matches!(self.global.format, Format::Json | Format::Jsonl) {
                     let _ = self.json(&serde_json::json!({ "diagnostics": report.json() }));
                 }
                 self.report(report);

@@ -146,3 +146,71 @@ fn tests_change_no_plan() {
     folder.write("main.prov", &POLICY.replace('3', "4"));
     assert_ne!(with, plan().code(2).out);
 }
+
+const SNAPSHOT: &str = r#"test "A joiner, and a mover" {
+    given ann = person { department: "Sales", level: 3 }
+    at 2026-03-02
+    expect plan snapshot
+    change ann { department: "Finance" }
+    expect plan snapshot
+}
+"#;
+
+#[test]
+fn snapshots_are_pended_accepted_and_compared() {
+    let folder = Folder::new(SNAPSHOT);
+    let name = "snapshots/tests__a-joiner-and-a-mover";
+    let ran = folder.test(&[]).code(1);
+    assert!(ran.out.contains("there is no snapshot `tests__a-joiner-and-a-mover.snap` yet"), "{}", ran.out);
+    assert!(folder.path(&format!("{name}.snap.new")).is_file());
+    let ran = folder.test(&["--review"]).code(1);
+    assert!(ran.err.contains("1 of 2: tests.prov: A joiner, and a mover"), "{}", ran.err);
+    assert!(ran.err.contains("+     + crm.role(seller)  seller"), "{}", ran.err);
+    folder.test(&["--accept"]).code(0);
+    assert!(!folder.path(&format!("{name}.snap.new")).exists());
+    let kept = fs::read_to_string(folder.path(&format!("{name}.snap"))).expect("kept");
+    assert!(kept.starts_with("---\nsource: tests.prov\nexpression: \"A joiner, and a mover\"\n---\nPlan for 2026-03-02 (UTC) · 1 identity\n"), "{kept}");
+    assert!(!kept.contains("policy"), "{kept}");
+    folder.test(&[]).code(0);
+    // Lines and hashes of the policy leave no trace.
+    folder.write("main.prov", &format!("// One more line.\n{POLICY}"));
+    folder.test(&[]).code(0);
+    folder.write("main.prov", &POLICY.replace("\"seller\"", "\"agent\""));
+    let ran = folder.test(&[]).code(1);
+    assert!(
+        ran.out.contains("-     + crm.role(seller)") && ran.out.contains("+     + crm.role(agent)"),
+        "{}",
+        ran.out
+    );
+    folder.write("main.prov", POLICY);
+    folder.test(&[]).code(0);
+    assert!(!folder.path(&format!("{name}.snap.new")).exists(), "what waits is gone once it is right");
+    folder.write("tests.prov", TESTS);
+    let ran = folder.test(&[]).code(0);
+    assert!(ran.err.contains("no test names the snapshot"), "{}", ran.err);
+}
+
+#[test]
+fn reports_for_machines() {
+    let folder = Folder::new(TESTS);
+    folder.write("main.prov", &POLICY.replace("level >= 3", "level >= 2"));
+    let json: serde_json::Value =
+        serde_json::from_str(&folder.test(&["--format", "json"]).code(1).out).expect("JSON");
+    assert_eq!((json["passed"].as_u64(), json["failed"].as_u64()), (Some(1), Some(1)));
+    assert_eq!(json["tests"][1]["failures"][0]["labels"][0]["line"], 10);
+    let lines = folder.test(&["--format", "jsonl"]).code(1).out;
+    assert_eq!(lines.lines().count(), 3);
+    let tap = folder.test(&["--format", "tap"]).code(1).out;
+    assert!(tap.starts_with("TAP version 14\n1..2\nok 1 - tests.prov: sellers sell\nnot ok 2 - "), "{tap}");
+    let junit = folder.test(&["--format", "junit"]).code(1).out;
+    assert!(
+        junit.contains(
+            "<testsuite name=\"tests.prov\" tests=\"2\" skipped=\"0\" errors=\"0\" failures=\"1\">"
+        ),
+        "{junit}"
+    );
+    assert!(junit.contains("<failure message=\"`ann` has crm.role(&quot;seller&quot;)\""), "{junit}");
+    let ran = folder.run(&["check", "--format", "tap"]).code(1);
+    assert!(ran.err.contains("this format reports tests"), "{}", ran.err);
+    folder.test(&["--format", "csv"]).code(1);
+}

@@ -36,11 +36,14 @@ pub struct HumanOptions {
     pub by: Grouping,
     /// How many identities are shown (by app: lines an app); `usize::MAX` for all.
     pub limit: usize,
+    /// Only what follows from the plan itself, so that it can be kept and compared: no hash of the policy, no lines of
+    /// rules, no guards that pass.
+    pub stable: bool,
 }
 
 impl Default for HumanOptions {
     fn default() -> Self {
-        HumanOptions { color: false, by: Grouping::Identity, limit: 50 }
+        HumanOptions { color: false, by: Grouping::Identity, limit: 50, stable: false }
     }
 }
 
@@ -80,8 +83,11 @@ impl<'p, W: Write> View<'p, W> {
         let header = &self.plan.header;
         let policy: String = header.policy.chars().take(10).collect();
         let head = format!("Plan for {} ({})", clean(&header.today), clean(&header.zone));
-        let rest =
-            format!(" · {} · policy {}", plural(header.people, "identity", "identities"), clean(&policy));
+        let people = plural(header.people, "identity", "identities");
+        let rest = match self.options.stable {
+            true => format!(" · {people}"),
+            false => format!(" · {people} · policy {}", clean(&policy)),
+        };
         writeln!(
             self.out,
             "{}{}",
@@ -105,7 +111,7 @@ impl<'p, W: Write> View<'p, W> {
             self.heading(title, &plural(people as u64, "identity", "identities"))?;
             for (id, actions) in &groups {
                 writeln!(self.out, "\n  {}", self.paint.in_tone(Tone::Strong, &clean(id)))?;
-                let lines: Vec<Line> = actions.iter().map(|&a| line(a, true)).collect();
+                let lines: Vec<Line> = actions.iter().map(|&a| line(a, true, !self.options.stable)).collect();
                 self.lines(&lines)?;
             }
             shown += groups.len();
@@ -149,7 +155,7 @@ impl<'p, W: Write> View<'p, W> {
             let lines: Vec<Line> = shown
                 .iter()
                 .map(|&a| {
-                    let mut line = line(a, false);
+                    let mut line = line(a, false, !self.options.stable);
                     line.what = format!("{}  {}", pad(&clean(a.identity()), wide), line.what);
                     if a.is_leaver() {
                         line.tail.push_str(" leaver");
@@ -236,9 +242,10 @@ impl<'p, W: Write> View<'p, W> {
     fn guards(&mut self) -> io::Result<()> {
         let guards = &self.plan.header.guards;
         let shown: Vec<&Verdict> = guards.iter().filter(|v| v.tripped || v.notice.is_some()).collect();
-        if guards.is_empty() {
+        if guards.is_empty() || self.options.stable && !guards.iter().any(|v| v.tripped) {
             return Ok(());
         }
+        let shown: Vec<&Verdict> = shown.into_iter().filter(|v| v.tripped || !self.options.stable).collect();
         let passed = guards.iter().filter(|v| !v.tripped).count();
         let count = match guards.len() - passed {
             0 => format!("all {} pass", number(passed as u64)),
@@ -314,7 +321,7 @@ impl<'p, W: Write> View<'p, W> {
     }
 }
 
-fn line(action: ActionView<'_>, with_app: bool) -> Line {
+fn line(action: ActionView<'_>, with_app: bool, places: bool) -> Line {
     let app = clean(action.app());
     let name = action.account().map(clean);
     let dotted = if with_app { format!("{app}.") } else { String::new() };
@@ -351,6 +358,7 @@ fn line(action: ActionView<'_>, with_app: bool) -> Line {
     let name = |b: &crate::Because| match (action.kind(), b.kind) {
         // What is taken back for want of a cause has only its app to name.
         (ActionKind::Revoke, RuleKind::App) => "no rule gives it".to_owned(),
+        _ if !places => clean(&b.rule),
         _ => format!("{} {}:{}", clean(&b.rule), clean(&b.file), b.line),
     };
     let mut why: Vec<String> = because.iter().take(2).map(name).collect();

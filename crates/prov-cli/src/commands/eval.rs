@@ -56,6 +56,8 @@ pub fn run(args: &EvalArgs, out: &Output) -> Done {
 fn write_all(desired: &Desired, out: &Output) -> Result<(), Failure> {
     let mut w = BufWriter::new(std::io::stdout().lock());
     match out.format() {
+        // Not for this command, which has been said.
+        Format::Junit | Format::Tap => {}
         Format::Human => {
             for id in desired.ids() {
                 w.write_all(desired.text(id).as_bytes())?;

@@ -78,6 +78,8 @@ fn show(plan: &Plan, args: &PlanArgs, out: &Output) -> Result<(), Failure> {
         Format::Json => writeln!(w, "{:#}", plan.json())?,
         Format::Jsonl => plan.write_jsonl(&mut w)?,
         Format::Csv => plan_csv::write(plan, &mut w)?,
+        // Not for this command, which has been said.
+        Format::Junit | Format::Tap => {}
     }
     Ok(w.flush()?)
 }

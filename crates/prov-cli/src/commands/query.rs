@@ -32,6 +32,8 @@ pub fn run(args: &QueryArgs, out: &Output) -> Done {
         }
         (Format::Human | Format::Csv, true) => out.print(&ids.len().to_string())?,
         (Format::Csv, false) => out.print(&format!("identity\n{}", ids.join("\n")))?,
+        // Not for this command, which has been said.
+        (Format::Junit | Format::Tap, _) => {}
         (Format::Human, false) => out.print(&ids.join("\n"))?,
     }
     Ok(0)

@@ -1,10 +1,12 @@
 //! `prov test`
 
 use super::policy;
-use crate::args::TestArgs;
-use crate::output::{Done, Output};
+use crate::args::{Format, TestArgs};
+use crate::output::{Done, Failure, Output};
 use crate::progress::Progress;
-use prov::testing::{self, Options};
+use prov::Policy;
+use prov::testing::{self, Options, Pending, Snapshots, TestRun};
+use std::io::IsTerminal;
 use std::path::Path;
 
 pub fn run(args: &TestArgs, out: &Output) -> Done {
@@ -18,17 +20,76 @@ pub fn run(args: &TestArgs, out: &Output) -> Done {
     let progress = Progress::new(out);
     let policy = policy(Path::new(dir), out)?;
     progress.doing("running tests");
-    let options = Options { filter, threads: out.global.threads.map(usize::from) };
-    let run = testing::run(&policy, &options);
+    let snapshots = if args.accept { Snapshots::Accept } else { Snapshots::Pend };
+    let options = Options { filter, threads: out.global.threads.map(usize::from), snapshots };
+    let mut run = testing::run(&policy, &options);
     drop(progress);
-    let mut text = String::new();
-    for result in &run.results {
-        text += &testing::human_test(result, out.color());
+    let waiting = testing::pending(&policy);
+    if args.review && !waiting.is_empty() && review(&waiting, out)? {
+        run = testing::run(&policy, &options);
     }
-    text += &testing::human_summary(&policy, &run, out.color());
-    out.print(&text)?;
+    show(&policy, &run, out)?;
+    if args.review && testing::pending(&policy).is_empty() {
+        out.say("no snapshot waits for a review");
+    }
+    let unreferenced = if options.filter.is_none() { testing::unreferenced(&policy) } else { Vec::new() };
+    for path in &unreferenced {
+        out.say(&format!(
+            "no test names the snapshot {}: delete it, if it is of no more use",
+            path.display()
+        ));
+    }
     if run.results.is_empty() && run.filtered == 0 {
         out.say("this policy has no tests; a test is `test \"…\" { given … at … expect … }`");
     }
     Ok(u8::from(!run.passed()))
+}
+
+fn show(policy: &Policy, run: &TestRun, out: &Output) -> Result<(), Failure> {
+    match out.format() {
+        Format::Human => {
+            let lines: String = run.results.iter().map(|r| testing::human_test(r, out.color())).collect();
+            out.print(&(lines + &testing::human_summary(policy, run, out.color())))
+        }
+        Format::Json => out.json(&testing::json(policy, run)),
+        Format::Jsonl => out.print(&testing::jsonl(policy, run)),
+        Format::Junit => out.print(&testing::junit(policy, run)),
+        Format::Tap => out.print(&testing::tap(policy, run)),
+        Format::Csv => Err(Failure::Message(
+            "tests are not told as CSV".into(),
+            "`prov test --format` takes human, json, jsonl, junit or tap".into(),
+        )),
+    }
+}
+
+/// Asks about each snapshot on a terminal; elsewhere lists them. Whether one was accepted.
+fn review(waiting: &[Pending], out: &Output) -> Result<bool, Failure> {
+    let terminal = dialoguer::console::Term::stderr();
+    let asks = std::io::stdin().is_terminal() && terminal.is_term();
+    let mut accepted = false;
+    for (i, pending) in waiting.iter().enumerate() {
+        out.say(&format!("\n{} of {}: {}\n{}", i + 1, waiting.len(), pending.source, pending.path.display()));
+        out.say(&pending.diff);
+        if !asks {
+            continue;
+        }
+        out.say("a accept · r reject · s skip · q stop");
+        loop {
+            match terminal.read_char() {
+                Ok('a') => {
+                    testing::accept(pending)?;
+                    accepted = true;
+                }
+                Ok('r') => testing::reject(pending)?,
+                Ok('s') => {}
+                Ok('q') | Err(_) => return Ok(accepted),
+                Ok(_) => continue,
+            }
+            break;
+        }
+    }
+    if !asks {
+        out.say("this is no terminal: `prov test --accept` takes all of them");
+    }
+    Ok(accepted)
 }

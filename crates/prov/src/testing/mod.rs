@@ -27,15 +27,18 @@
 //! Invariant: a test reads nothing of another, and its outcome depends neither on the number of threads nor on which
 //! tests are run.
 
+mod diff;
 mod expect;
 mod people;
 mod report;
+mod snapshot;
 mod world;
 
-pub use report::{human_summary, human_test};
+pub use report::{human_summary, human_test, json, jsonl, junit, tap};
+pub use snapshot::{Pending, accept, pending, reject, unreferenced};
 
 use crate::policy::Policy;
-use prov_compile::testing::{StatementKind, Test};
+use prov_compile::testing::{Expectation, StatementKind, Test};
 use prov_diag::Diagnostic;
 use prov_plan::{ActionKind, FindingKind};
 use rayon::prelude::*;
@@ -49,6 +52,20 @@ pub struct Options {
     pub filter: Option<String>,
     /// How many threads; the outcome does not depend on it.
     pub threads: Option<usize>,
+    /// What to do with a plan that is not as its snapshot says.
+    pub snapshots: Snapshots,
+}
+
+/// What to do with a plan that is not as its snapshot says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Snapshots {
+    /// The test fails; nothing is written.
+    #[default]
+    Compare,
+    /// The test fails, and what was found is written beside the snapshot, to be reviewed.
+    Pend,
+    /// What was found becomes the snapshot.
+    Accept,
 }
 
 /// What became of the tests.
@@ -128,7 +145,7 @@ pub fn run(policy: &Policy, options: &Options) -> TestRun {
         options.filter.as_ref().is_none_or(|f| id.contains(f.as_str()))
     };
     let chosen: Vec<&Test> = all.iter().filter(wanted).collect();
-    let work = || chosen.par_iter().map(|t| run_one(policy, t)).collect();
+    let work = || chosen.par_iter().map(|t| run_one(policy, t, options.snapshots)).collect();
     let results = match options.threads.map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build()) {
         Some(Ok(pool)) => pool.install(work),
         Some(Err(_)) | None => work(),
@@ -136,10 +153,10 @@ pub fn run(policy: &Policy, options: &Options) -> TestRun {
     TestRun { results, filtered: all.len() - chosen.len() }
 }
 
-fn run_one(policy: &Policy, test: &Test) -> TestResult {
+fn run_one(policy: &Policy, test: &Test, snapshots: Snapshots) -> TestResult {
     let begun = Instant::now();
     let sources = policy.sources();
-    let failures = carry_out(policy, test);
+    let failures = carry_out(policy, test, snapshots);
     TestResult {
         file: sources.get(test.head.source).name.clone(),
         line: sources.start(test.head).line,
@@ -150,12 +167,16 @@ fn run_one(policy: &Policy, test: &Test) -> TestResult {
 }
 
 /// Carries a test out to its end; what could not go on ends it.
-fn carry_out(policy: &Policy, test: &Test) -> Vec<Failure> {
+fn carry_out(policy: &Policy, test: &Test, snapshots: Snapshots) -> Vec<Failure> {
     let mut failures = Vec::new();
     let mut go = || -> Result<(), world::Stop> {
         let mut world = World::new(policy, test)?;
         for statement in &test.statements {
             match &statement.kind {
+                StatementKind::Expect(Expectation::Snapshot(number)) => {
+                    world.settle(statement.span)?;
+                    failures.extend(snapshot::check(policy, &world, *number, statement.span, snapshots));
+                }
                 StatementKind::Expect(e) => failures.extend(world.check(e, statement.span)?),
                 _ => world.go(statement)?,
             }
