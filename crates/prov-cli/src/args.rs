@@ -135,6 +135,8 @@ pub enum TemplateArg {
     Minimal,
     /// 1,200 people in three countries, ten apps, and the mess that real data has
     Company,
+    /// A university of eighty people, students and staff and both, six apps
+    Campus,
 }
 
 #[derive(Debug, ClapArgs)]

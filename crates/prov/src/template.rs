@@ -14,6 +14,8 @@ pub enum Template {
     Minimal,
     /// A company of 1,200 people in three countries on a Monday morning.
     Company,
+    /// A university: students who are also staff. It is the example `campus`.
+    Campus,
 }
 
 /// Why a template could not be written.
@@ -51,15 +53,27 @@ static COMPANY: &[(&str, &str)] = files!["company":
     "people.prov", "prov.toml", "roles.prov", "tables/departments.csv", "tables/sites.csv",
 ];
 
+macro_rules! example {
+    ($dir:literal: $($path:literal),* $(,)?) => {
+        &[$(($path, include_str!(concat!("../../../examples/", $dir, "/", $path)))),*]
+    };
+}
+
+static CAMPUS: &[(&str, &str)] = example!["campus":
+    "README.md", "actual/accounts.csv", "actual/entitlements.csv", "apps.prov", "controls.prov", "data/register.jsonl",
+    "memory.json", "people.prov", "prov.toml", "staff.prov", "studies.prov", "tables/faculties.csv", "tests.prov",
+];
+
 impl Template {
     /// All templates.
-    pub const ALL: [Template; 2] = [Template::Minimal, Template::Company];
+    pub const ALL: [Template; 3] = [Template::Minimal, Template::Company, Template::Campus];
 
     /// Its name, as `--template` takes it.
     pub fn name(self) -> &'static str {
         match self {
             Template::Minimal => "minimal",
             Template::Company => "company",
+            Template::Campus => "campus",
         }
     }
 
@@ -73,6 +87,7 @@ impl Template {
         match self {
             Template::Minimal => "one page of policy, eight people, two apps",
             Template::Company => "1,200 people in three countries, ten apps, and the mess that real data has",
+            Template::Campus => "a university of eighty people, students and staff and both, six apps",
         }
     }
 
@@ -82,6 +97,7 @@ impl Template {
         let mut files: Vec<(&'static str, String)> = match self {
             Template::Minimal => fixed(MINIMAL),
             Template::Company => fixed(COMPANY),
+            Template::Campus => fixed(CAMPUS),
         };
         if self == Template::Company {
             files.extend(company::generate(SEED));

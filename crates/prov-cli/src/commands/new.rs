@@ -8,6 +8,7 @@ pub fn run(args: &NewArgs, out: &Output) -> Done {
     let template = match args.template {
         TemplateArg::Minimal => Template::Minimal,
         TemplateArg::Company => Template::Company,
+        TemplateArg::Campus => Template::Campus,
     };
     let files = template::write(template, &args.dir).map_err(|e| match e {
         TemplateError::Io(path, e) => Failure::Write(path, e),

@@ -53,6 +53,10 @@ impl<'a> Interp<'a> {
                 clause.kind = ClauseKind::Any;
                 clause.clauses = self.parts(list, Outcome::True, roles);
             }
+            // `x is absent`, `not in`: one test for whoever wrote it.
+            ExprKind::Not(of) if program.expr(*of).span == expr.span => {
+                self.collect_reads(*of, &mut clause.reads);
+            }
             ExprKind::Not(of) => {
                 clause.kind = ClauseKind::Not;
                 clause.clauses = vec![self.clause(*of, roles)];
