@@ -219,9 +219,15 @@ impl Checker<'_> {
                 }
             }
         }
+        // What an account is found by reads the identity first, and attributes of the account where it has no such name.
+        let identity_has =
+            |name: &str| self.schema.identity(identity).attributes.iter().any(|a| a.name == name);
+        scope.account.retain(|(name, _)| !identity_has(name));
+        let correlate = self.correlations(account, &scope);
         if failed {
             return None;
         }
+        let correlate = correlate?;
         match attributes.first() {
             None => {
                 self.report(
@@ -257,8 +263,13 @@ impl Checker<'_> {
                     &account.annotations,
                     None,
                 );
-                self.schema.apps[app.index()].account =
-                    Some(AccountDef { rule, from, attributes: fields.clone(), unique: Vec::new() });
+                self.schema.apps[app.index()].account = Some(AccountDef {
+                    rule,
+                    from,
+                    attributes: fields.clone(),
+                    unique: Vec::new(),
+                    correlate: Vec::new(),
+                });
             }
             Some(first) => {
                 let same = first.attributes.len() == fields.len()
@@ -300,6 +311,7 @@ impl Checker<'_> {
             rule,
             when,
             enabled,
+            correlate: self.found_by(app, correlate),
             attributes: attributes.into_iter().map(|a| a.1).collect(),
         })
     }

@@ -6,6 +6,7 @@
 mod account;
 mod calls;
 mod check;
+mod correlate;
 mod declare;
 mod expr;
 mod facts;

@@ -54,9 +54,6 @@ impl Checker<'_> {
                             if let Some(n) = &a.name {
                                 self.not_yet(n.span, "a second account of one person");
                             }
-                            if let Some(c) = a.correlate.first() {
-                                self.not_yet(c.span, "`correlate`");
-                            }
                         }
                     }
                     ItemKind::Role(role) => {

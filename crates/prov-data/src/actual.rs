@@ -52,6 +52,16 @@ struct Held {
     pairs: Vec<u64>,
 }
 
+/// Where accounts say what they are found by.
+enum KeyColumn {
+    /// It is their name.
+    Name,
+    /// In this column.
+    Column(usize),
+    /// Nowhere.
+    Missing,
+}
+
 /// A name that the policy does not know: of which file, in which column, which name.
 type Unknown = (String, &'static str, String);
 
@@ -88,6 +98,7 @@ impl Reader<'_> {
                 a.account.iter().flat_map(|a| &a.attributes).skip(1).map(|f| raw.column(&f.name)).collect()
             })
             .collect();
+        let keys = self.key_columns(raw);
         for row in raw.rows() {
             let Some(app) = self.app(raw, row, app) else { continue };
             let def = self.schema.app(app);
@@ -127,10 +138,56 @@ impl Reader<'_> {
                 }));
             }
             let origin = AccountOrigin { line: row.line() };
-            let account = Account { app, name, enabled, attributes: attributes.into(), origin };
+            let keys = keys[app.index()]
+                .iter()
+                .map(|key| match *key {
+                    KeyColumn::Name => Some(name.clone()),
+                    KeyColumn::Column(c) => match row.cell(c) {
+                        RawCell::Absent => None,
+                        RawCell::Text(s) | RawCell::Json(s) => Some(nfc(s).trim().into()),
+                    },
+                    KeyColumn::Missing => None,
+                })
+                .collect();
+            let account = Account { app, name, enabled, attributes: attributes.into(), keys, origin };
             found.push(Found { owner: owner.map(Into::into), account });
         }
         self.without_doubles(&raw.file, found)
+    }
+
+    /// Where each app's accounts say what they are found by. A column that is not there finds nobody, which is told.
+    fn key_columns(&mut self, raw: &RawTable) -> Vec<Vec<KeyColumn>> {
+        let mut all = Vec::with_capacity(self.schema.apps.len());
+        for app in &self.schema.apps {
+            let Some(account) = &app.account else {
+                all.push(Vec::new());
+                continue;
+            };
+            let mut keys = Vec::with_capacity(account.correlate.len());
+            for key in &account.correlate {
+                let first = account.attributes.first().is_some_and(|f| f.name == key.name);
+                let column = match raw.column(&key.name) {
+                    _ if first => KeyColumn::Name,
+                    Some(column) => KeyColumn::Column(column),
+                    None => KeyColumn::Missing,
+                };
+                if matches!(column, KeyColumn::Missing) && !raw.is_empty() {
+                    let message = format!(
+                        "no account of `{}` can be found by `{}`: there is no such column",
+                        shorten(&app.name),
+                        shorten(&key.name)
+                    );
+                    self.diagnostics.push(
+                        Diagnostic::new(&codes::NO_KEY_COLUMN, message)
+                            .in_data(&*raw.file, None, Some(key.name.clone()))
+                            .help("bring the column, or take the `correlate` away"),
+                    );
+                }
+                keys.push(column);
+            }
+            all.push(keys);
+        }
+        all
     }
 
     /// One of each account: equal rows are one; of rows that differ, none is right.

@@ -26,6 +26,7 @@ fn app(name: &str, attributes: Option<Vec<FieldDef>>, kinds: Vec<(&str, Vec<Type
             from: None,
             attributes,
             unique: vec![],
+            correlate: vec![],
         }),
         kinds: kinds
             .into_iter()

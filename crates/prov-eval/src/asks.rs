@@ -4,7 +4,7 @@
 use crate::evaluate::Engine;
 use crate::explain::Clause;
 use crate::interp::{Interp, Subject};
-use crate::names::Names;
+use crate::names::{Names, Rows};
 use crate::world::World;
 use prov_ir::{ExprId, Local};
 use prov_model::{Background, IdentityId, Moment, Population, RowRef, Value};
@@ -73,7 +73,10 @@ impl Engine {
 impl Engine {
     /// The names of who is there.
     fn names_for(&self, world: World<'_>, who: (IdentityId, u32), population: &Population) -> Option<Names> {
-        if (who.1 as usize) < population.of(who.0).len() { self.names_of(world, who, &[]) } else { None }
+        if (who.1 as usize) >= population.of(who.0).len() {
+            return None;
+        }
+        self.known(world, &Rows::One(who.0, who.1)).names
     }
 }
 

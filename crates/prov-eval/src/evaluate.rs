@@ -5,6 +5,7 @@
 use crate::decide::{Decision, Hold};
 use crate::index::RuleIndex;
 use crate::interp::{Interp, Subject};
+use crate::names::Rows;
 use crate::shape::Shape;
 use crate::world::{Catalogs, LookupTable, NO_STATE, World};
 use prov_ir::Program;
@@ -86,8 +87,8 @@ impl Engine {
         let ready = &*self.0;
         let states = self.states(population, moment, background);
         let world = ready.world(population, moment, background, Some(&states));
-        let names = self.names(world);
-        let world = World { names: names.as_ref(), ..world };
+        let known = self.known(world, &Rows::All);
+        let world = World { names: known.names.as_ref(), ..world };
         let indexes: Vec<RuleIndex<'_>> = (0..population.types.len())
             .map(|ty| RuleIndex::new(world.program, population, IdentityId(ty as u32)))
             .collect();
@@ -97,12 +98,13 @@ impl Engine {
             .map(|(ty, rows)| ready.block(world, *ty, rows.clone(), &indexes[ty.index()]))
             .collect();
         let mut desired = merge(results, &blocks, population, moment, &ready.shape);
-        if let Some(names) = &names {
-            desired.names = names.given(world.program, |ty| {
-                let first = blocks.iter().take_while(|b| b.0 != ty);
-                first.map(|b| b.1.len() as u32).sum()
-            });
+        let first = |ty| blocks.iter().take_while(|b| b.0 != ty).map(|b| b.1.len() as u32).sum::<u32>();
+        if let Some(names) = &known.names {
+            desired.names = names.given(world.program, first);
         }
+        desired.links = known.links;
+        let conflicts = known.conflicts.into_iter();
+        desired.conflicts = conflicts.map(|((ty, row, app), c)| ((first(ty) + row, app), c)).collect();
         desired
     }
 
@@ -255,6 +257,8 @@ fn merge(
         separated: Vec::new(),
         active_forbids: BTreeMap::new(),
         names: Vec::new(),
+        links: Vec::new(),
+        conflicts: Default::default(),
         entitlements: Entitlements::default(),
         counts: population.counts.clone(),
         rejections: population.rejections.clone(),

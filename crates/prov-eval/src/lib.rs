@@ -17,6 +17,7 @@ mod grants;
 mod index;
 mod interner;
 mod interp;
+mod links;
 mod names;
 mod one;
 mod reject;

@@ -6,11 +6,12 @@ use crate::evaluate::Engine;
 use crate::explain::NameOrigin;
 use crate::facts::Tri;
 use crate::interp::{Interp, Subject};
+use crate::links::Conflicts;
 use crate::world::World;
 use prov_ir::{ExprKind, Program, UniqueName};
 use prov_model::{
-    AccountDef, Actual, Column, Date, GivenName, IdentityId, NameMemory, Population, Value, fold, name_base,
-    name_candidate, nfc,
+    AccountDef, Actual, AppId, Column, Date, GivenName, IdentityId, NameMemory, Population, Value, fold,
+    name_base, name_candidate, nfc,
 };
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -55,7 +56,8 @@ enum Claim {
 }
 
 impl Names {
-    fn of_program(program: &Program, population: &Population, rows: &Rows) -> Names {
+    /// Nobody's names yet.
+    pub(crate) fn of_program(program: &Program, population: &Population, rows: &Rows) -> Names {
         let mut slots = Vec::new();
         for (account, a) in program.accounts.iter().enumerate() {
             for (number, id) in a.attributes.iter().enumerate() {
@@ -76,6 +78,40 @@ impl Names {
             Rows::One(_, row) => *row,
         };
         Names { slots, first }
+    }
+
+    /// Nothing, where the policy gives no names.
+    pub(crate) fn or_none(self) -> Option<Names> {
+        (!self.slots.is_empty()).then_some(self)
+    }
+
+    /// Takes over the names that one identity was given. Who left without one needs none.
+    pub(crate) fn tell(&mut self, program: &Program, given: &[GivenName], leaver: bool) {
+        for slot in self.slots.iter_mut().filter(|s| !s.names.is_empty()) {
+            let app = program.accounts[slot.account as usize].app;
+            let known = given.iter().find(|g| (g.app, g.attribute) == (app, slot.unique.attribute));
+            slot.names[0] = match known {
+                Some(known) => Name::Given(known.name.clone(), known.base.clone(), NameOrigin::Given),
+                None if leaver => Name::Never,
+                None => Name::None,
+            };
+        }
+    }
+
+    /// Takes over what memory knows of the names of an account.
+    pub(crate) fn recall(&mut self, world: World<'_>, account: u32, rows: &Rows) {
+        let Some(population) = world.population else { return };
+        for slot in self.slots.iter_mut().filter(|s| s.account == account) {
+            let space = Space::of(world, slot);
+            let (identity, of) = (slot.identity, &population.of(slot.identity).table);
+            for (row, name) in rows.of(population, identity).zip(&mut slot.names) {
+                let id = world.program.schema.global_id(identity, of.key(row).unwrap_or(""));
+                if let Some(known) = space.remembered(&id) {
+                    let base = known.base.as_deref().map(Into::into);
+                    *name = Name::Given(known.spelling.as_str().into(), base, NameOrigin::Remembered);
+                }
+            }
+        }
     }
 
     pub(crate) fn of(&self, account: u32, attribute: u32, row: u32) -> &Name {
@@ -122,13 +158,13 @@ impl Names {
 }
 
 /// Whose names are asked for.
-enum Rows {
+pub(crate) enum Rows {
     All,
     One(IdentityId, u32),
 }
 
 impl Rows {
-    fn of(&self, population: &Population, identity: IdentityId) -> Range<u32> {
+    pub(crate) fn of(&self, population: &Population, identity: IdentityId) -> Range<u32> {
         match *self {
             Rows::All => 0..population.of(identity).len() as u32,
             Rows::One(id, row) if id == identity => row..row + 1,
@@ -138,39 +174,26 @@ impl Rows {
 }
 
 impl Engine {
-    /// The names of everyone; none where the policy has no unique names.
-    pub(crate) fn names(&self, world: World<'_>) -> Option<Names> {
-        self.name(world, &Rows::All, &[])
-    }
-
-    /// The names of one identity. What `given` says it was given counts; else it is named as if it were alone.
-    pub(crate) fn names_of(
+    /// Gives the names of some apps.
+    pub(crate) fn give(
         &self,
         world: World<'_>,
-        who: (IdentityId, u32),
-        given: &[GivenName],
-    ) -> Option<Names> {
-        self.name(world, &Rows::One(who.0, who.1), given)
-    }
-
-    fn name(&self, world: World<'_>, rows: &Rows, given: &[GivenName]) -> Option<Names> {
-        let population = world.population?;
-        let mut names = Names::of_program(world.program, population, rows);
-        if names.slots.is_empty() {
-            return None;
-        }
+        names: &mut Names,
+        rows: &Rows,
+        apps: &[AppId],
+        conflicts: &Conflicts,
+    ) {
+        let Some(population) = world.population else { return };
         let mut wants: BTreeMap<(u32, u32), Vec<Want>> = BTreeMap::new();
-        for (number, slot) in names.slots.iter_mut().enumerate() {
-            let app = world.program.accounts[slot.account as usize].app;
-            let known = given.iter().find(|g| (g.app, g.attribute) == (app, slot.unique.attribute));
-            if let (Some(known), false) = (known, slot.names.is_empty()) {
-                slot.names[0] = Name::Given(known.name.clone(), known.base.clone(), NameOrigin::Given);
-                continue;
-            }
+        for (number, slot) in names.slots.iter_mut().enumerate().filter(|(_, s)| apps.contains(&s.unique.app))
+        {
+            let app = slot.unique.app;
             let range = rows.of(population, slot.identity);
             for (row, claim) in range.clone().zip(self.claims(world, slot, range.clone())) {
                 match claim {
                     Claim::Settled(name) => slot.names[(row - range.start) as usize] = name,
+                    // Which account is theirs is not clear: none is made, and so no name.
+                    Claim::Wants(..) if conflicts.contains_key(&(slot.identity, row, app)) => {}
                     Claim::Wants(base, origin) => {
                         let want = Want { slot: number, row, at: (row - range.start) as usize, base, origin };
                         wants.entry((app.0, slot.unique.attribute)).or_default().push(want);
@@ -179,9 +202,8 @@ impl Engine {
             }
         }
         for wants in wants.into_values() {
-            allocate(world, &mut names, wants);
+            allocate(world, names, wants);
         }
-        Some(names)
     }
 
     /// What each row of a type has for a name, or wants one to be made from.
@@ -209,7 +231,7 @@ struct Space<'a> {
     attribute: &'a str,
     /// In [`prov_model::Account::attributes`].
     number: usize,
-    id: prov_model::AppId,
+    id: AppId,
 }
 
 impl<'a> Space<'a> {
@@ -258,7 +280,7 @@ impl<'a> Space<'a> {
 }
 
 /// Whether an account's condition, or that of one it comes from, reads roles or entitlements.
-fn needs_steps(program: &Program, account: u32) -> bool {
+pub(crate) fn needs_steps(program: &Program, account: u32) -> bool {
     let mut open = vec![program.accounts[account as usize].app];
     let mut seen = Vec::new();
     while let Some(app) = open.pop() {

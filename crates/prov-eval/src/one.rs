@@ -6,6 +6,7 @@ use crate::evaluate::{Engine, reason};
 use crate::facts::Tri;
 use crate::grants::{Block, Granted};
 use crate::interp::{Interp, Subject};
+use crate::names::Rows;
 use crate::roles::RoleBlock;
 use crate::shape::Shape;
 use crate::world::{NO_STATE, World};
@@ -108,7 +109,9 @@ impl Engine {
         moment: &Moment,
         background: &Background,
     ) -> OneDesired {
-        self.evaluate_one_given(population, who, moment, background, &[])
+        let world = self.ready().world(population, moment, background, None);
+        let known = self.known(world, &Rows::One(who.0, who.1));
+        self.one(World { names: known.names.as_ref(), ..world }, who)
     }
 
     /// The same for someone of whom the run over everyone says which names were given.
@@ -121,11 +124,14 @@ impl Engine {
         given: &[GivenName],
     ) -> OneDesired {
         let world = self.ready().world(population, moment, background, None);
-        let names = self.names_of(world, who, given);
-        let world = World { names: names.as_ref(), ..world };
+        let names = self.told(world, who, given);
+        self.one(World { names: names.as_ref(), ..world }, who)
+    }
+
+    fn one(&self, world: World<'_>, who: (IdentityId, u32)) -> OneDesired {
         let mut interp = Interp::new(world, &self.ready().shape, Subject::Identity(who.0, who.1));
         let decision = interp.decide(|_| false);
-        let key = population.of(who.0).table.key(who.1).unwrap_or("");
+        let key = world.population.and_then(|p| p.of(who.0).table.key(who.1)).unwrap_or("");
         let mut one = OneDesired {
             id: world.program.schema.global_id(who.0, key),
             who,

@@ -10,9 +10,9 @@ mod verify;
 
 pub use print::print;
 pub use program::{
-    AccountProgram, Arm, ArmPattern, AttributeProgram, EachProgram, EndProgram, Expr, ExprId, ExprKind,
-    ForbidProgram, GrantProgram, GrantValue, LifecycleProgram, Local, Node, Program, Quant, RuleProgram,
-    SourceProgram, StrPart, UniqueName,
+    AccountProgram, Arm, ArmPattern, AttributeProgram, CorrelateProgram, EachProgram, EndProgram, Expr,
+    ExprId, ExprKind, ForbidProgram, GrantProgram, GrantValue, LifecycleProgram, Local, Node, Program, Quant,
+    RuleProgram, SourceProgram, StrPart, UniqueName,
 };
 pub use timely::{Untimely, UntimelyAt, untimely, zone_attributes};
 pub use verify::{VerifyError, verify};

@@ -435,6 +435,11 @@ impl<'p> Printer<'p> {
             self.line(0, &format!("account {name} for {of}"));
             account.when.iter().for_each(|e| self.tree(1, "when", *e));
             account.enabled.iter().for_each(|e| self.tree(1, "enabled =", *e));
+            let keys = self.program.schema.apps.get(account.app.index()).and_then(|a| a.account.as_ref());
+            for c in &account.correlate {
+                let key = keys.and_then(|d| d.correlate.get(c.key as usize)).map_or("#", |f| &f.name);
+                self.tree(1, &format!("correlate{} {key} =", if c.folds { " folded" } else { "" }), c.value);
+            }
             let def = self.program.schema.apps.get(account.app.index()).and_then(|a| a.account.as_ref());
             for (i, value) in account.attributes.iter().enumerate() {
                 let name = def.and_then(|d| d.attributes.get(i)).map_or("?", |f| &f.name);

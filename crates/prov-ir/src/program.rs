@@ -229,6 +229,19 @@ pub struct AccountProgram {
     pub enabled: Option<ExprId>,
     /// One an attribute of [`prov_model::AccountDef::attributes`], of scalar type, perhaps absent.
     pub attributes: Vec<ExprId>,
+    /// What accounts that exist already are found by, in order.
+    pub correlate: Vec<CorrelateProgram>,
+}
+
+/// `correlate attribute = E`: the accounts whose attribute is that value.
+#[derive(Clone, Debug)]
+pub struct CorrelateProgram {
+    /// A position in [`prov_model::AccountDef::correlate`].
+    pub key: u32,
+    /// The value, of scalar type; absent or blank finds nothing.
+    pub value: ExprId,
+    /// Whether values are compared as `text`.
+    pub folds: bool,
 }
 
 /// A birthright or a role.

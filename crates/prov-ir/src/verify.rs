@@ -219,6 +219,13 @@ fn accounts<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), VerifyE
         if let Some(enabled) = account.enabled {
             condition(program, walk, enabled, &context, &format!("{place}, enabled"))?;
         }
+        for correlate in &account.correlate {
+            let place = format!("{place}, correlate");
+            let ty = tree(program, walk, correlate.value, &context, &place)?;
+            if !ty.required().is_scalar() || correlate.key as usize >= def.correlate.len() {
+                return fail(place, "it is no plain value of a known attribute");
+            }
+        }
         for (value, attribute) in account.attributes.iter().zip(&def.attributes) {
             let place = format!("{place}, `{}`", attribute.name);
             let ty = tree(program, walk, *value, &context, &place)?;

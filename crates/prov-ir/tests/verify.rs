@@ -65,7 +65,7 @@ fn app(name: &str, attribute: &str, from: Option<AppId>, kinds: Vec<KindDef>) ->
         rule: RuleId(0),
         via: Via::File,
         mode: Mode::Authoritative,
-        account: Some(AccountDef { rule: RuleId(0), from, attributes, unique: vec![] }),
+        account: Some(AccountDef { rule: RuleId(0), from, attributes, unique: vec![], correlate: vec![] }),
         kinds,
         managed: vec![],
     }
@@ -244,6 +244,7 @@ fn sound() -> Program {
         lifecycles: vec![LifecycleProgram { identity: PERSON, conditions: vec![Some(left), None] }],
         accounts: vec![
             AccountProgram {
+                correlate: vec![],
                 app: AppId(0),
                 identity: PERSON,
                 rule: RuleId(0),
@@ -252,6 +253,7 @@ fn sound() -> Program {
                 attributes: vec![id],
             },
             AccountProgram {
+                correlate: vec![],
                 app: AppId(1),
                 identity: PERSON,
                 rule: RuleId(0),

@@ -1,7 +1,9 @@
 //! Who has what: entitlements, accounts, and the desired and the actual state of a population.
 //! Invariant: identities are in order of global id in both states, so that a diff is one merge.
 
-use crate::{AppId, IdentityId, KindId, Moment, Rejection, SeparationHit, SourceCount, fold};
+use crate::{
+    AccountLink, AppId, IdentityId, KindId, LinkConflict, Moment, Rejection, SeparationHit, SourceCount, fold,
+};
 use std::collections::{BTreeMap, HashMap};
 
 /// An entitlement of an [`Entitlements`].
@@ -249,6 +251,10 @@ pub struct Desired {
     pub active_forbids: BTreeMap<u32, Vec<u32>>,
     /// Names by `unique`, in order of (position, app, attribute).
     pub names: Vec<GivenName>,
+    /// Whose accounts of nobody are; sorted, each account once.
+    pub links: Vec<AccountLink>,
+    /// Where it is not clear which account is an identity's, by position and app.
+    pub conflicts: BTreeMap<(u32, AppId), LinkConflict>,
     /// The entitlements that the ids speak of.
     pub entitlements: Entitlements,
     /// Rows by source.
@@ -276,6 +282,9 @@ pub struct Account {
     /// Attributes in the order of [`crate::AccountDef::attributes`]; `None` where the reader did not bring it, so that
     /// it is not compared.
     pub attributes: Box<[Option<Box<str>>]>,
+    /// What accounts are found by, in the order of [`crate::AccountDef::correlate`]; `None` where it is blank or the
+    /// reader did not bring it.
+    pub keys: Box<[Option<Box<str>>]>,
     /// Where it was read.
     pub origin: AccountOrigin,
 }

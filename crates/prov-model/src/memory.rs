@@ -28,6 +28,9 @@ pub struct Memory {
     /// Names that `unique` gave or found, by app and attribute.
     #[serde(default, skip_serializing_if = "NamesMemory::is_empty")]
     pub names: NamesMemory,
+    /// Whose accounts are that the actual state names nobody for, by app and account.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// What is remembered of a source.
@@ -65,6 +68,7 @@ impl Default for Memory {
             states: BTreeMap::new(),
             missing: BTreeMap::new(),
             names: NamesMemory::default(),
+            links: BTreeMap::new(),
         }
     }
 }

@@ -258,6 +258,8 @@ pub struct AccountDef {
     pub attributes: Vec<FieldDef>,
     /// Attributes that are given once, by `unique` for one identity type at least: by position, sorted.
     pub unique: Vec<u32>,
+    /// What accounts that exist already are found by: attributes in the app, those of all identity types together.
+    pub correlate: Vec<FieldDef>,
 }
 
 /// A kind of entitlement.
@@ -557,6 +559,14 @@ impl Schema {
     /// A cause.
     pub fn rule(&self, id: RuleId) -> &RuleInfo {
         &self.rules[id.index()]
+    }
+
+    /// Whether evaluation reads the actual state and memory to say which accounts are whose and what they are called.
+    pub fn reads_accounts(&self) -> bool {
+        self.apps
+            .iter()
+            .filter_map(|a| a.account.as_ref())
+            .any(|a| !(a.unique.is_empty() && a.correlate.is_empty()))
     }
 
     /// Attributes of accounts that are given once: the app, its account, the attribute by position.

@@ -137,6 +137,14 @@ pub(crate) struct Part<'a> {
 
 /// Makes the plan that takes the actual state to the desired one.
 pub fn plan(input: PlanInput<'_>) -> Plan {
+    if input.desired.links.is_empty() {
+        return compare(input);
+    }
+    let linked = input.actual.linked(&input.desired.links);
+    compare(PlanInput { actual: &linked, ..input })
+}
+
+fn compare(input: PlanInput<'_>) -> Plan {
     let mut context = Context::new(input);
     let chunks = chunks(&input.desired.ids, &input.actual.ids);
     let all: Vec<usize> = (0..chunks.len()).collect();

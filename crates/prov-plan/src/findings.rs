@@ -5,7 +5,9 @@ use crate::names::Block;
 use crate::standing::{Situation, Standing};
 use crate::{Because, Cause, Finding, FindingKind, Held};
 use prov_diag::codes;
-use prov_model::{Account, AppId, EntId, Entitlement, EntitlementIssue, HoldReason, Rejection, Separated};
+use prov_model::{
+    Account, AppId, EntId, Entitlement, EntitlementIssue, HoldReason, LinkConflict, Rejection, Separated,
+};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -189,6 +191,54 @@ pub(crate) fn several(context: &Context<'_>, part: &mut Part<'_>, id: &str, app:
     part.findings.push(finding);
 }
 
+/// It is not clear which account of an app is someone's: nothing is made.
+pub(crate) fn link_conflict(
+    context: &Context<'_>,
+    part: &mut Part<'_>,
+    id: &str,
+    app: AppId,
+    conflict: &LinkConflict,
+) {
+    let def = context.input.schema.app(app);
+    let keys = def.account.as_ref().map_or(&[][..], |a| &a.correlate);
+    let key = |by: u32| keys.get(by as usize).map_or("", |f| &f.name);
+    let (message, account) = match conflict {
+        LinkConflict::Several { by, accounts } => (
+            format!(
+                "{} accounts in `{}` have the same `{}`; nothing is made",
+                accounts.len(),
+                def.name,
+                key(*by)
+            ),
+            None,
+        ),
+        LinkConflict::Elsewhere { by, account, owner } => (
+            format!(
+                "account `{account}` has the same `{}` and is that of `{owner}`; nothing is made",
+                key(*by)
+            ),
+            Some(account),
+        ),
+        LinkConflict::Twice { by, account, other } => (
+            format!(
+                "account `{account}` has the same `{}`, and `{other}` finds it too; nothing is made",
+                key(*by)
+            ),
+            Some(account),
+        ),
+        LinkConflict::Unknown => {
+            ("what its account would be found by can't be known; nothing is made".to_owned(), None)
+        }
+    };
+    let mut finding = about(context, FindingKind::Conflict, codes::CONFLICT.id, id, app, message);
+    finding.account = account.map(ToString::to_string);
+    if let LinkConflict::Several { accounts, .. } = conflict {
+        finding.count = Some(accounts.len() as u64);
+        finding.examples = accounts.iter().take(EXAMPLES).map(ToString::to_string).collect();
+    }
+    part.findings.push(finding);
+}
+
 pub(crate) fn name_taken(
     context: &Context<'_>,
     part: &mut Part<'_>,
@@ -231,6 +281,25 @@ pub(crate) fn common(
 ) {
     let input = &context.input;
     findings.extend(input.desired.rejections.iter().chain(&input.actual.rejections).map(rejected));
+    for link in &input.desired.links {
+        let Some(by) = link.by else { continue };
+        let def = input.schema.app(link.app);
+        let key = def.account.as_ref().and_then(|a| a.correlate.get(by as usize));
+        let message = format!(
+            "account `{}` in `{}` is that of `{}`, by `{}`",
+            link.account,
+            def.name,
+            link.owner,
+            key.map_or("", |f| &f.name)
+        );
+        let mut finding = Finding::new(FindingKind::LinkedAccount, codes::LINKED_ACCOUNT.id, message);
+        finding.identity = Some(link.owner.to_string());
+        finding.app = Some(def.name.clone());
+        finding.account = Some(link.account.to_string());
+        finding.because =
+            def.account.iter().map(|a| Because::of(input.schema, Cause::from(a.rule))).collect();
+        findings.push(finding);
+    }
     for orphan in &input.actual.orphans {
         let app = &input.schema.app(orphan.app).name;
         let state = if orphan.enabled { "" } else { ", disabled" };

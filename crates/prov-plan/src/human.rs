@@ -414,6 +414,8 @@ fn of_kind(kind: FindingKind, n: usize) -> &'static str {
         FindingKind::Missing => "identities missing from the sources",
         FindingKind::OrphanAccount if one => "account of nobody",
         FindingKind::OrphanAccount => "accounts of nobody",
+        FindingKind::LinkedAccount if one => "account linked",
+        FindingKind::LinkedAccount => "accounts linked",
         FindingKind::Unmanaged if one => "kind of access not managed",
         FindingKind::Unmanaged => "kinds of access not managed",
     }

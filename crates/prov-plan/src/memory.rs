@@ -3,11 +3,34 @@
 
 use crate::standing::{Standing, World};
 use prov_model::{Actual, Desired, Memory, NameMemory, NamesMemory, Schema, Since, StateDef, fold};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The memory after a run that was applied: rows by source, since when identities are in a state with a verb that
 /// waits, since when identities of the actual state are missing. What is held keeps what was remembered of it.
 pub fn memory_after(schema: &Schema, desired: &Desired, actual: &Actual, memory: &Memory) -> Memory {
+    let links = links(schema, desired);
+    if desired.links.is_empty() {
+        return Memory { links, ..remember(schema, desired, actual, memory) };
+    }
+    Memory { links, ..remember(schema, desired, &actual.linked(&desired.links), memory) }
+}
+
+/// Whose accounts are that name nobody: under the name they have, and under the one that the plan gives them.
+fn links(schema: &Schema, desired: &Desired) -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut links: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for link in &desired.links {
+        let of_app = links.entry(schema.app(link.app).name.clone()).or_default();
+        of_app.insert(link.account.to_string(), link.owner.to_string());
+        let Some(position) = desired.position(&link.owner) else { continue };
+        let account = desired.accounts.get(position).iter().find(|a| a.app == link.app && a.wanted);
+        if let Some(name) = account.and_then(|a| a.attributes.first()).filter(|n| !n.is_empty()) {
+            of_app.insert(name.to_string(), link.owner.to_string());
+        }
+    }
+    links
+}
+
+fn remember(schema: &Schema, desired: &Desired, actual: &Actual, memory: &Memory) -> Memory {
     let world = World { schema, desired, memory, actual };
     let trusted = trusted(&world);
     let names = names(schema, desired, actual, memory);

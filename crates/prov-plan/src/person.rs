@@ -55,6 +55,9 @@ struct InApp {
     nothing: Option<Nothing>,
     /// Something is taken away.
     takes: bool,
+    /// It is not clear which account is theirs, here or where it comes from: none is made, and what there is keeps its
+    /// name and attributes.
+    unsettled: bool,
 }
 
 /// Which account is meant.

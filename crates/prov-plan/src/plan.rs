@@ -302,13 +302,15 @@ pub enum FindingKind {
     Missing,
     /// An account of nobody.
     OrphanAccount,
+    /// An account that names nobody, and whose it was found to be.
+    LinkedAccount,
     /// Access that no rule gives and that is not ours to take.
     Unmanaged,
 }
 
 impl FindingKind {
     /// All, in order.
-    pub const ALL: [FindingKind; 10] = [
+    pub const ALL: [FindingKind; 11] = [
         FindingKind::Withheld,
         FindingKind::Separated,
         FindingKind::Conflict,
@@ -318,6 +320,7 @@ impl FindingKind {
         FindingKind::Held,
         FindingKind::Missing,
         FindingKind::OrphanAccount,
+        FindingKind::LinkedAccount,
         FindingKind::Unmanaged,
     ];
 
@@ -333,6 +336,7 @@ impl FindingKind {
             FindingKind::Held => "held",
             FindingKind::Missing => "missing",
             FindingKind::OrphanAccount => "orphan_account",
+            FindingKind::LinkedAccount => "linked_account",
             FindingKind::Unmanaged => "unmanaged",
         }
     }

@@ -35,13 +35,21 @@ pub fn apply_if(
         let person = Person { accounts: actual.accounts.get(row).to_vec(), holdings: holdings.collect() };
         people.insert(id, person);
     }
+    let mut orphans = actual.orphans.clone();
     for action in plan.actions().filter(|a| runs(*a)) {
         if let Some(app) = schema.apps.iter().position(|a| a.name == action.app()) {
-            people.entry(action.identity()).or_default().apply(schema, AppId(app as u32), action);
+            let app = AppId(app as u32);
+            let person = people.entry(action.identity()).or_default();
+            // What is done to an account of nobody shows whose it is.
+            if let Some(at) = orphans.iter().position(|o| o.app == app && action.account() == Some(&*o.name))
+            {
+                person.accounts.push(orphans.remove(at));
+            }
+            person.apply(schema, app, action);
         }
     }
     let mut after = Actual {
-        orphans: actual.orphans.clone(),
+        orphans,
         rejections: actual.rejections.clone(),
         unreadable: actual.unreadable.clone(),
         accounts: Csr::default(),
@@ -84,6 +92,7 @@ impl Person {
                 name: name.unwrap_or("").into(),
                 enabled: to("enabled").is_none_or(|e| *e == *"true"),
                 attributes: fields.iter().map(|f| Some(to(&f.name).unwrap_or_default())).collect(),
+                keys: Box::default(),
                 origin: AccountOrigin::default(),
             }),
             ActionKind::DeleteAccount => {

@@ -41,6 +41,8 @@ fn build(w: &World, drift: bool) -> (Desired, Actual) {
         separated: Vec::new(),
         active_forbids: Default::default(),
         names: Vec::new(),
+        links: Vec::new(),
+        conflicts: Default::default(),
         entitlements: desired_ids,
         counts: w.counts.clone(),
         rejections: Vec::new(),
@@ -66,7 +68,14 @@ fn build(w: &World, drift: bool) -> (Desired, Actual) {
         desired.holdings.push(held.into_iter().map(EntId));
         actual.ids.push(id.clone());
         let origin = AccountOrigin::default();
-        actual.accounts.push([Account { app: AppId(AD), name: id, enabled: true, attributes: some, origin }]);
+        actual.accounts.push([Account {
+            app: AppId(AD),
+            name: id,
+            enabled: true,
+            attributes: some,
+            keys: Box::default(),
+            origin,
+        }]);
         actual.holdings.push(has);
     }
     (desired, actual)

@@ -121,8 +121,8 @@ impl Engine {
     }
 
     /// What is to be done so that the actual state becomes the desired one, given what is remembered. Where the policy
-    /// names accounts, and the desired state was worked out without this memory or without an actual state, it is worked
-    /// out again: a name hangs on who has which.
+    /// names or links accounts, and the desired state was worked out without this memory or without an actual state, it is worked
+    /// out again: those hang on what is there.
     pub fn plan(&self, desired: &Desired, actual: &Actual, memory: &Memory) -> Plan {
         let desired = &*self.seeing(desired, actual, memory);
         let reasons = EngineReasons::new(&self.policy, &self.inner, desired);
@@ -147,9 +147,9 @@ impl Engine {
     /// A desired state that was worked out with what its names hang on.
     fn seeing<'d>(&self, desired: &'d Desired, actual: &Actual, memory: &Memory) -> Cow<'d, Desired> {
         let known = &desired.background;
-        if self.policy.schema().unique_attributes().next().is_none()
-            || (known.actual.is_some() && known.memory.names == memory.names)
-        {
+        let reads = self.policy.schema().reads_accounts() || !memory.links.is_empty();
+        let same = known.memory.names == memory.names && known.memory.links == memory.links;
+        if !reads || known.actual.is_some() && same {
             return Cow::Borrowed(desired);
         }
         let actual = known.actual.clone().unwrap_or_else(|| actual.state());

@@ -4,7 +4,8 @@ use crate::identity::OneResult;
 use crate::policy::Policy;
 use prov_eval::Explanation;
 use prov_eval::explain::{
-    Clause, ClauseKind, NameOrigin, Outcome, Place, Read, RuleRef, Verdict, WithheldExplanation,
+    Clause, ClauseKind, LinkExplanation, NameOrigin, Outcome, Place, Read, RuleRef, Verdict,
+    WithheldExplanation,
 };
 use std::fmt::Write as _;
 
@@ -203,6 +204,9 @@ impl Page<'_> {
                     self.place(&a.rule)
                 ),
             );
+            if let Some(link) = &a.link {
+                self.line(2, &linked(link));
+            }
             if let Some(c) = a.when.as_ref().filter(|_| a.wanted != Outcome::True || subject.is_none()) {
                 self.clause(2, c);
             }
@@ -377,5 +381,27 @@ impl Page<'_> {
         for part in &c.clauses {
             self.clause(depth + 1, part);
         }
+    }
+}
+
+/// What `correlate` found, in words.
+fn linked(link: &LinkExplanation) -> String {
+    match link {
+        LinkExplanation::Linked { account, by: Some(by) } => {
+            format!("the account `{account}`, which names nobody, is theirs by `{by}`")
+        }
+        LinkExplanation::Linked { account, by: None } => {
+            format!("the account `{account}`, which names nobody, is theirs, as remembered")
+        }
+        LinkExplanation::Several { by, accounts } => {
+            format!("nothing is made: {} have the same `{by}`", accounts.join(", "))
+        }
+        LinkExplanation::Elsewhere { by, account, owner } => {
+            format!("nothing is made: `{account}` has the same `{by}` and is that of {owner}")
+        }
+        LinkExplanation::Twice { by, account, other } => {
+            format!("nothing is made: {other} finds `{account}` by `{by}` too")
+        }
+        LinkExplanation::Unknown => "nothing is made: what it would be found by can't be known".to_owned(),
     }
 }

@@ -93,6 +93,11 @@ codes! {
         bad Shown("app,account,identity,enabled\nad,alee,1,true\nad,alee,2,true\n"),
         good Shown("app,account,identity,enabled\nad,alee,1,true\nad,blee,2,true\n"),
     }
+    NO_KEY_COLUMN = "P0619" Warning "accounts can't be found by a column that is not there" {
+        "`correlate ATTRIBUTE = …` finds the accounts of an app that exist already and name no identity, by a column of `accounts.csv`. Without the column nobody is found by it, and an account that exists may be made a second time under another name."
+        bad Shown("`account { correlate badge = id  login = id }`, and accounts.csv:\n\napp,account,identity,enabled\nad,jdupont,,true\n"),
+        good Shown("app,account,identity,enabled,badge\nad,jdupont,,true,E10064\n"),
+    }
     ODD_REFERENCES = "P0620" Warning "references that lead to nobody or in a circle" {
         "A reference holds the key of another identity. Where nobody has that key (a manager who left, a slip of the keys) it reads as absent; where following it comes back to the same person, every evaluation still ends, but the data is likely wrong. Both are counted with a few examples."
         bad Shown("id,manager\n1,9\n2,1\n"),

@@ -39,7 +39,7 @@ codes! {
         good Shown("The rules give each person one of them.\n"),
     }
     CONFLICT = "P0711" Warning "accounts conflict" {
-        "Someone has several accounts in one app, or the name of the account to be made is taken by somebody else's account, by one that belongs to nobody, or is wanted by two people. Prov does not guess whose an account is: nothing is made, renamed or granted there until it is settled. Who has left is disabled in all of their accounts all the same.\n\nLink or remove the surplus account in the app, or give the name by `unique(…)`."
+        "Someone has several accounts in one app, `correlate` finds several or one that is somebody else's, or the name of the account to be made is taken by somebody else's account, by one that belongs to nobody, or is wanted by two people. Prov does not guess whose an account is: nothing is made, renamed or granted there until it is settled. Who has left is disabled in all of their accounts all the same.\n\nLink or remove the surplus account in the app, or give the name by `unique(…)`."
         bad Shown("`accounts.csv`:\n\napp,account,identity,enabled\nad,jdupont,1,true\nad,jdupont2,1,true\n"),
         good Shown("app,account,identity,enabled\nad,jdupont,1,true\nad,jdupont2,2,true\n"),
     }
@@ -67,5 +67,10 @@ codes! {
         "The first attribute of an `account` block is the account's name, and for this identity it is empty. Nothing is made or renamed.\n\nGive the name from an attribute that everyone has, or a default: `login = nick ?? id`."
         bad Shown("`account { login = nick }`, and a person without a nick.\n"),
         good Shown("`account { login = nick ?? id }`\n"),
+    }
+    LINKED_ACCOUNT = "P0717" Notice "an account is linked to its owner" {
+        "The account exists and names no identity; the `correlate` of its app finds exactly one, and so it is treated as theirs: it is renamed, updated, disabled and given access like any other, and a unique name adopts what it is called. Memory keeps the link as long as the actual state does not say whose the account is."
+        bad Shown("`account { correlate mail = mail  login = id }`, and accounts.csv:\n\napp,account,identity,enabled,mail\nad,jdupont,,true,jean@acme.example\n"),
+        good Shown("app,account,identity,enabled,mail\nad,jdupont,E10064,true,jean@acme.example\n"),
     }
 }

@@ -3,19 +3,22 @@
 
 use super::{
     AccountExplanation, BoundExplanation, CauseExplanation, EntitlementExplanation, Explanation,
-    ForbidExplanation, GrantExplanation, IncludedBy, NameExplanation, NameTrouble, Outcome, Quarantine, Read,
-    RuleExplanation, RuleRef, StateExplanation, StateTried, Target, Verdict, WithheldExplanation,
-    separations,
+    ForbidExplanation, GrantExplanation, IncludedBy, LinkExplanation, NameExplanation, NameTrouble, Outcome,
+    Quarantine, Read, RuleExplanation, RuleRef, StateExplanation, StateTried, Target, Verdict,
+    WithheldExplanation, separations,
 };
 use crate::decide::{Decision, Hold};
 use crate::evaluate::Engine;
 use crate::facts::Tri;
 use crate::interp::{Interp, Subject};
-use crate::names::Name;
+use crate::links::Known;
+use crate::names::{Name, Rows};
 use crate::one::{Caused, Withheld, path};
 use crate::time::{Bound, BoundWord};
 use crate::world::{NO_STATE, World};
-use prov_model::{AppId, Background, Entitlement, IdentityId, KindId, Moment, Population, RuleId, fold};
+use prov_model::{
+    AppId, Background, Entitlement, IdentityId, KindId, LinkConflict, Moment, Population, RuleId, fold,
+};
 
 impl Engine {
     /// Why an identity holds what it holds, or does not hold what was asked about: everything, an app, or one
@@ -29,11 +32,11 @@ impl Engine {
         background: &Background,
     ) -> Explanation {
         let world = self.ready().world(population, moment, background, None);
-        let names = self.names_of(world, who, &[]);
-        let world = World { names: names.as_ref(), ..world };
+        let known = self.known(world, &Rows::One(who.0, who.1));
+        let world = World { names: known.names.as_ref(), ..world };
         let mut interp = Interp::new(world, &self.ready().shape, Subject::Identity(who.0, who.1));
         let decision = interp.decide(|_| false);
-        interp.explain(who, target, &decision)
+        interp.explain(who, target, &decision, &known)
     }
 }
 
@@ -43,6 +46,7 @@ impl<'a> Interp<'a> {
         who: (IdentityId, u32),
         target: Option<(AppId, Option<(KindId, &str)>)>,
         decision: &Decision,
+        known: &Known,
     ) -> Explanation {
         let program = self.world.program;
         let schema = &program.schema;
@@ -89,7 +93,7 @@ impl<'a> Interp<'a> {
             verdict,
             quarantine: decision.hold.map(|h| self.quarantine(h, who)),
             state: self.explain_state(who),
-            accounts: self.accounts_for(who.0, target.map(|t| t.0)),
+            accounts: self.accounts_for(who, target.map(|t| t.0), known),
             rules,
             forbids,
             separations,
@@ -193,7 +197,13 @@ impl<'a> Interp<'a> {
     }
 
     /// The accounts of the type, or those of one app and of the apps it comes from.
-    fn accounts_for(&mut self, ty: IdentityId, app: Option<AppId>) -> Vec<AccountExplanation> {
+    fn accounts_for(
+        &mut self,
+        who: (IdentityId, u32),
+        app: Option<AppId>,
+        known: &Known,
+    ) -> Vec<AccountExplanation> {
+        let ty = who.0;
         let schema = &self.world.program.schema;
         let mut wanted: Option<Vec<AppId>> = app.map(|a| vec![a]);
         if let Some(apps) = &mut wanted {
@@ -211,7 +221,7 @@ impl<'a> Interp<'a> {
                 let app = self.world.program.accounts[*n as usize].app;
                 wanted.as_ref().is_none_or(|w| w.contains(&app))
             })
-            .map(|n| self.account_explanation(n))
+            .map(|n| AccountExplanation { link: self.link_of(who, n, known), ..self.account_explanation(n) })
             .collect()
     }
 
@@ -241,9 +251,41 @@ impl<'a> Interp<'a> {
             },
             from: app.account.as_ref().and_then(|a| a.from).map(|from| program.schema.app(from).name.clone()),
             when: account.when.map(|w| self.clause(w, 0)),
+            link: None,
             names: self.names_explained(number),
             attributes,
         }
+    }
+
+    /// Which account that existed is theirs, or why that is not clear.
+    fn link_of(&self, who: (IdentityId, u32), number: u32, known: &Known) -> Option<LinkExplanation> {
+        let schema = &self.world.program.schema;
+        let app = self.world.program.accounts[number as usize].app;
+        let keys = schema.app(app).account.as_ref().map_or(&[][..], |a| &a.correlate);
+        let by = |key: &u32| keys.get(*key as usize).map(|f| f.name.clone()).unwrap_or_default();
+        if let Some(conflict) = known.conflicts.get(&(who.0, who.1, app)) {
+            return Some(match conflict {
+                LinkConflict::Several { by: key, accounts } => LinkExplanation::Several {
+                    by: by(key),
+                    accounts: accounts.iter().map(ToString::to_string).collect(),
+                },
+                LinkConflict::Elsewhere { by: key, account, owner } => LinkExplanation::Elsewhere {
+                    by: by(key),
+                    account: account.to_string(),
+                    owner: owner.to_string(),
+                },
+                LinkConflict::Twice { by: key, account, other } => LinkExplanation::Twice {
+                    by: by(key),
+                    account: account.to_string(),
+                    other: other.to_string(),
+                },
+                LinkConflict::Unknown => LinkExplanation::Unknown,
+            });
+        }
+        let key = self.world.population.and_then(|p| p.of(who.0).table.key(who.1)).unwrap_or("");
+        let id = schema.global_id(who.0, key);
+        let link = known.links.iter().find(|l| l.app == app && *l.owner == *id)?;
+        Some(LinkExplanation::Linked { account: link.account.to_string(), by: link.by.as_ref().map(by) })
     }
 
     /// The unique names of an account, and how each came about.

@@ -221,6 +221,47 @@ pub struct NameTrouble {
     pub exhausted: bool,
 }
 
+/// What `correlate` found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum LinkExplanation {
+    /// One account, which is theirs.
+    Linked {
+        /// Its name.
+        account: String,
+        /// The attribute it was found by; nothing where memory knows it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// Several accounts: nothing is made.
+    Several {
+        /// The attribute.
+        by: String,
+        /// Their names.
+        accounts: Vec<String>,
+    },
+    /// One that is somebody else's: nothing is made.
+    Elsewhere {
+        /// The attribute.
+        by: String,
+        /// Its name.
+        account: String,
+        /// Whose it is.
+        owner: String,
+    },
+    /// One that somebody else finds too: nothing is made.
+    Twice {
+        /// The attribute.
+        by: String,
+        /// Its name.
+        account: String,
+        /// Who else.
+        other: String,
+    },
+    /// What it would be found by can't be known: nothing is made.
+    Unknown,
+}
+
 /// A name by `unique`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NameExplanation {
@@ -289,6 +330,9 @@ pub struct AccountExplanation {
     /// `when`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<Clause>,
+    /// Which account that existed is theirs, or why that is not clear; only where the actual state is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkExplanation>,
     /// Names that are given once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<NameExplanation>,

@@ -298,8 +298,9 @@ impl Build {
         let rule = self.info(RuleKind::Account, "account");
         let defs = attributes.iter().map(|(n, e)| field(n, self.program.expr(*e).ty.clone())).collect();
         self.program.schema.apps[app.index()].account =
-            Some(AccountDef { rule, from: None, attributes: defs, unique: vec![] });
+            Some(AccountDef { rule, from: None, attributes: defs, unique: vec![], correlate: vec![] });
         self.program.accounts.push(AccountProgram {
+            correlate: vec![],
             app,
             identity: PERSON,
             rule,

@@ -27,6 +27,12 @@ impl<'a> Person<'_, 'a> {
             nothing: drops.then_some(Nothing::State),
             ..InApp::default()
         };
+        let conflict = self.position.and_then(|p| input.desired.conflicts.get(&(p, app)));
+        if let Some(conflict) = conflict {
+            findings::link_conflict(context, self.part, self.id, app, conflict);
+        }
+        here.unsettled =
+            conflict.is_some() || context.order.parent(app).is_some_and(|p| apps[p.index()].unsettled);
         let want = self.situation.want(app, def, desired, input.desired.at.today);
         match (want, def.account.as_ref()) {
             (Want::On { enabled }, Some(block)) => {
@@ -61,6 +67,7 @@ impl<'a> Person<'_, 'a> {
         let name = desired.attributes.first().map(|n| &**n);
         if let (Some(name), Some(position)) = (name.filter(|n| !n.is_empty()), self.position)
             && has.len() < 2
+            && !here.unsettled
             && has.iter().all(|h| *h.name != *name)
         {
             self.part.wishes.push(Wish { app, name, position });
@@ -68,6 +75,9 @@ impl<'a> Person<'_, 'a> {
         match has {
             [] => {
                 here.frozen = true;
+                if here.unsettled {
+                    return;
+                }
                 if let Some(block) = block {
                     return findings::name_taken(context, self.part, self.id, app, name.unwrap_or(""), block);
                 }
@@ -85,6 +95,7 @@ impl<'a> Person<'_, 'a> {
             [account] => {
                 let mut current = &*account.name;
                 match name {
+                    _ if here.unsettled => {}
                     Some("") => {
                         findings::nameless(context, self.part, self.id, app, Some(&account.name));
                     }
@@ -101,7 +112,7 @@ impl<'a> Person<'_, 'a> {
                     }
                     _ => {}
                 }
-                if let Some(changes) = updated(wanted.block, account, desired) {
+                if let (false, Some(changes)) = (here.unsettled, updated(wanted.block, account, desired)) {
                     let because = self.why(app, AccountQuestion::Attributes);
                     self.draft(ActionKind::UpdateAccount, app, Some(current), because, Some(changes));
                 }

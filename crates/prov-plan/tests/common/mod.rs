@@ -157,6 +157,7 @@ impl World {
             from: from.map(AppId),
             attributes: fields.iter().map(|f| FieldDef { name: (*f).into(), ty: Type::Str }).collect(),
             unique: vec![],
+            correlate: vec![],
         };
         let managed = |kind: u32, glob: Option<&str>| ManagedDef {
             kind: Some(KindId(kind)),
@@ -285,6 +286,8 @@ impl World {
             separated: Vec::new(),
             active_forbids: BTreeMap::new(),
             names: Vec::new(),
+            links: Vec::new(),
+            conflicts: Default::default(),
             entitlements: Entitlements::default(),
             counts: self.counts.clone(),
             rejections: self.rejections.clone(),
@@ -395,6 +398,7 @@ pub fn account<S: AsRef<str>>(app: u32, name: &str, enabled: bool, attributes: &
         name: name.into(),
         enabled,
         attributes: attributes.iter().map(|a| Some(a.as_ref().into())).collect(),
+        keys: Box::default(),
         origin: AccountOrigin::default(),
     }
 }
