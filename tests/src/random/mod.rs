@@ -4,6 +4,7 @@
 //! evaluates it; [`Case::with_world`] adds what everyone has, from an earlier day and with drift, and what is remembered.
 //! Invariant: a case is named by its seed, and passes `prov check` by construction.
 
+mod beside;
 mod cond;
 mod expr;
 mod items;
@@ -17,6 +18,7 @@ mod value;
 mod values;
 mod world;
 
+pub use beside::{Compared, compare};
 pub use made::Made;
 pub use people::Rows;
 pub use plan_lines::{desired_lines, plan_lines, renamed};
