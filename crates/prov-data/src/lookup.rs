@@ -91,6 +91,7 @@ impl RowReader<'_> {
         let cell = self.columns[field].map_or(RawCell::Absent, |c| row.cell(c));
         let ty = &self.fields[field].ty;
         match ty.required() {
+            Type::List(_) if ty.is_optional() && matches!(cell, RawCell::Absent) => builder.push_no_list(),
             Type::List(element) => match element.required() {
                 Type::Record(id) => builder.push_list(&cell_rows(cell, *id, self.schema, &self.zone)?),
                 _ => builder.push_list(&[]),

@@ -452,6 +452,7 @@ impl Builder {
                 let found = self.resolve(value, *of, row, world, rosters);
                 self.column.push(&found);
             }
+            (Mapped::Value(_), Type::List(_)) if ty.is_optional() => self.column.push_no_list(),
             (Mapped::Value(_), Type::List(_)) => self.column.push_list(&[]),
             (Mapped::Value(_), Type::Record(_)) => self.column.push_record(None),
             (Mapped::Value(value), Type::Enum(_)) if !matches!(value, Value::Enum(_)) => {

@@ -315,6 +315,14 @@ impl ColumnBuilder {
         }
     }
 
+    /// Adds the absence of a list, which is not the empty one.
+    pub fn push_no_list(&mut self) {
+        if let Column::List(offsets, _, valid) = &mut self.column {
+            offsets.push(offsets.last().copied().unwrap_or(0));
+            valid.push(false);
+        }
+    }
+
     /// Adds a record: its fields in order; `None` where absent.
     pub fn push_record(&mut self, fields: Option<&[Value<'_>]>) {
         for (i, builder) in self.fields.iter_mut().enumerate() {

@@ -117,6 +117,10 @@ pub(crate) fn person<'a>(
     let situation = match context.standing(id, d) {
         Standing::In(situation) => situation,
         Standing::Missing { .. } => return,
+        // Of whom it is not known what they have, nothing is planned.
+        Standing::Held(reason @ Some(HoldReason::ActualRejected)) => {
+            return findings::held(context, part, id, reason, "held as it is");
+        }
         Standing::Held(reason) => {
             // Of whom it is not known what they have, nothing is planned at all.
             let unreadable = matches!(reason, Some(HoldReason::ActualRejected));
