@@ -44,7 +44,9 @@ fn both(case: &Case) -> Compared {
         Ok(made) => made,
         Err(Error::Report(r)) => {
             let first = r.diagnostics.iter().find(|d| d.is_error());
-            return Compared::Broken(first.map_or(String::new(), |d| format!("{}: {}", d.code.id, d.message)));
+            return Compared::Broken(
+                first.map_or(String::new(), |d| format!("{}: {}", d.code.id, d.message)),
+            );
         }
         Err(e) => return Compared::Broken(e.to_string()),
     };
@@ -180,7 +182,9 @@ impl Case {
                 let mut end = line + 1;
                 if lines[line].ends_with('{') && line > 0 {
                     let pad = lines[line].len() - lines[line].trim_start().len();
-                    let close = lines[end..].iter().position(|l| l.len() - l.trim_start().len() == pad && l.trim() == "}");
+                    let close = lines[end..]
+                        .iter()
+                        .position(|l| l.len() - l.trim_start().len() == pad && l.trim() == "}");
                     end = close.map_or(end, |c| end + c + 1);
                 }
                 let left: Vec<&str> = lines[..line].iter().chain(&lines[end..]).copied().collect();

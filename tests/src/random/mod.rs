@@ -64,6 +64,12 @@ pub struct Text {
     pub uses: BTreeSet<String>,
 }
 
+impl From<&str> for Text {
+    fn from(text: &str) -> Text {
+        Text { text: text.to_owned(), uses: BTreeSet::new() }
+    }
+}
+
 impl From<Item> for Text {
     fn from(item: Item) -> Text {
         Text { text: item.text, uses: item.uses.into_iter().map(str::to_owned).collect() }
