@@ -37,6 +37,16 @@ fn examples_check_without_a_word_and_are_laid_out() {
 }
 
 #[test]
+fn the_tests_of_examples_pass() {
+    for dir in examples() {
+        let tested = prov(&["test"], &dir);
+        let said = printed(&tested);
+        assert!(tested.status.success() && said.contains("test result: ok."), "{}: {said}", dir.display());
+        assert!(!said.contains("ok. 0 passed"), "{} has no tests", dir.display());
+    }
+}
+
+#[test]
 fn examples_plan_their_monday_and_say_what_to_look_at() {
     for dir in examples() {
         let plan = prov(&["plan", "--at", "2026-03-02", "-q"], &dir);
