@@ -17,6 +17,8 @@ enum Cell {
     /// It can't be read: the row is rejected.
     Bad,
     Nothing,
+    /// An empty set or list: the next source is asked, but it is not absent.
+    Empty(Value),
     Value(Value),
 }
 
@@ -94,7 +96,7 @@ impl<'a> World<'a> {
             for at in 0..read.rows.len() {
                 match self.cell(read.source, key, read.rows, at)? {
                     Cell::Value(value) => keyed.push(value),
-                    Cell::Bad | Cell::Nothing => {
+                    Cell::Bad | Cell::Nothing | Cell::Empty(_) => {
                         reject(read, at, None);
                         read.lacking = true;
                     }
@@ -151,8 +153,8 @@ impl<'a> World<'a> {
         for at in 0..read.rows.len() {
             let value = match self.cell(read.source, &by, read.rows, at)? {
                 Cell::Value(value) => value,
-                Cell::Bad | Cell::Nothing if read.source.authoritative.is_some() => continue,
-                Cell::Bad | Cell::Nothing => {
+                Cell::Bad | Cell::Nothing | Cell::Empty(_) if read.source.authoritative.is_some() => continue,
+                Cell::Bad | Cell::Nothing | Cell::Empty(_) => {
                     reject(read, at, None);
                     read.lacking = true;
                     continue;
@@ -244,7 +246,7 @@ impl<'a> World<'a> {
         };
         Ok(match self.read(column, Some(e), &field, rows, at)? {
             Cell::Value(Value::Date(day)) => Some(day),
-            Cell::Value(_) | Cell::Bad | Cell::Nothing => None,
+            Cell::Value(_) | Cell::Bad | Cell::Nothing | Cell::Empty(_) => None,
         })
     }
 
@@ -285,7 +287,7 @@ impl<'a> World<'a> {
     ) -> Result<Cell, String> {
         let something = |value: Value| match value {
             Value::Absent => Cell::Nothing,
-            Value::Set(v) | Value::List(v) if v.is_empty() => Cell::Nothing,
+            Value::Set(ref v) | Value::List(ref v) if v.is_empty() => Cell::Empty(value),
             value => Cell::Value(value),
         };
         let value = match (column, mapping) {
@@ -341,6 +343,7 @@ impl<'a> World<'a> {
         def: &Identity,
         member: usize,
     ) -> Result<Option<Option<Value>>, String> {
+        let mut empty = None;
         for read in self.given_by(all, def, field) {
             match &read.has[member] {
                 Has::Nothing => {}
@@ -355,11 +358,12 @@ impl<'a> World<'a> {
                 Has::Rows(rows) => match self.cell(read.source, field, read.rows, rows[0])? {
                     Cell::Bad => return Ok(None),
                     Cell::Nothing => {}
+                    Cell::Empty(value) => empty = empty.or(Some(value)),
                     Cell::Value(value) => return Ok(Some(Some(value))),
                 },
             }
         }
-        Ok(Some(None))
+        Ok(Some(empty))
     }
 
     /// The elements that rows are, in the order of their content, and the rows that can't be read.
@@ -377,7 +381,7 @@ impl<'a> World<'a> {
             let mut element = BTreeMap::new();
             for field in fields {
                 let value = match (self.cell(read.source, field, read.rows, *at)?, &field.ty) {
-                    (Cell::Value(value), _) => Some(value),
+                    (Cell::Value(value) | Cell::Empty(value), _) => Some(value),
                     (Cell::Nothing, Ty::Set(_)) if !field.optional => Some(Value::Set(Vec::new())),
                     (Cell::Nothing, _) if field.optional => Some(Value::Absent),
                     (Cell::Nothing | Cell::Bad, _) => None,
