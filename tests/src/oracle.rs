@@ -10,7 +10,11 @@ use std::fmt::Write as _;
 pub fn outcome(desired: &Desired, plan: &Plan, memory: &Memory) -> Outcome {
     let mut actions: Vec<String> = plan.actions().map(action).collect();
     actions.sort();
-    let findings: BTreeSet<String> = plan.findings.iter().filter_map(finding).collect();
+    let mut findings: BTreeSet<String> = plan.findings.iter().filter_map(finding).collect();
+    findings.extend(plan.tripped().map(|v| {
+        let part = |p: &Option<String>| p.clone().unwrap_or_else(|| "-".to_owned());
+        format!("trips {} {} {}", v.what, part(&v.app), part(&v.source))
+    }));
     let (mut states, mut should) = (BTreeMap::new(), BTreeMap::new());
     for id in desired.ids() {
         states.insert(id.to_owned(), state(desired, id));

@@ -13,7 +13,7 @@
 //!
 //! An action is `ACTION IDENTITY APP ACCOUNT KIND VALUE`, then ` [leaver]` in the leaver lane, ` [report]` in an app of
 //! mode `report`, and for each change ` ATTRIBUTE:FROM→TO`, in the order of the account's attributes, `enabled` last.
-//! Actions are sorted as text: their order is not part of the outcome, and neither are causes, risk and guards.
+//! Actions are sorted as text: their order is not part of the outcome, and neither are causes and risk.
 //!
 //! A finding is one of these; each line is there once:
 //!
@@ -21,6 +21,7 @@
 //! - `separated IDENTITY FILE:LINE`, the place of the separation
 //! - `conflict IDENTITY APP ACCOUNT`, `nameless_account IDENTITY APP ACCOUNT`
 //! - `held IDENTITY`, `missing IDENTITY`
+//! - `trips EFFECT APP SOURCE`, for each guard that trips
 //! - `unmatched_assignment IDENTITY FILE:LINE`, `expired IDENTITY FILE:LINE`
 //! - `orphan_account - APP ACCOUNT`, `unmanaged - APP KIND COUNT`
 //! - `rejected_row IDENTITY FILE:LINE`, `-` where it is not known whose the row is
@@ -35,6 +36,7 @@ mod calendar;
 mod eval;
 mod facts;
 mod functions;
+mod guards;
 mod names;
 mod pattern;
 mod plan;
@@ -119,10 +121,10 @@ pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
         decisions.push(decision);
     }
     let planner = Planner { world: &world, actual: &actual, memory: case.memory, decisions: &decisions };
-    let lines = planner.plan().map_err(told)?;
+    let rows = case.sources.iter().map(|(name, rows)| (name.clone(), rows.len() as u64)).collect();
+    let lines = planner.plan(&rows).map_err(told)?;
     out.actions = lines.actions;
     out.findings = lines.findings.into_iter().collect();
-    let rows = case.sources.iter().map(|(name, rows)| (name.clone(), rows.len() as u64)).collect();
     out.memory = planner.memory_after(&rows).map_err(told)?.to_json();
     Ok(out)
 }

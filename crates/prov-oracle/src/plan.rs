@@ -6,6 +6,7 @@ use crate::assigned::Judged;
 use crate::calendar;
 use crate::eval::{Eval, Stop};
 use crate::facts::{Decision, Ent, Issue, Wanted, drops, leaver, verb};
+use crate::guards::Tally;
 use crate::pattern;
 use crate::policy::App;
 use crate::world::World;
@@ -18,6 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Lines {
     pub actions: Vec<String>,
     pub findings: BTreeSet<String>,
+    /// What guards count.
+    tally: Tally,
 }
 
 /// Where an identity stands (plan.md, "Who is held").
@@ -66,7 +69,7 @@ pub(crate) struct Planner<'w, 'a> {
 
 impl<'w, 'a> Planner<'w, 'a> {
     /// All ids of both states.
-    fn ids(&self) -> BTreeSet<&'w str> {
+    pub(crate) fn ids(&self) -> BTreeSet<&'w str> {
         let people = self.world.people.iter().map(|p| p.id.as_str());
         let owners = self.actual.accounts.iter().filter_map(|a| a.owner.as_deref());
         people.chain(owners).chain(self.actual.held.keys().map(String::as_str)).collect()
@@ -169,7 +172,7 @@ impl<'w, 'a> Planner<'w, 'a> {
         })
     }
 
-    fn accounts_of(&self, id: &str, app: &str) -> Vec<&'w Account> {
+    pub(crate) fn accounts_of(&self, id: &str, app: &str) -> Vec<&'w Account> {
         let mut list: Vec<&Account> =
             self.actual.accounts.iter().filter(|a| a.owner.as_deref() == Some(id) && a.app == app).collect();
         list.sort_by(|a, b| a.name.cmp(&b.name));
@@ -200,7 +203,7 @@ impl<'w, 'a> Planner<'w, 'a> {
     }
 
     /// Everything that is to be done and told.
-    pub(crate) fn plan(&self) -> Result<Lines, Stop> {
+    pub(crate) fn plan(&self, rows: &BTreeMap<String, u64>) -> Result<Lines, Stop> {
         let blocked = self.blocked_names()?;
         let mut lines = Lines::default();
         let mut unmanaged: BTreeMap<(String, String), u64> = BTreeMap::new();
@@ -241,6 +244,7 @@ impl<'w, 'a> Planner<'w, 'a> {
             let id = id.as_deref().unwrap_or("-");
             lines.findings.insert(format!("rejected_row {id} {file}:{line}"));
         }
+        lines.findings.extend(self.tripped(&lines.tally, rows));
         lines.actions.sort();
         Ok(lines)
     }
@@ -317,6 +321,18 @@ impl<'w, 'a> Planner<'w, 'a> {
         Ok(())
     }
 
+    /// Whether an entitlement is one that Prov may take away (items.md, "managed").
+    pub(crate) fn is_managed(&self, app: &App<'a>, ent: &Ent) -> Result<bool, Stop> {
+        let mut managed = false;
+        for part in &app.managed {
+            let of = part.kind.as_ref().is_none_or(|k| k.text == ent.kind);
+            let folds = app.kind(&ent.kind).is_some_and(|k| k.types.contains(&crate::value::Ty::Text));
+            managed |=
+                of && part.pattern.as_ref().map_or(Ok(true), |p| pattern::matches(p, &ent.value, folds))?;
+        }
+        Ok(managed && !app.kind(&ent.kind).is_some_and(|k| k.irrevocable))
+    }
+
     /// Apps so that each comes after the one whose account it needs.
     fn in_order(&self) -> Vec<&'w App<'a>> {
         let parent = |a: &App<'a>| a.accounts.first().and_then(|b| b.from.as_ref()).map(|f| f.text.as_str());
@@ -375,6 +391,9 @@ struct One<'o, 'w, 'a> {
 
 impl<'w, 'a> One<'_, 'w, 'a> {
     fn act(&mut self, action: &str, app: &App<'a>, account: Option<&str>, ent: Option<&Ent>, changes: &str) {
+        if app.mode != "report" {
+            self.lines.tally.act(action, app.name, self.id, account, self.left);
+        }
         let account = account.map_or("-".to_owned(), |a| format!("{a:?}"));
         let (kind, value) =
             ent.map_or(("-", "-".to_owned()), |e| (e.kind.as_str(), format!("{:?}", e.value)));
@@ -545,13 +564,7 @@ impl<'w, 'a> One<'_, 'w, 'a> {
         if app.kind(&ent.kind).is_some_and(|k| k.irrevocable) {
             return Ok(());
         }
-        let mut managed = false;
-        for part in &app.managed {
-            let of = part.kind.as_ref().is_none_or(|k| k.text == ent.kind);
-            let folds = app.kind(&ent.kind).is_some_and(|k| k.types.contains(&crate::value::Ty::Text));
-            managed |=
-                of && part.pattern.as_ref().map_or(Ok(true), |p| pattern::matches(p, &ent.value, folds))?;
-        }
+        let managed = self.planner.is_managed(app, ent)?;
         if !managed {
             if !granted {
                 *unmanaged.entry((ent.app.clone(), ent.kind.clone())).or_default() += 1;

@@ -163,6 +163,7 @@ pub(crate) struct Policy<'a> {
     pub rules: Vec<Rule<'a>>,
     pub forbids: Vec<Forbid<'a>>,
     pub separations: Vec<Separation<'a>>,
+    pub guards: Vec<&'a ast::Guard>,
     pub lets: BTreeMap<&'a str, Let<'a>>,
     /// Functions by the module of the standard library (empty: the policy) and name.
     pub functions: BTreeMap<(&'a str, &'a str), Function<'a>>,
@@ -264,8 +265,16 @@ impl<'a> Policy<'a> {
                     let result = result.as_ref().map(|t| ty(t, &names)).transpose()?;
                     policy.functions.insert((module, &name.text), Function { params, result, body });
                 }
-                // Guards say whether a plan may run, not what is in it; proofs and tests speak of the policy.
-                ItemKind::Guard(_) | ItemKind::Prove { .. } | ItemKind::Test { .. } => {}
+                ItemKind::Guard(guard) => match guard {
+                    ast::Guard::Effects { of: Some(_), .. }
+                    | ast::Guard::Age { .. }
+                    | ast::Guard::Empty { .. } => {
+                        return Err(NOT_READ.to_owned() + "guards of one entitlement, age");
+                    }
+                    ast::Guard::Effects { .. } | ast::Guard::Rows { .. } => policy.guards.push(guard),
+                },
+                // Proofs and tests speak of the policy.
+                ItemKind::Prove { .. } | ItemKind::Test { .. } => {}
                 ItemKind::Separate(item_of) => {
                     let start = trees.sources.start(item.span);
                     let place = format!("{}:{}", trees.sources.get(source).name, start.line);
