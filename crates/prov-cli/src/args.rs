@@ -176,6 +176,23 @@ pub struct TestArgs {
     /// Take all plans that are not as their snapshots say as the new snapshots
     #[arg(long)]
     pub accept: bool,
+    /// Say which rules, conditions and clauses no test reaches; `lcov` writes LCOV's format to stdout in the place of the outcomes
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "human")]
+    pub coverage: Option<CoverageArg>,
+    /// Write coverage to this file in LCOV's format
+    #[arg(long, value_name = "FILE")]
+    pub lcov: Option<PathBuf>,
+    /// Exit with 1 where coverage is less than this share, in percent
+    #[arg(long, value_name = "PERCENT")]
+    pub coverage_min: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CoverageArg {
+    /// For people
+    Human,
+    /// LCOV's trace format
+    Lcov,
 }
 
 #[derive(Debug, ClapArgs)]

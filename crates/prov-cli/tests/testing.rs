@@ -214,3 +214,35 @@ fn reports_for_machines() {
     assert!(ran.err.contains("this format reports tests"), "{}", ran.err);
     folder.test(&["--format", "csv"]).code(1);
 }
+
+#[test]
+fn coverage_says_what_no_test_reaches() {
+    let folder = Folder::new(TESTS);
+    let ran = folder.test(&["--coverage"]).code(0);
+    for said in [
+        "never false: department == \"Sales\"",
+        "never false: level is present",
+        "rules 1 of 1 (100.0%); branches 2 of 2 (100.0%); clauses 4 of 6",
+    ] {
+        assert!(ran.out.contains(said), "`{said}` is not in:\n{}", ran.out);
+    }
+    let lcov = folder.test(&["--coverage=lcov"]).code(0).out;
+    for line in [
+        "SF:main.prov",
+        "FN:4,role seller",
+        "FNDA:1,role seller",
+        "BRDA:4,0,0,1",
+        "BRF:8",
+        "BRH:6",
+        "end_of_record",
+    ] {
+        assert!(lcov.lines().any(|l| l == line), "`{line}` is not in:\n{lcov}");
+    }
+    folder.test(&["--lcov", "out.info"]).code(0);
+    assert_eq!(fs::read_to_string(folder.path("out.info")).expect("written"), lcov);
+    folder.test(&["--coverage-min", "70"]).code(0);
+    assert!(folder.test(&["--coverage-min", "90"]).code(1).err.contains("less than 90%"));
+    let json: serde_json::Value =
+        serde_json::from_str(&folder.test(&["--coverage", "--format", "json"]).code(0).out).expect("JSON");
+    assert_eq!(json["coverage"]["clauses"]["seen"], 4);
+}

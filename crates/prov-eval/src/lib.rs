@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod asks;
+mod cover;
 mod decide;
 mod evaluate;
 pub mod explain;
@@ -30,6 +31,7 @@ mod truth;
 mod world;
 
 pub use asks::Bound;
+pub use cover::{Cover, Seen};
 pub use evaluate::Engine;
 pub use explain::Explanation;
 pub use one::{Cause, Caused, Causes, Matches, OneDesired, Withheld};

@@ -46,11 +46,13 @@ macro_rules! files {
 
 static MINIMAL: &[(&str, &str)] = files!["minimal":
     "README.md", "acme.prov", "actual/accounts.csv", "actual/entitlements.csv", "data/hr.csv", "prov.toml",
+    "tests.prov",
 ];
 
 static COMPANY: &[(&str, &str)] = files!["company":
     "README.md", "apps.prov", "birthrights.prov", "catalogs/ad-group.csv", "catalogs/erp-role.csv", "guards.prov",
     "people.prov", "prov.toml", "roles.prov", "tables/departments.csv", "tables/sites.csv",
+    "tests.prov",
 ];
 
 macro_rules! example {

@@ -1,8 +1,8 @@
 //! `prov test`
 
 use super::policy;
-use crate::args::{Format, TestArgs};
-use crate::output::{Done, Failure, Output};
+use crate::args::{CoverageArg, Format, TestArgs};
+use crate::output::{Done, Failure, Output, write_file};
 use crate::progress::Progress;
 use prov::Policy;
 use prov::testing::{self, Options, Pending, Snapshots, TestRun};
@@ -21,14 +21,22 @@ pub fn run(args: &TestArgs, out: &Output) -> Done {
     let policy = policy(Path::new(dir), out)?;
     progress.doing("running tests");
     let snapshots = if args.accept { Snapshots::Accept } else { Snapshots::Pend };
-    let options = Options { filter, threads: out.global.threads.map(usize::from), snapshots };
+    let coverage = args.coverage.is_some() || args.lcov.is_some() || args.coverage_min.is_some();
+    let options = Options { filter, threads: out.global.threads.map(usize::from), snapshots, coverage };
     let mut run = testing::run(&policy, &options);
     drop(progress);
     let waiting = testing::pending(&policy);
     if args.review && !waiting.is_empty() && review(&waiting, out)? {
         run = testing::run(&policy, &options);
     }
-    show(&policy, &run, out)?;
+    match (&run.coverage, args.coverage) {
+        (Some(coverage), Some(CoverageArg::Lcov)) => out.print(&testing::lcov(coverage))?,
+        _ => show(&policy, &run, out, args.coverage.is_some())?,
+    }
+    if let (Some(coverage), Some(path)) = (&run.coverage, &args.lcov) {
+        write_file(path, |w| w.write_all(testing::lcov(coverage).as_bytes()))?;
+        out.say(&format!("wrote {}", path.display()));
+    }
     if args.review && testing::pending(&policy).is_empty() {
         out.say("no snapshot waits for a review");
     }
@@ -42,14 +50,25 @@ pub fn run(args: &TestArgs, out: &Output) -> Done {
     if run.results.is_empty() && run.filtered == 0 {
         out.say("this policy has no tests; a test is `test \"…\" { given … at … expect … }`");
     }
-    Ok(u8::from(!run.passed()))
+    let mut fine = run.passed();
+    if let (Some(coverage), Some(least)) = (&run.coverage, args.coverage_min) {
+        let percent = coverage.percent();
+        if percent < least {
+            fine = false;
+            out.say(&format!("coverage is {percent:.1}%, less than {least}%"));
+        }
+    }
+    Ok(u8::from(!fine))
 }
 
-fn show(policy: &Policy, run: &TestRun, out: &Output) -> Result<(), Failure> {
+fn show(policy: &Policy, run: &TestRun, out: &Output, cover: bool) -> Result<(), Failure> {
     match out.format() {
         Format::Human => {
             let lines: String = run.results.iter().map(|r| testing::human_test(r, out.color())).collect();
-            out.print(&(lines + &testing::human_summary(policy, run, out.color())))
+            let covered = run.coverage.as_ref().filter(|_| cover).map(testing::coverage_human);
+            out.print(
+                &(lines + &testing::human_summary(policy, run, out.color()) + &covered.unwrap_or_default()),
+            )
         }
         Format::Json => out.json(&testing::json(policy, run)),
         Format::Jsonl => out.print(&testing::jsonl(policy, run)),

@@ -53,6 +53,19 @@ fn every_template_checks_without_a_word() {
 }
 
 #[test]
+fn every_template_passes_its_tests() {
+    for template in Template::ALL {
+        let base = tempfile::tempdir().unwrap();
+        let dir = base.path().join(template.name());
+        write(template, &dir).unwrap();
+        let policy = crate::Policy::load(&dir).unwrap();
+        let run = crate::testing::run(&policy, &crate::testing::Options::default());
+        assert!(!run.results.is_empty());
+        assert!(run.passed(), "{}", crate::testing::human_summary(&policy, &run, false));
+    }
+}
+
+#[test]
 fn every_policy_file_of_a_template_is_in_canonical_layout() {
     for template in Template::ALL {
         for (path, text) in template.files().iter().filter(|(p, _)| p.ends_with(".prov")) {

@@ -186,6 +186,7 @@ impl World<'_> {
         span: Span,
     ) -> Result<Vec<Failure>, Stop> {
         let mut later = self.clone();
+        later.cover = None;
         let from = later.now();
         let holds = match verb {
             HoldVerb::Has | HoldVerb::Gains | HoldVerb::Keeps => true,

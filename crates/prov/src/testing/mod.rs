@@ -27,6 +27,7 @@
 //! Invariant: a test reads nothing of another, and its outcome depends neither on the number of threads nor on which
 //! tests are run.
 
+mod coverage;
 mod diff;
 mod expect;
 mod people;
@@ -34,12 +35,14 @@ mod report;
 mod snapshot;
 mod world;
 
+pub use coverage::{Coverage, Covered, Point, PointKind, coverage_human, coverage_json, lcov};
 pub use report::{human_summary, human_test, json, jsonl, junit, tap};
 pub use snapshot::{Pending, accept, pending, reject, unreferenced};
 
 use crate::policy::Policy;
 use prov_compile::testing::{Expectation, StatementKind, Test};
 use prov_diag::Diagnostic;
+use prov_eval::Cover;
 use prov_plan::{ActionKind, FindingKind};
 use rayon::prelude::*;
 use std::time::{Duration, Instant};
@@ -54,6 +57,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// What to do with a plan that is not as its snapshot says.
     pub snapshots: Snapshots,
+    /// Whether to gather which rules, conditions and clauses the tests reach.
+    pub coverage: bool,
 }
 
 /// What to do with a plan that is not as its snapshot says.
@@ -75,6 +80,8 @@ pub struct TestRun {
     pub results: Vec<TestResult>,
     /// How many the filter left out.
     pub filtered: usize,
+    /// What the tests reach, where that was asked for.
+    pub coverage: Option<Coverage>,
 }
 
 /// What became of a test.
@@ -145,32 +152,41 @@ pub fn run(policy: &Policy, options: &Options) -> TestRun {
         options.filter.as_ref().is_none_or(|f| id.contains(f.as_str()))
     };
     let chosen: Vec<&Test> = all.iter().filter(wanted).collect();
-    let work = || chosen.par_iter().map(|t| run_one(policy, t, options.snapshots)).collect();
-    let results = match options.threads.map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build()) {
+    let work = || chosen.par_iter().map(|t| run_one(policy, t, options)).collect::<Vec<_>>();
+    let ran = match options.threads.map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build()) {
         Some(Ok(pool)) => pool.install(work),
         Some(Err(_)) | None => work(),
     };
-    TestRun { results, filtered: all.len() - chosen.len() }
+    let (results, covers): (Vec<TestResult>, Vec<Cover>) = ran.into_iter().unzip();
+    let coverage = options.coverage.then(|| {
+        let mut sum = Cover::default();
+        covers.iter().for_each(|c| sum.add(c));
+        coverage::of(policy, &sum)
+    });
+    TestRun { results, filtered: all.len() - chosen.len(), coverage }
 }
 
-fn run_one(policy: &Policy, test: &Test, snapshots: Snapshots) -> TestResult {
+fn run_one(policy: &Policy, test: &Test, options: &Options) -> (TestResult, Cover) {
     let begun = Instant::now();
     let sources = policy.sources();
-    let failures = carry_out(policy, test, snapshots);
-    TestResult {
+    let mut cover = options.coverage.then(Cover::default);
+    let failures = carry_out(policy, test, options.snapshots, &mut cover);
+    let result = TestResult {
         file: sources.get(test.head.source).name.clone(),
         line: sources.start(test.head).line,
         name: test.name.clone(),
         failures,
         took: begun.elapsed(),
-    }
+    };
+    (result, cover.unwrap_or_default())
 }
 
 /// Carries a test out to its end; what could not go on ends it.
-fn carry_out(policy: &Policy, test: &Test, snapshots: Snapshots) -> Vec<Failure> {
+fn carry_out(policy: &Policy, test: &Test, snapshots: Snapshots, cover: &mut Option<Cover>) -> Vec<Failure> {
     let mut failures = Vec::new();
     let mut go = || -> Result<(), world::Stop> {
         let mut world = World::new(policy, test)?;
+        world.cover = cover.take();
         for statement in &test.statements {
             match &statement.kind {
                 StatementKind::Expect(Expectation::Snapshot(number)) => {
@@ -181,6 +197,7 @@ fn carry_out(policy: &Policy, test: &Test, snapshots: Snapshots) -> Vec<Failure>
                 _ => world.go(statement)?,
             }
         }
+        *cover = world.cover.take();
         Ok(())
     };
     if let Err(stop) = go() {

@@ -144,7 +144,11 @@ fn test_json(policy: &Policy, result: &TestResult) -> serde_json::Value {
 
 fn counts(run: &TestRun) -> serde_json::Value {
     let failed = run.failed();
-    serde_json::json!({ "passed": run.results.len() - failed, "failed": failed, "filtered": run.filtered })
+    let mut out = serde_json::json!({ "passed": run.results.len() - failed, "failed": failed, "filtered": run.filtered });
+    if let Some(coverage) = &run.coverage {
+        out["coverage"] = super::coverage_json(coverage);
+    }
+    out
 }
 
 /// One document: the counts and every test.

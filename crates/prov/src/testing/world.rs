@@ -12,7 +12,7 @@ use prov_compile::testing::{
 };
 use prov_data::{Raw, read_lookup, read_table};
 use prov_diag::{Diagnostic, Span, codes};
-use prov_eval::{Bound, LookupTable};
+use prov_eval::{Bound, Cover, LookupTable};
 use prov_ir::ExprId;
 use prov_model::{
     Assignment, AttrId, Background, Date, Exception, IdentityId, Memory, Moment, TableId, TimePoint, Type,
@@ -73,6 +73,8 @@ pub(super) struct World<'a> {
     pub ran: Option<Ran>,
     /// The plans of the step.
     pub plans: Vec<(Moment, Plan)>,
+    /// What the runs reach, where that is asked for.
+    pub cover: Option<Cover>,
     /// Whether something has changed since the last run.
     pending: bool,
     /// Whether the step has been looked at, so that the next statement begins another.
@@ -101,6 +103,7 @@ impl<'a> World<'a> {
             ran_before: None,
             ran: None,
             plans: Vec::new(),
+            cover: None,
             pending: true,
             settled: true,
         })
@@ -226,6 +229,9 @@ impl<'a> World<'a> {
             exceptions: self.exceptions.clone(),
             actual: Some(self.actual.state()),
         };
+        if let Some(cover) = &mut self.cover {
+            self.engine.inner().cover(&people.data, &moment, &background, cover);
+        }
         let desired = self.engine.evaluate_with(&people, &moment, &background);
         let plan = self.engine.plan(&desired, &self.actual, &background.memory);
         self.memory = Arc::new(self.engine.memory_after(&desired, &self.actual, &background.memory));
