@@ -375,7 +375,8 @@ impl Run {
                 let policy = self.engine.policy();
                 let who = people.identity(policy, id)?;
                 let what = if what.is_empty() { None } else { Some(prov::Entitlement::parse(policy, what)?) };
-                let explanation = self.engine.explain(&who, what.as_ref(), &self.at);
+                let background = self.background()?;
+                let explanation = self.engine.explain_with(&who, what.as_ref(), &self.at, &background);
                 let text = prov::explanation_text(policy, &explanation, false);
                 let said: Vec<&str> = d.block.iter().map(|l| l.trim_end()).collect();
                 if said == text.lines().collect::<Vec<_>>() {

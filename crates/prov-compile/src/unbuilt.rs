@@ -107,9 +107,6 @@ impl Checker<'_> {
         if let Some(a) = &g.as_account {
             self.not_yet(a.span, "`as` in a grant");
         }
-        if let Some(k) = &g.keep {
-            self.not_yet(k.span, "`keep` in a grant");
-        }
         for a in g.annotations.iter().filter(|a| a.name.text == "stage") {
             self.not_yet(a.span, "`@stage`");
         }

@@ -5,6 +5,7 @@
 use crate::facts::Tri;
 use crate::grants::{Block, Granted};
 use crate::interp::{Interp, Subject};
+use crate::keep::KeepsAfter;
 use crate::roles::RoleBlock;
 use crate::world::{NO_STATE, Unknown};
 use prov_model::{AppId, DesiredAccount, EntId, EntitlementIssue, IdentityId, SeparationHit};
@@ -37,6 +38,9 @@ pub(crate) struct Decision {
     pub separated: Vec<SeparationHit<EntId>>,
     /// Forbids that withhold a role.
     pub forbidden_roles: Vec<u32>,
+    /// What rules give, before anything is taken off.
+    pub live: Vec<Granted>,
+    pub keeps: KeepsAfter,
 }
 
 /// Everything granted, before anything is taken off.
@@ -72,10 +76,14 @@ impl<'a> Interp<'a> {
             hold = self.facts.first_unknown().map(|u| self.hold(u)).or_else(|| self.nameless(ty, row));
         }
         if hold.is_none() {
+            self.keeps.keeping.clear();
             let grants = self.all_grants(true);
             let mut list = grants.free;
+            decision.live.clone_from(&list);
+            self.add_kept(None, &mut list);
             let settled = self.settle(&mut list, true);
             decision.held = settled.held;
+            decision.keeps = self.keeps_after(&decision.live, &decision.held);
             decision.withheld = settled.withheld;
             decision.withheld.retain(|(_, issue)| *issue != EntitlementIssue::Outranked);
             decision.withheld.sort_unstable();

@@ -11,7 +11,7 @@ use crate::world::{Catalogs, LookupTable, NO_STATE, World};
 use prov_ir::Program;
 use prov_model::{
     Background, Csr, Desired, DesiredAccount, EntId, EntitlementIssue, Entitlements, HoldReason,
-    IdentityFlags, IdentityId, Moment, Population, Separated, SeparationHit,
+    IdentityFlags, IdentityId, Keep, Moment, Population, Separated, SeparationHit,
 };
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -44,6 +44,7 @@ struct BlockResult {
     active_forbids: Vec<(u32, Vec<u32>)>,
     forbidden_roles: Vec<(u32, u32)>,
     separated: Vec<(u32, SeparationHit<EntId>)>,
+    keeps: Vec<(u32, Vec<Keep>)>,
     entitlements: Entitlements,
 }
 
@@ -195,6 +196,9 @@ impl BlockResult {
         self.withheld.extend(decision.withheld.into_iter().map(|(id, issue)| (at, id, issue)));
         self.forbidden_roles.extend(decision.forbidden_roles.into_iter().map(|f| (at, f)));
         self.separated.extend(decision.separated.into_iter().map(|hit| (at, hit)));
+        if !decision.keeps.next.is_empty() {
+            self.keeps.push((at, decision.keeps.next));
+        }
         if !decision.active_forbids.is_empty() {
             self.active_forbids.push((at, decision.active_forbids));
         }
@@ -256,6 +260,7 @@ fn merge(
         forbidden_roles: Vec::new(),
         separated: Vec::new(),
         active_forbids: BTreeMap::new(),
+        keeps: BTreeMap::new(),
         names: Vec::new(),
         links: Vec::new(),
         conflicts: Default::default(),
@@ -297,6 +302,7 @@ fn merge(
             hit.items.sort_unstable();
             desired.separated.push((base + at, hit));
         }
+        desired.keeps.extend(block.keeps.into_iter().map(|(at, k)| (base + at, k)));
         desired.active_forbids.extend(block.active_forbids.into_iter().map(|(at, f)| (base + at, f)));
     }
     desired.withheld.sort_unstable();

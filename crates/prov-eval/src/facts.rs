@@ -309,6 +309,7 @@ impl<'a> Interp<'a> {
                 Tri::Unknown(unknown) => fact.unknown = fact.unknown.or(Some(unknown)),
             }
         }
+        self.add_kept(Some((app, kind)), &mut grants);
         grants.retain(|g| mine(&self.interner.entitlements.get(g.entitlement).value));
         let settled = self.settle(&mut grants, false);
         fact.unknown = fact.unknown.or(settled.unknown);

@@ -72,7 +72,9 @@ impl<'a> Interp<'a> {
             (Some(constant), true) => {
                 if self.stands(program)? {
                     let entitlement = self.interner.constant(self.shape, constant);
-                    out.push(Granted { entitlement, rule, grant });
+                    let given = Granted { entitlement, rule, grant };
+                    self.note_keep(rule, program, &[given])?;
+                    out.push(given);
                 }
                 Ok(())
             }
@@ -90,7 +92,9 @@ impl<'a> Interp<'a> {
     ) -> Res<()> {
         let Some(each) = program.each.get(depth) else {
             if self.stands(program)? {
+                let before = out.len();
                 self.expand_values(rule, grant, program, out)?;
+                self.note_keep(rule, program, &out[before..])?;
             }
             return Ok(());
         };
@@ -175,6 +179,7 @@ impl<'a> Interp<'a> {
     /// says that they are all there are; else separations look at what the steps taken so far give.
     pub(crate) fn settle(&mut self, grants: &mut [Granted], whole: bool) -> Settled {
         let mut settled = self.after_forbids(grants);
+        self.yield_kept(grants, &mut settled, whole);
         self.separate(&mut settled, whole);
         self.highest(&mut settled);
         settled

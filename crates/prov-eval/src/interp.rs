@@ -4,9 +4,11 @@
 
 use crate::facts::Facts;
 use crate::interner::Interner;
+use crate::keep::Keeps;
 use crate::seq::Seq;
 use crate::shape::Shape;
 use crate::time::{Bound, Clock};
+use crate::wake::Wake;
 use crate::world::{NO_STATE, Unknown, World, borrow};
 use prov_ir::{Arm, ArmPattern, ExprId, ExprKind, Local, StrPart};
 use prov_model::{
@@ -38,6 +40,9 @@ pub(crate) struct Interp<'a> {
     pub(crate) shape: &'a Shape,
     pub(crate) subject: Subject<'a>,
     pub(crate) clock: Clock,
+    /// What is noted of when things change, where that is asked for.
+    pub(crate) wake: Option<Wake>,
+    pub(crate) keeps: Keeps,
     /// The bounds of grants that were looked at, where an explanation asks for them.
     pub(crate) bounds: Option<Vec<Bound>>,
     pub(crate) facts: Facts<'a>,
@@ -58,6 +63,8 @@ impl<'a> Interp<'a> {
             shape,
             subject,
             clock: world.moment.into(),
+            wake: None,
+            keeps: Keeps::default(),
             bounds: None,
             facts: Facts::new(world.program),
             interner: Interner::new(shape),
@@ -72,6 +79,7 @@ impl<'a> Interp<'a> {
     pub(crate) fn turn_to(&mut self, subject: Subject<'a>) {
         self.subject = subject;
         self.facts.clear();
+        self.keeps.clear();
         self.failures.clear();
     }
 
@@ -451,7 +459,8 @@ impl<'a> Interp<'a> {
                 return Ok(state);
             }
         }
-        let state = self.nested(Subject::Identity(ty, row), |me| me.find_state(ty));
+        let state =
+            self.state_then(ty, row, |me| me.nested(Subject::Identity(ty, row), |me| me.find_state(ty)));
         if own {
             self.facts.state = Some(state);
         }

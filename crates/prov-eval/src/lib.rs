@@ -18,6 +18,7 @@ mod grants;
 mod index;
 mod interner;
 mod interp;
+mod keep;
 mod links;
 mod names;
 mod one;
@@ -28,6 +29,7 @@ mod shape;
 mod source;
 mod time;
 mod truth;
+mod wake;
 mod world;
 
 pub use asks::Bound;

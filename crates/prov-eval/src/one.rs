@@ -12,8 +12,8 @@ use crate::shape::Shape;
 use crate::world::{NO_STATE, World};
 use prov_ir::{ExprId, ExprKind, Program};
 use prov_model::{
-    Background, DesiredAccount, Entitlement, EntitlementIssue, GivenName, HoldReason, IdentityId, Moment,
-    Population, RuleId,
+    Background, DesiredAccount, EntId, Entitlement, EntitlementIssue, GivenName, HoldReason, IdentityId,
+    Keep, Moment, Population, RuleId,
 };
 use rayon::prelude::*;
 
@@ -56,6 +56,8 @@ pub struct Caused {
     pub entitlement: Entitlement,
     /// What grants it, sorted.
     pub causes: Vec<Cause>,
+    /// Keeps by which it is held on, or was until their time was over: with the moment that ends them.
+    pub kept: Vec<Keep>,
     /// Why it is not held; empty where it is.
     pub withheld: Vec<Withheld>,
 }
@@ -77,6 +79,8 @@ pub struct OneDesired {
     pub holdings: Vec<Caused>,
     /// What is granted and yet not held, in the same order.
     pub withheld: Vec<Caused>,
+    /// What was kept until its time was over: the entitlement, and what memory said of it.
+    pub over: Vec<(Entitlement, Keep)>,
     /// The forbids that hold, as in [`prov_model::Desired::active_forbids`].
     pub active_forbids: Vec<u32>,
 }
@@ -140,10 +144,14 @@ impl Engine {
             accounts: Vec::new(),
             holdings: Vec::new(),
             withheld: Vec::new(),
+            over: Vec::new(),
             active_forbids: Vec::new(),
         };
         if one.hold.is_none() {
             (one.holdings, one.withheld) = interp.caused(&decision);
+            let known = &interp.interner.entitlements;
+            let over = decision.keeps.over.iter();
+            one.over = over.map(|(id, keep)| (known.get(*id).clone(), keep.clone())).collect();
         }
         one.accounts = decision.accounts;
         one.active_forbids = decision.active_forbids;
@@ -245,13 +253,20 @@ impl<'a> Interp<'a> {
     pub(crate) fn caused(&mut self, decision: &Decision) -> (Vec<Caused>, Vec<Caused>) {
         let all = self.all_grants(false);
         let mut free = all.free.clone();
+        self.add_kept(None, &mut free);
         let settled = self.settle(&mut free, true);
+        let kept = |me: &Self, id: EntId| {
+            let known = &me.interner.entitlements;
+            let mine = decision.keeps.kept.iter().filter(|(k, _)| known.same_as(*k) == known.same_as(id));
+            mine.map(|(_, keep)| keep.clone()).collect()
+        };
         let mut held: Vec<Caused> = decision
             .held
             .iter()
             .map(|id| Caused {
                 entitlement: self.interner.entitlements.get(*id).clone(),
                 causes: self.causes_among(*id, all.free.iter(), true),
+                kept: kept(self, *id),
                 withheld: Vec::new(),
             })
             .collect();
@@ -282,7 +297,7 @@ impl<'a> Interp<'a> {
                 }
             };
             let causes = self.causes_among(*id, all.free.iter(), true);
-            add(Caused { entitlement, causes, withheld: vec![why] });
+            add(Caused { entitlement, causes, kept: Vec::new(), withheld: vec![why] });
         }
         let blocked: Vec<Granted> = all.blocked.iter().map(|(g, _)| *g).collect();
         let mut done = Vec::new();
@@ -298,7 +313,7 @@ impl<'a> Interp<'a> {
             };
             let entitlement = self.interner.entitlements.get(granted.entitlement).clone();
             let causes = self.causes_among(granted.entitlement, blocked.iter(), true);
-            add(Caused { entitlement, causes, withheld: vec![why] });
+            add(Caused { entitlement, causes, kept: Vec::new(), withheld: vec![why] });
         }
         for (granted, why) in self.by_withheld_roles() {
             let same = self.interner.entitlements.same_as(granted.entitlement);
@@ -307,7 +322,7 @@ impl<'a> Interp<'a> {
             }
             let entitlement = self.interner.entitlements.get(granted.entitlement).clone();
             let causes = self.causes_among(granted.entitlement, std::iter::once(&granted), false);
-            add(Caused { entitlement, causes, withheld: vec![why] });
+            add(Caused { entitlement, causes, kept: Vec::new(), withheld: vec![why] });
         }
         for caused in &mut withheld {
             caused.withheld.sort();

@@ -63,6 +63,8 @@ pub(crate) struct Shape {
     pub forbids: Vec<Vec<ForbidShape>>,
     /// Whether kinds compare as `text`, by app and kind.
     pub folds: Vec<Vec<bool>>,
+    /// By expression: whether time, or a bound value that may be one, stands in it.
+    pub timed: Vec<bool>,
     /// For each kind with a catalog, the spelling of each value by the form it is compared in.
     pub catalogs: FxHashMap<(AppId, KindId), FxHashMap<Box<str>, Box<str>>>,
 }
@@ -124,6 +126,7 @@ impl Shape {
                     (0..app.kinds.len()).map(|k| program.folds(AppId(a as u32), KindId(k as u32))).collect()
                 })
                 .collect(),
+            timed: timed(program),
             catalogs: catalogs
                 .iter()
                 .filter(|((app, kind), _)| program.schema.kind(*app, *kind).catalog)
@@ -191,6 +194,18 @@ pub(crate) fn constant(program: &Program, values: &[GrantValue]) -> Option<Strin
         }
     }
     Some(join_values(&parts))
+}
+
+/// Operands come before what uses them.
+fn timed(program: &Program) -> Vec<bool> {
+    let mut timed: Vec<bool> = Vec::with_capacity(program.exprs.len());
+    for expr in &program.exprs {
+        let mut any =
+            matches!(expr.kind, ExprKind::Today | ExprKind::TodayIn(_) | ExprKind::Now | ExprKind::Local(_));
+        expr.kind.children(|child| any |= timed.get(child.0 as usize).copied().unwrap_or(false));
+        timed.push(any);
+    }
+    timed
 }
 
 fn kinds(program: &Program) -> FxHashMap<(AppId, KindId), FxHashMap<Option<String>, u32>> {

@@ -4,7 +4,7 @@
 
 use crate::interp::{Interp, Res};
 use prov_ir::{ExprId, GrantProgram};
-use prov_model::{Date, Instant, Moment, Value};
+use prov_model::{Date, Duration, Instant, Moment, Value};
 
 /// What `now` and `today` read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,13 +69,30 @@ impl<'a> Interp<'a> {
         unknown.map_or(Ok(true), Err)
     }
 
+    /// The first moment of a day.
+    fn begins(&self, day: Date) -> Instant {
+        self.world.moment.zone.instant_at(day, 0, 0)
+    }
+
     /// Whether now is on the right side of a bound.
     fn within(&mut self, word: BoundWord, at: ExprId) -> Res<bool> {
         let value = self.eval(at);
+        let turns = match (&value, word) {
+            (Ok(Value::Date(day)), BoundWord::From | BoundWord::Until) => Some(self.begins(*day)),
+            (Ok(Value::Date(day)), BoundWord::Through) => {
+                Some(self.begins(day.plus(Duration { months: 0, days: 1 })))
+            }
+            (Ok(Value::Instant(at)), BoundWord::From | BoundWord::Until) => Some(*at),
+            (Ok(Value::Instant(at)), BoundWord::Through) => Some(Instant(at.0.saturating_add(1))),
+            (Ok(_) | Err(_), _) => None,
+        };
+        if let Some(turns) = turns {
+            self.wake_at(turns);
+        }
         let (point, holds) = match value {
             Ok(Value::Date(day)) => {
                 let today = self.clock.today;
-                let begins = self.world.moment.zone.instant_at(day, 0, 0);
+                let begins = self.begins(day);
                 let holds = match word {
                     BoundWord::From => today >= day,
                     BoundWord::Until => today < day,

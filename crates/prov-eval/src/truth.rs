@@ -12,7 +12,12 @@ impl<'a> Interp<'a> {
     /// Whether a condition holds; `None` where its operands are absent, which counts as not.
     pub(crate) fn test(&mut self, id: ExprId) -> Res<Option<bool>> {
         let program = self.world.program;
-        Ok(match &program.expr(id).kind {
+        let kind = &program.expr(id).kind;
+        let timely = matches!(kind, ExprKind::Compare(..) | ExprKind::Contains(..) | ExprKind::InRange(..));
+        if self.wake.is_some() && timely {
+            self.note(id);
+        }
+        Ok(match kind {
             ExprKind::Not(of) => self.test(*of)?.map(|b| !b),
             ExprKind::And(list) => return self.all_hold(list),
             ExprKind::Or(list) => return self.one_holds(list),

@@ -2,7 +2,8 @@
 //! Invariant: identities are in order of global id in both states, so that a diff is one merge.
 
 use crate::{
-    AccountLink, AppId, IdentityId, KindId, LinkConflict, Moment, Rejection, SeparationHit, SourceCount, fold,
+    AccountLink, AppId, IdentityId, Keep, KindId, LinkConflict, Moment, Rejection, SeparationHit,
+    SourceCount, fold,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -249,6 +250,8 @@ pub struct Desired {
     pub separated: Vec<(u32, SeparationHit<EntId>)>,
     /// Which forbids hold, for identities that are held or in a state that keeps entitlements.
     pub active_forbids: BTreeMap<u32, Vec<u32>>,
+    /// Grants with `keep`, for memory: what rules give, and what is only kept; nobody who is held is here.
+    pub keeps: BTreeMap<u32, Vec<Keep>>,
     /// Names by `unique`, in order of (position, app, attribute).
     pub names: Vec<GivenName>,
     /// Whose accounts of nobody are; sorted, each account once.

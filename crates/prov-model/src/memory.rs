@@ -1,7 +1,7 @@
 //! What the pure functions need of the past, as one versioned value that goes in and comes out.
 //! Invariant: nothing else of the past decides; a key that is not here means "no last run".
 
-use crate::{Date, NamesMemory};
+use crate::{Date, Instant, Keep, NamesMemory};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -10,7 +10,8 @@ const VERSION: u32 = 2;
 
 /// Memory, version 2. JSON: `{"version":2,"sources":{"hr":{"rows":1234}},"states":{"ID":{"state":"terminated",
 /// "since":"2026-03-02"}},"missing":{"ID":"2026-03-02"},"names":{"ad":{"login":{"jdupont":{"owner":"ID",
-/// "spelling":"jdupont","base":"jdupont"}}}}}`.
+/// "spelling":"jdupont","base":"jdupont"}}}},"at":"2026-03-02T09:30:00Z","keeps":{"ID":[{"app":"ad","kind":"group","value":"a",
+/// "rule":"sales","for":"14 days","until":"2026-03-16T09:30:00Z"}]}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
@@ -31,6 +32,12 @@ pub struct Memory {
     /// Whose accounts are that the actual state names nobody for, by app and account.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, BTreeMap<String, String>>,
+    /// When it was kept, where something counts from then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Instant>,
+    /// Grants with `keep` by identity: those that rules give, and those that are held on for a while.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keeps: BTreeMap<String, Vec<Keep>>,
 }
 
 /// What is remembered of a source.
@@ -69,6 +76,8 @@ impl Default for Memory {
             missing: BTreeMap::new(),
             names: NamesMemory::default(),
             links: BTreeMap::new(),
+            at: None,
+            keeps: BTreeMap::new(),
         }
     }
 }

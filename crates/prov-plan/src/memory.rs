@@ -39,6 +39,12 @@ fn remember(schema: &Schema, desired: &Desired, actual: &Actual, memory: &Memory
         let rows = prov_model::SourceMemory { rows: count.rows };
         after.sources.insert(count.source.clone(), rows);
     }
+    for (position, keeps) in &desired.keeps {
+        let id = &desired.ids[*position as usize];
+        if matches!(world.known(*position as usize), Standing::In(_)) {
+            after.keeps.insert(id.to_string(), keeps.clone());
+        }
+    }
     let mut keep = |id: &str, standing: Standing<'_>| match standing {
         Standing::In(situation) => {
             if let Some(missed) = situation.missed {
@@ -50,11 +56,17 @@ fn remember(schema: &Schema, desired: &Desired, actual: &Actual, memory: &Memory
             }
         }
         Standing::Held(_) => {
+            if let Some(keeps) = memory.keeps.get(id) {
+                after.keeps.insert(id.to_owned(), keeps.clone());
+            }
             if let Some(since) = memory.states.get(id) {
                 after.states.insert(id.to_owned(), since.clone());
             }
         }
         Standing::Missing { since, .. } => {
+            if let Some(keeps) = memory.keeps.get(id) {
+                after.keeps.insert(id.to_owned(), keeps.clone());
+            }
             after.missing.insert(id.to_owned(), since);
             if let Some(since) = memory.states.get(id) {
                 after.states.insert(id.to_owned(), since.clone());
@@ -67,6 +79,7 @@ fn remember(schema: &Schema, desired: &Desired, actual: &Actual, memory: &Memory
     for id in actual.ids.iter().filter(|id| desired.position(id).is_none()) {
         keep(id, world.missing(id, &trusted));
     }
+    after.at = (!after.keeps.is_empty()).then_some(desired.at.now);
     after
 }
 

@@ -40,6 +40,7 @@ fn build(w: &World, drift: bool) -> (Desired, Actual) {
         forbidden_roles: Vec::new(),
         separated: Vec::new(),
         active_forbids: Default::default(),
+        keeps: Default::default(),
         names: Vec::new(),
         links: Vec::new(),
         conflicts: Default::default(),

@@ -69,6 +69,13 @@ impl<'a> EngineReasons<'a> {
         one.holdings.iter().chain(&one.withheld).find(|c| same(&c.entitlement))
     }
 
+    /// A rule that memory names, if there still is one.
+    fn rule_named(&self, name: &str) -> Option<Cause> {
+        let program = self.policy.program();
+        let rule = program.rule_by_name(name)?;
+        Some(program.rules[rule as usize].rule.into())
+    }
+
     fn state_cause(&self, one: &prov_eval::OneDesired, out: &mut Vec<Cause>) -> bool {
         let lifecycle = self.policy.schema().identity(one.who.0).lifecycle.as_ref();
         match one.state.and_then(|s| lifecycle?.defs.get(s as usize)) {
@@ -97,6 +104,9 @@ impl Reasons for EngineReasons<'_> {
                 }
                 out.push(Cause { rule: rule.rule, line });
             }
+            if caused.causes.is_empty() {
+                out.extend(caused.kept.iter().filter_map(|keep| self.rule_named(&keep.rule)));
+            }
         });
     }
 
@@ -109,6 +119,16 @@ impl Reasons for EngineReasons<'_> {
                 if one.state.and_then(|s| lifecycle?.defs.get(s as usize)).is_some_and(|s| s.drops(loss.app))
                 {
                     self.state_cause(one, out);
+                }
+                // Else it was kept, and its time is over: it is the doing of the rule that gave it.
+                let folds = self.policy.program().folds(loss.app, loss.kind);
+                let over = one.over.iter().filter(|(e, _)| {
+                    (e.app, e.kind) == (loss.app, loss.kind)
+                        && (*e.value == *loss.value
+                            || folds && prov_model::fold(&e.value) == prov_model::fold(loss.value))
+                });
+                if out.is_empty() {
+                    out.extend(over.filter_map(|(_, keep)| self.rule_named(&keep.rule)));
                 }
                 return;
             };

@@ -245,6 +245,7 @@ impl Page<'_> {
         if e.rules.is_empty() && e.target.as_ref().is_some_and(|t| t.kind.is_some()) {
             self.line(1, "no rule of the policy can give it");
         }
+        self.keeps(e);
         self.withheld(e, 1);
     }
 
@@ -282,8 +283,25 @@ impl Page<'_> {
                 &format!("{} {shown}  {}", self.paint(outcome, mark(outcome)), self.dim(&causes.join(", "))),
             );
         }
+        self.keeps(e);
         self.withheld(e, 2);
         self.separations(e);
+    }
+
+    fn keeps(&mut self, e: &Explanation) {
+        for k in &e.keeps {
+            let outcome = if k.over { Outcome::False } else { Outcome::True };
+            let (was, gave) = if k.over { ("was kept", "had given") } else { ("kept", "gave") };
+            let what = format!("{}.{}({:?})", k.app, k.kind, k.value);
+            let text = format!(
+                "{} {what} {was} until {}, {} after {} {gave} it last",
+                self.paint(outcome, mark(outcome)),
+                k.until,
+                k.keep,
+                k.rule
+            );
+            self.line(1, &text);
+        }
     }
 
     fn withheld(&mut self, e: &Explanation, depth: usize) {

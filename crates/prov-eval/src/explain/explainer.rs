@@ -3,9 +3,9 @@
 
 use super::{
     AccountExplanation, BoundExplanation, CauseExplanation, EntitlementExplanation, Explanation,
-    ForbidExplanation, GrantExplanation, IncludedBy, LinkExplanation, NameExplanation, NameTrouble, Outcome,
-    Quarantine, Read, RuleExplanation, RuleRef, StateExplanation, StateTried, Target, Verdict,
-    WithheldExplanation, separations,
+    ForbidExplanation, GrantExplanation, IncludedBy, KeepExplanation, LinkExplanation, NameExplanation,
+    NameTrouble, Outcome, Quarantine, Read, RuleExplanation, RuleRef, StateExplanation, StateTried, Target,
+    Verdict, WithheldExplanation, separations,
 };
 use crate::decide::{Decision, Hold};
 use crate::evaluate::Engine;
@@ -66,6 +66,7 @@ impl<'a> Interp<'a> {
             list.iter().filter(|c| asked(&c.entitlement)).cloned().collect()
         };
         let (held, withheld) = (of(&held), of(&withheld));
+        let keeps = self.keeps_explained(decision, &asked);
         let verdict = self.verdict(target, decision, &held, &withheld);
         let rules = match target {
             Some((app, Some((kind, value)))) => self.rules_for(app, kind, value),
@@ -98,7 +99,34 @@ impl<'a> Interp<'a> {
             forbids,
             separations,
             entitlements,
+            keeps,
         }
+    }
+
+    fn keeps_explained(
+        &self,
+        decision: &Decision,
+        asked: &impl Fn(&Entitlement) -> bool,
+    ) -> Vec<KeepExplanation> {
+        let zone = &self.world.moment.zone;
+        let kept = decision.keeps.kept.iter().map(|k| (k, false));
+        let all = kept.chain(decision.keeps.over.iter().map(|k| (k, true)));
+        let mine = all.filter(|((id, _), _)| asked(self.interner.entitlements.get(*id)));
+        mine.map(|((_, keep), over)| {
+            let until = keep.until.unwrap_or(self.clock.now);
+            let day = zone.date_of(until);
+            let whole = zone.instant_at(day, 0, 0) == until;
+            KeepExplanation {
+                app: keep.app.clone(),
+                kind: keep.kind.clone(),
+                value: keep.value.clone(),
+                rule: keep.rule.clone(),
+                keep: keep.keep.to_string(),
+                until: if whole { day.to_string() } else { until.to_string() },
+                over,
+            }
+        })
+        .collect()
     }
 
     fn same_value(&self, app: AppId, kind: KindId, a: &str, b: &str) -> bool {

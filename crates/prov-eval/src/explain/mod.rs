@@ -196,6 +196,29 @@ pub struct Explanation {
     pub separations: Vec<SeparationExplanation>,
     /// What is held or withheld: of the target; everything, where everything was asked for.
     pub entitlements: Vec<EntitlementExplanation>,
+    /// What is held only since it is kept for a while after its cause was lost, and what was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keeps: Vec<KeepExplanation>,
+}
+
+/// An entitlement that is kept after its cause was lost, or was until its time was over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeepExplanation {
+    /// The app.
+    pub app: String,
+    /// The kind.
+    pub kind: String,
+    /// The value.
+    pub value: String,
+    /// The rule that gave it.
+    pub rule: String,
+    /// How long it is kept.
+    #[serde(rename = "for")]
+    pub keep: String,
+    /// The first moment after: a day of the policy's zone, or an instant in UTC.
+    pub until: String,
+    /// Whether that has passed.
+    pub over: bool,
 }
 
 /// Why an identity is quarantined.

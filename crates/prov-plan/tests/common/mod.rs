@@ -285,6 +285,7 @@ impl World {
             forbidden_roles: Vec::new(),
             separated: Vec::new(),
             active_forbids: BTreeMap::new(),
+            keeps: Default::default(),
             names: Vec::new(),
             links: Vec::new(),
             conflicts: Default::default(),

@@ -1,0 +1,147 @@
+//! When a result can change next: every comparison with time that is evaluated tells the next instant at which it turns
+//! round (language.md 7.6).
+//! Invariant: as long as the data stay, nothing that was evaluated comes out otherwise before the least of these
+//! instants. Comparisons go one way in time (`prov_ir::untimely`), so each is found by halving what is left of the
+//! calendar; while it is sought, all other facts stand as they are.
+
+use crate::interp::{Interp, Res};
+use crate::time::Clock;
+use prov_ir::{ExprId, ExprKind};
+use prov_model::{Date, IdentityId, Instant, compare};
+use rustc_hash::FxHashMap;
+use std::cmp::Ordering;
+
+/// What is noted while a result is worked out.
+pub(crate) struct Wake {
+    /// The moment of the evaluation.
+    clock: Clock,
+    next: Option<Instant>,
+    /// Whether a comparison is being tried at other moments.
+    seeking: bool,
+    /// States of others, as they are at the moment of the evaluation.
+    states: FxHashMap<(IdentityId, u32), Res<u32>>,
+}
+
+/// The last day whose beginning is looked at.
+const LAST: Option<Date> = Some(Date(2_932_894));
+
+impl<'a> Interp<'a> {
+    /// From now on notes when comparisons turn round.
+    pub(crate) fn note_wakes(&mut self) {
+        let states = FxHashMap::default();
+        self.wake = Some(Wake { clock: self.clock, next: None, seeking: false, states });
+    }
+
+    /// Puts the clock to another moment, forgetting what was noted.
+    pub(crate) fn at_moment(&mut self, now: Instant) {
+        self.clock = self.clock_at(now);
+        if self.wake.is_some() {
+            self.note_wakes();
+        }
+    }
+
+    fn clock_at(&self, now: Instant) -> Clock {
+        Clock { now, today: self.world.moment.zone.date_of(now) }
+    }
+
+    /// The least instant that was noted.
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        self.wake.as_ref().and_then(|w| w.next)
+    }
+
+    /// Notes an instant at which something may change; one that has passed says nothing. Whoever compares with time
+    /// outside of an expression calls this.
+    pub(crate) fn wake_at(&mut self, instant: Instant) {
+        if let Some(wake) = self.wake.as_mut().filter(|w| !w.seeking && instant > w.clock.now) {
+            wake.next = Some(wake.next.map_or(instant, |n| n.min(instant)));
+        }
+    }
+
+    /// Notes when a comparison that has just been evaluated turns round.
+    pub(crate) fn note(&mut self, id: ExprId) {
+        if self.wake.as_ref().is_none_or(|w| w.seeking) || !self.shape.timed[id.0 as usize] {
+            return;
+        }
+        if let Some(instant) = self.turn(id) {
+            self.wake_at(instant);
+        }
+    }
+
+    /// The first instant at which a side of a comparison stands otherwise to the other.
+    fn turn(&mut self, id: ExprId) -> Option<Instant> {
+        let here = self.clock;
+        let last = self.world.moment.zone.instant_at(LAST?, 0, 0);
+        self.seeking(true);
+        let before = self.orders(id);
+        let differs = |me: &mut Self, now: Instant| {
+            me.clock = me.clock_at(now);
+            me.orders(id) != before
+        };
+        let mut found = None;
+        if here.now < last && differs(self, last) {
+            let (mut low, mut high) = (here.now.0, last.0);
+            while high - low > 1 {
+                let middle = low + (high - low) / 2;
+                if differs(self, Instant(middle)) {
+                    high = middle;
+                } else {
+                    low = middle;
+                }
+            }
+            found = Some(Instant(high));
+        }
+        self.clock = here;
+        self.seeking(false);
+        found
+    }
+
+    fn seeking(&mut self, on: bool) {
+        if let Some(wake) = &mut self.wake {
+            wake.seeking = on;
+        }
+    }
+
+    /// How the sides of a comparison stand to each other.
+    fn orders(&mut self, id: ExprId) -> Vec<Option<Ordering>> {
+        let mut pairs = Vec::new();
+        match &self.world.program.expr(id).kind {
+            ExprKind::Compare(_, a, b) => pairs.push((*a, *b)),
+            ExprKind::InRange(value, low, high) => pairs.extend([(*value, *low), (*value, *high)]),
+            ExprKind::Contains(set, element) => {
+                let (Ok(Some(seq)), Ok(element)) = (self.seq(*set), self.eval(*element)) else {
+                    return Vec::new();
+                };
+                return (0..seq.len()).map(|i| Some(compare(&seq.get(i), &element))).collect();
+            }
+            _ => {}
+        }
+        let mut order = |a, b| {
+            let (a, b) = (self.eval(a).ok()?, self.eval(b).ok()?);
+            (!a.is_absent() && !b.is_absent()).then(|| compare(&a, &b))
+        };
+        pairs.into_iter().map(|(a, b)| order(a, b)).collect()
+    }
+
+    /// The state of another identity as it is at the moment of the evaluation, whatever moment a comparison is tried at.
+    pub(crate) fn state_then(
+        &mut self,
+        ty: IdentityId,
+        row: u32,
+        find: impl Fn(&mut Self) -> Res<u32>,
+    ) -> Res<u32> {
+        let Some(wake) = &self.wake else { return find(self) };
+        if let Some(known) = wake.states.get(&(ty, row)) {
+            return *known;
+        }
+        let (then, clock, seeking) = (wake.clock, self.clock, wake.seeking);
+        self.clock = then;
+        self.seeking(false);
+        let state = find(self);
+        self.clock = clock;
+        self.seeking(seeking);
+        if let Some(wake) = &mut self.wake {
+            wake.states.insert((ty, row), state);
+        }
+        state
+    }
+}
