@@ -52,7 +52,7 @@ impl fmt::Display for BadHead {
 }
 
 /// The words that begin a directive.
-const WORDS: [&str; 16] = [
+const WORDS: &[&str] = &[
     "at",
     "data",
     "table",
@@ -66,6 +66,7 @@ const WORDS: [&str; 16] = [
     "gives",
     "plan",
     "found",
+    "told",
     "apply",
     "remembers",
     "trips",

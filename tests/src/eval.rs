@@ -193,7 +193,9 @@ impl Run {
     fn population(&self, reversed: bool) -> Result<Population, Error> {
         for (file, lines) in self.data.values() {
             let mut lines = lines.clone();
-            if reversed {
+            // A file that is cut off ends within its last line, wherever that stands.
+            let cut_off = lines.last().is_some_and(|l| l.matches('"').count() % 2 == 1);
+            if reversed && !cut_off {
                 let header = usize::from(file.ends_with(".csv")).min(lines.len());
                 lines[header..].reverse();
             }
@@ -395,6 +397,11 @@ impl Run {
             "found" => {
                 self.planned()?;
                 let lines: Vec<String> = self.plan.iter().flat_map(|p| &p.findings).map(finding).collect();
+                same(&d.block, &lines)
+            }
+            "told" => {
+                let lines: Vec<String> =
+                    people.notices.iter().map(|n| format!("{} {}", n.code.id, n.message)).collect();
                 same(&d.block, &lines)
             }
             "trips" => {

@@ -210,7 +210,7 @@ fn a_missing_column_of_an_optional_attribute_is_told() {
     let feed = b"id,status,levels,start\n1,active,7,2020-01-01\n";
     let people = Population::from_csv_bytes(&policy, "person", "hr.csv", feed).expect("the feed");
     let told: Vec<&str> = people.notices.iter().map(|n| n.message.as_str()).collect();
-    assert_eq!(told, ["there is no column `level`: nobody has a `level`"]);
+    assert_eq!(told, ["there is no column `level`: nobody has a `level` from `hr`"]);
     let help = people.notices[0].help.as_deref();
     assert_eq!(
         help,

@@ -39,8 +39,12 @@ pub(crate) struct Checker<'a> {
     /// Lets already lowered, by name.
     pub(crate) lets: HashMap<String, Try<Typed>>,
     pub(crate) zone: Zone,
+    /// Where each source of the schema stands: module and item.
+    pub(crate) source_items: Vec<(usize, usize)>,
     /// Columns that each source reads, as they are met.
     pub(crate) columns: Vec<Vec<String>>,
+    /// By identity type, by attribute: the sources that bring it, the preferred first.
+    pub(crate) brought: Vec<Vec<Vec<u32>>>,
     /// Facts of conditions, worked out once.
     pub(crate) facts: RefCell<HashMap<(ExprId, bool), Facts>>,
     /// Roles that another brings, so that their grants can't rely on their own `when`.
@@ -138,7 +142,9 @@ impl<'a> Checker<'a> {
             expanding: Vec::new(),
             lets: HashMap::new(),
             zone: Zone::utc(),
+            source_items: Vec::new(),
             columns: Vec::new(),
+            brought: Vec::new(),
             facts: RefCell::default(),
             included: BTreeSet::new(),
             named: BTreeSet::new(),
@@ -249,6 +255,7 @@ impl<'a> Checker<'a> {
             }
             return None;
         }
+        self.declare_sources();
         let lifecycles = self.lower_lifecycles();
         let sources = self.lower_sources(&lifecycles);
         let accounts = self.lower_accounts();

@@ -386,6 +386,16 @@ impl Checker<'_> {
                         .help("give one of them another name"),
                 );
             }
+            if let (Some(first), false) = (a.prefer.first(), references) {
+                self.report(
+                    Diagnostic::new(
+                        &codes::NOT_ALLOWED_HERE,
+                        "only an identity's attributes come from several sources",
+                    )
+                    .at(first.span, "not here")
+                    .help("take `prefer …` away"),
+                );
+            }
             let ty = self.type_of(module, &a.ty).unwrap_or(Type::Str);
             if let Type::Identity(_) | Type::Optional(_) = &ty
                 && let Type::Identity(id) = ty.required()

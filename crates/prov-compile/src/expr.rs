@@ -347,11 +347,29 @@ impl Checker<'_> {
                 let ty = if ty.is_optional() { Type::Instant.optional() } else { Type::Instant };
                 Ok(self.add(ExprKind::AtTime(d, *hour, *minute, zone), ty, span))
             }
-            Ast::InSource(_) => {
-                self.not_yet(span, "`in SOURCE`");
-                Err(Reported)
-            }
+            Ast::InSource(name) => self.in_source(name, scope, span),
             Ast::Paren(inner) => self.expr(inner, scope, expect),
+        }
+    }
+
+    /// `in SOURCE`: whether the source has a row of the identity at hand.
+    fn in_source(&mut self, name: &ast::Name, scope: &Scope, span: Span) -> Try<Typed> {
+        let Some(identity) = scope.identity() else {
+            return self.not_here(
+                span,
+                "`in SOURCE` asks whether a source has a row of someone, and here is nobody",
+                "ask for it in a condition of an identity",
+            );
+        };
+        let own = self.schema.sources.iter().enumerate().filter(|(_, s)| s.identity == identity);
+        let known: Vec<(usize, String)> = own.map(|(i, s)| (i, s.name.clone())).collect();
+        match known.iter().find(|(_, n)| *n == name.text) {
+            Some((number, _)) => Ok(self.add(ExprKind::InSource(*number as u32), Type::Bool, span)),
+            None => {
+                let names: Vec<String> = known.into_iter().map(|(_, n)| n).collect();
+                let noun = format!("source of `{}`", self.schema.identity(identity).name);
+                self.unknown(name, &noun, &names)
+            }
         }
     }
 

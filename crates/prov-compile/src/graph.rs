@@ -69,6 +69,7 @@ impl Checker<'_> {
             zone: self.zone.clone(),
             exprs: self.exprs.clone(),
             sources,
+            brought: self.brought.clone(),
             lifecycles,
             accounts,
             rules,

@@ -252,6 +252,44 @@ impl Checker<'_> {
         }
     }
 
+    /// Variants for which a condition holds though it is not written as `status == a`: what `!=` leaves, and what an
+    /// optional attribute has once it `is present`.
+    fn leading(&self, id: IdentityId, e: ExprId, out: &mut BTreeMap<AttrId, Vec<u32>>) {
+        let others = |of: BTreeMap<AttrId, Vec<u32>>, out: &mut BTreeMap<AttrId, Vec<u32>>| {
+            for (a, not) in of {
+                if let Type::Enum(en) = self.schema.identity(id).attributes[a.index()].ty.required() {
+                    let count = self.schema.enums[en.index()].variants.len() as u32;
+                    out.entry(a).or_default().extend((0..count).filter(|v| !not.contains(v)));
+                }
+            }
+        };
+        match self.kind(e) {
+            ExprKind::Or(list) => list.iter().for_each(|e| self.leading(id, *e, out)),
+            ExprKind::Named(_, e) => self.leading(id, *e, out),
+            ExprKind::And(list) => {
+                let asks = |e: &&ExprId| !matches!(self.kind(**e), ExprKind::IsPresent(_));
+                if let [one] = list.iter().filter(asks).collect::<Vec<_>>()[..] {
+                    self.variants(*one, out);
+                    self.leading(id, *one, out);
+                }
+            }
+            ExprKind::Not(of) => {
+                let mut not = BTreeMap::new();
+                self.variants(*of, &mut not);
+                others(not, out);
+            }
+            ExprKind::Compare(CompareOp::Ne, a, b) => {
+                let pair = match (self.kind(*a), self.kind(*b)) {
+                    (ExprKind::Attr(a), ExprKind::Const(Value::Enum(v)))
+                    | (ExprKind::Const(Value::Enum(v)), ExprKind::Attr(a)) => Some((*a, *v)),
+                    _ => None,
+                };
+                others(pair.into_iter().map(|(a, v)| (a, vec![v])).collect(), out);
+            }
+            _ => {}
+        }
+    }
+
     /// Variants that lead to a leaver state by themselves.
     pub(crate) fn leaver_variants(&self, lifecycles: &[LifecycleProgram]) -> LeaverVariants {
         let mut out = LeaverVariants::new();
@@ -261,6 +299,7 @@ impl Checker<'_> {
                 let (true, Some(c)) = (state.leaver, condition) else { continue };
                 let mut found = BTreeMap::new();
                 self.variants(*c, &mut found);
+                self.leading(l.identity, *c, &mut found);
                 for (a, v) in found {
                     out.entry((l.identity, a)).or_default().extend(v);
                 }

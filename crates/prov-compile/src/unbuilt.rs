@@ -32,22 +32,6 @@ impl Checker<'_> {
                     ItemKind::Login { .. } => self.not_yet(head, "a `login` mapping"),
                     ItemKind::Writeback { .. } => self.not_yet(head, "`writeback`"),
                     ItemKind::Prove { .. } => self.not_yet(head, "`prove`"),
-                    ItemKind::Identity { attributes, .. } => {
-                        for a in attributes.iter().filter(|a| !a.prefer.is_empty()) {
-                            self.not_yet(a.span, "`prefer`");
-                        }
-                    }
-                    ItemKind::Source(s) => {
-                        if let Some(j) = &s.joins {
-                            self.not_yet(j.span, "`joins`");
-                        }
-                        if let Some(e) = &s.element_of {
-                            self.not_yet(e.span, "a source of list elements");
-                        }
-                        if let Some(e) = &s.effective_from {
-                            self.not_yet(e.span, "`effective from`");
-                        }
-                    }
                     ItemKind::App(app) => {
                         for m in &app.members {
                             let AppMember::Account(a) = m else { continue };
@@ -76,6 +60,8 @@ impl Checker<'_> {
                     },
                     ItemKind::Use { .. }
                     | ItemKind::Timezone(_)
+                    | ItemKind::Identity { .. }
+                    | ItemKind::Source(_)
                     | ItemKind::Record { .. }
                     | ItemKind::Lifecycle { .. }
                     | ItemKind::Forbid { .. }

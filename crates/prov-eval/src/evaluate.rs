@@ -173,11 +173,11 @@ impl Ready {
         let table = world.population.map(|p| p.of(ty));
         for (at, row) in rows.enumerate() {
             interp.turn_to(Subject::Identity(ty, row));
-            index.turn_to(&mut candidates, row, table.is_some_and(|t| !t.broken.contains_key(&row)));
+            index.turn_to(&mut candidates, row, table.is_some_and(|t| t.is_whole(row)));
             let decision = interp.decide(|rule| candidates.skips(rule));
             let key = table.and_then(|t| t.table.key(row)).unwrap_or("");
             out.ids.push(world.program.schema.global_id(ty, key).into());
-            out.push(at as u32, decision, world);
+            out.push(at as u32, (ty, row), decision, world);
         }
         out.entitlements = std::mem::take(&mut interp.interner.entitlements);
         out
@@ -185,11 +185,11 @@ impl Ready {
 }
 
 impl BlockResult {
-    fn push(&mut self, at: u32, decision: Decision, world: World<'_>) {
+    fn push(&mut self, at: u32, who: (IdentityId, u32), decision: Decision, world: World<'_>) {
         self.states.push(decision.state);
         self.flags.push(IdentityFlags { held: decision.hold.is_some() });
         if let Some(hold) = decision.hold {
-            self.holds.push((at, reason(hold, world)));
+            self.holds.push((at, reason(hold, who, world)));
         }
         self.accounts.push(decision.accounts);
         self.holdings.push(decision.held);
@@ -206,9 +206,8 @@ impl BlockResult {
 }
 
 /// A hold in words that last beyond the run.
-pub(crate) fn reason(hold: Hold, world: World<'_>) -> HoldReason {
+pub(crate) fn reason(hold: Hold, who: (IdentityId, u32), world: World<'_>) -> HoldReason {
     match hold {
-        Hold::Own => HoldReason::Rejected,
         Hold::Name { account, attribute, exhausted } => {
             let app = world.program.accounts[account as usize].app;
             if exhausted {
@@ -216,6 +215,12 @@ pub(crate) fn reason(hold: Hold, world: World<'_>) -> HoldReason {
             } else {
                 HoldReason::EmptyName(app, attribute)
             }
+        }
+        Hold::Own => {
+            let table = world.population.map(|p| p.of(who.0));
+            let lacks = table.filter(|t| !t.broken.contains_key(&who.1)).and_then(|t| t.lacks(who.1));
+            let source = lacks.and_then(|s| world.program.schema.sources.get(s as usize));
+            source.map_or(HoldReason::Rejected, |s| HoldReason::Incomplete(s.name.clone()))
         }
         Hold::On(unknown) => {
             let key = world.population.and_then(|p| p.of(unknown.identity).table.key(unknown.row));

@@ -12,8 +12,8 @@ use crate::wake::Wake;
 use crate::world::{NO_STATE, Unknown, World, borrow};
 use prov_ir::{Arm, ArmPattern, ExprId, ExprKind, Local, StrPart};
 use prov_model::{
-    AttrId, Builtin, IdentityId, Instant, RawCell, RawRow, RowRef, Type, Value, Zone, arith, equal, in_range,
-    nfc, slice,
+    AttrId, Builtin, IdentityId, Instant, Membership, RawCell, RawRow, RowRef, Type, Value, Zone, arith,
+    equal, in_range, nfc, slice,
 };
 
 /// Whom an expression is evaluated for.
@@ -209,6 +209,7 @@ impl<'a> Interp<'a> {
             }
             ExprKind::AccountAttr(app, attribute) => return self.account_attribute(*app, *attribute),
             ExprKind::Unique(unique) => return self.unique_name(unique),
+            ExprKind::InSource(source) => return self.in_source(*source).map(Value::Bool),
             ExprKind::Cell(column) => self.source_cell(*column),
         })
     }
@@ -217,6 +218,20 @@ impl<'a> Interp<'a> {
         match self.subject {
             Subject::Identity(ty, row) => self.world.attribute(ty, row, attr),
             Subject::Row(..) => Ok(Value::Absent),
+        }
+    }
+
+    /// Whether a source has a row of the identity at hand.
+    fn in_source(&self, source: u32) -> Res<bool> {
+        let (Subject::Identity(ty, row), Some(population)) = (self.subject, self.world.population) else {
+            return Ok(false);
+        };
+        match population.of(ty).membership(row, source) {
+            Membership::In => Ok(true),
+            Membership::Out => Ok(false),
+            Membership::Unknown => {
+                Err(Unknown { identity: ty, row, attr: self.world.program.schema.identity(ty).key })
+            }
         }
     }
 

@@ -140,7 +140,7 @@ impl Engine {
             id: world.program.schema.global_id(who.0, key),
             who,
             state: (decision.state != NO_STATE).then_some(decision.state),
-            hold: decision.hold.map(|h| reason(h, world)),
+            hold: decision.hold.map(|h| reason(h, who, world)),
             accounts: Vec::new(),
             holdings: Vec::new(),
             withheld: Vec::new(),

@@ -4,7 +4,7 @@
 use crate::interp::Failure;
 use prov_diag::{codes, did_you_mean};
 use prov_ir::{ArmPattern, AttributeProgram, ExprId, ExprKind, Program, SourceProgram};
-use prov_model::{CellError, FieldDef, Rejection, shorten};
+use prov_model::{CellError, Date, FieldDef, Rejection, shorten};
 
 /// Names and places for the rejections of one file.
 pub(crate) struct Rejector<'a> {
@@ -108,25 +108,22 @@ impl Rejector<'_> {
     /// A row whose key stands on other rows too.
     pub(crate) fn duplicate(
         &self,
-        line: u64,
+        (line, lines): (u64, &[u64]),
         key: &str,
         def: &FieldDef,
         of: &AttributeProgram,
-        lines: &[(String, u64)],
+        since: Option<Date>,
         id: &str,
     ) -> Rejection {
-        let one_file = lines.iter().all(|(file, _)| file == self.file);
-        let mut places: Vec<String> = lines
-            .iter()
-            .filter(|(file, l)| file != self.file || *l != line)
-            .map(|(file, line)| if one_file { line.to_string() } else { format!("{line} of {file}") })
-            .collect();
+        let mut places: Vec<String> =
+            lines.iter().filter(|l| **l != line).map(|line| line.to_string()).collect();
         let more = places.len().saturating_sub(5);
         places.truncate(5);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         let word = if lines.len() == 2 { "line" } else { "lines" };
+        let since = since.map_or(String::new(), |d| format!(" from {d}"));
         let message = format!(
-            "`{}` stands as `{}` on {word} {}{more} too; none of these rows counts",
+            "`{}` stands as `{}`{since} on {word} {}{more} too; none of these rows counts",
             shorten(key),
             def.name,
             places.join(", ")
@@ -134,9 +131,30 @@ impl Rejector<'_> {
         self.rejection(line, self.column_of(of), codes::DUPLICATE_KEY.id, message, Some(id))
     }
 
+    /// A row that joins by a value which several identities have.
+    pub(crate) fn shared(
+        &self,
+        line: u64,
+        value: &str,
+        def: &FieldDef,
+        of: &AttributeProgram,
+        count: usize,
+        who: &[String],
+    ) -> Rejection {
+        let more = if count > who.len() { " …" } else { "" };
+        let message = format!(
+            "`{}` is the `{}` of {count} identities ({}{more}): whose row this is can't be told",
+            shorten(value),
+            def.name,
+            who.join(", ")
+        );
+        self.rejection(line, self.column_of(of), codes::SHARED_VALUE.id, message, None)
+    }
+
     /// Whether a mapping reads a column through a cell.
     pub(crate) fn reads_cell(&self, column: u32) -> bool {
-        self.source.attributes.iter().any(|a| match a {
+        let of = self.source.attributes.iter().chain(&self.source.join).chain(&self.source.effective);
+        of.into_iter().any(|a| match a {
             AttributeProgram::Mapped(e) => self.cells(*e).contains(&column),
             AttributeProgram::Column(_) | AttributeProgram::Nothing => false,
         })

@@ -84,6 +84,7 @@ impl<'a> Interp<'a> {
             | ExprKind::Lookup(..)
             | ExprKind::AccountAttr(..)
             | ExprKind::Unique(_)
+            | ExprKind::InSource(_)
             | ExprKind::Cell(_) => match self.eval(id)? {
                 Value::Bool(b) => Some(b),
                 _ => None,

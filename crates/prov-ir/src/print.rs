@@ -5,7 +5,7 @@ use crate::verify::{arena, step_name};
 use crate::{
     Arm, ArmPattern, AttributeProgram, ExprId, ExprKind, GrantProgram, GrantValue, Program, Quant, StrPart,
 };
-use prov_model::{AppId, IdentityId, KindId, RuleKind, Type, Value};
+use prov_model::{AppId, IdentityId, KindId, RuleKind, SourcePart, Type, Value};
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -352,6 +352,10 @@ impl Printer<'_> {
             }
             ExprKind::HasRole(r) => format!("has {}", self.rule(*r)),
             ExprKind::HasEntitlement(app, kind, _) => format!("has {}", self.kind(*app, *kind)),
+            ExprKind::InSource(s) => {
+                let of = self.program.schema.sources.get(*s as usize);
+                of.map_or_else(|| format!("in source#{s}"), |d| format!("in {}", d.name))
+            }
             ExprKind::AccountAttr(app, i) => {
                 let def = schema.apps.get(app.index()).and_then(|a| a.account.as_ref());
                 let name = def.and_then(|d| d.attributes.get(*i as usize)).map(|f| f.name.clone());
@@ -393,22 +397,63 @@ impl<'p> Printer<'p> {
                 Some(d) => (d.name.clone(), self.about(d.identity)),
                 None => (format!("source#{}", source.source), "?".to_owned()),
             };
-            let attributes =
-                self.subject.identity.and_then(|i| self.program.schema.identities.get(i.index()));
+            let fields = def.map_or(&[][..], |d| {
+                let known = self.program.schema.identities.len() > d.identity.index();
+                if known { self.program.schema.fields_of(d) } else { &[] }
+            });
             self.subject = Subject { identity: None, columns: &source.columns };
-            self.line(0, &format!("source {name} of {of}"));
-            for (i, mapping) in source.attributes.iter().enumerate() {
-                let name = attributes.and_then(|d| d.attributes.get(i)).map_or("?", |f| &f.name);
-                match mapping {
-                    AttributeProgram::Mapped(e) => self.tree(1, &format!("{name} ="), *e),
-                    AttributeProgram::Column(c) => {
-                        let column = source.columns.get(*c as usize);
-                        let column = column.map_or_else(|| format!("#{c}"), |c| format!("{c:?}"));
-                        self.line(1, &format!("{name} = column {column}"));
-                    }
-                    AttributeProgram::Nothing => self.line(1, &format!("{name} = nothing")),
-                }
+            let part = def.map_or(String::new(), |d| self.part(d));
+            self.line(0, &format!("source {name} of {of}{part}"));
+            if let Some(join) = &source.join {
+                self.mapping("joins", join);
             }
+            if let Some(effective) = &source.effective {
+                self.mapping("effective from", effective);
+            }
+            for (i, mapping) in source.attributes.iter().enumerate() {
+                self.mapping(fields.get(i).map_or("?", |f| &f.name), mapping);
+            }
+        }
+        self.orders();
+    }
+
+    fn part(&self, def: &prov_model::SourceDef) -> String {
+        let identity = self.program.schema.identities.get(def.identity.index());
+        let name = |a: prov_model::AttrId| {
+            identity.and_then(|d| d.attributes.get(a.index())).map_or("?", |a| a.name.as_str())
+        };
+        match def.part {
+            SourcePart::Authoritative => " authoritative".to_owned(),
+            SourcePart::Enriching(joins) => format!(" joins {}", name(joins)),
+            SourcePart::Elements { list, joins } => format!(".{} joins {}", name(list), name(joins)),
+        }
+    }
+
+    fn mapping(&mut self, name: &str, mapping: &AttributeProgram) {
+        match mapping {
+            AttributeProgram::Mapped(e) => self.tree(1, &format!("{name} ="), *e),
+            AttributeProgram::Column(c) => {
+                let column = self.subject.columns.get(*c as usize);
+                let column = column.map_or_else(|| format!("#{c}"), |c| format!("{c:?}"));
+                self.line(1, &format!("{name} = column {column}"));
+            }
+            AttributeProgram::Nothing => self.line(1, &format!("{name} = nothing")),
+        }
+    }
+
+    /// Attributes that several sources bring, in the order that counts.
+    fn orders(&mut self) {
+        let schema = &self.program.schema;
+        let name = |s: &u32| schema.sources.get(*s as usize).map_or("?", |d| d.name.as_str());
+        let mut lines = Vec::new();
+        for (def, attributes) in schema.identities.iter().zip(&self.program.brought) {
+            for (attribute, sources) in def.attributes.iter().zip(attributes).filter(|(_, s)| s.len() > 1) {
+                let sources: Vec<&str> = sources.iter().map(name).collect();
+                lines.push(format!("prefer {}.{} from {}", def.name, attribute.name, sources.join(", ")));
+            }
+        }
+        for line in lines {
+            self.line(0, &line);
         }
     }
 

@@ -131,6 +131,8 @@ pub enum ExprKind {
     /// `unique(base, max: n)`: the name that the identity at hand was given in an account. Never read by the conditions
     /// of accounts nor by the base of another.
     Unique(UniqueName),
+    /// Whether a source (position in [`Schema::sources`]) has a row of the identity at hand.
+    InSource(u32),
     /// A cell of the row at hand, in source mappings: a string, perhaps absent. By position in
     /// [`SourceProgram::columns`].
     Cell(u32),
@@ -189,8 +191,12 @@ pub struct SourceProgram {
     pub source: u32,
     /// Column names that cells speak of; all must be there, but where [`AttributeProgram::Column`] is optional.
     pub columns: Vec<String>,
-    /// One an attribute, in their order.
+    /// One a field of [`Schema::fields_of`], in their order.
     pub attributes: Vec<AttributeProgram>,
+    /// Whose row it is, where the source is not authoritative: a value of the type of the attribute that it joins.
+    pub join: Option<AttributeProgram>,
+    /// From which day a row counts.
+    pub effective: Option<AttributeProgram>,
 }
 
 /// Where an attribute comes from.
@@ -201,7 +207,7 @@ pub enum AttributeProgram {
     /// The column of the same name (or of a bare `row.COLUMN` mapping), read by the attribute's type; by position in
     /// [`SourceProgram::columns`].
     Column(u32),
-    /// For an enum: spelled cell → variant is by name; for others see [`prov_model::RawCell`].
+    /// From another source.
     Nothing,
 }
 
@@ -342,6 +348,8 @@ pub struct Program {
     pub exprs: Vec<Expr>,
     /// Sources, in the order of [`Schema::sources`].
     pub sources: Vec<SourceProgram>,
+    /// By identity type, by attribute: the sources that bring it (positions in [`Schema::sources`]), the preferred first.
+    pub brought: Vec<Vec<Vec<u32>>>,
     /// Lifecycles.
     pub lifecycles: Vec<LifecycleProgram>,
     /// Accounts.
@@ -425,6 +433,7 @@ impl ExprKind {
             | ExprKind::HasRole(_)
             | ExprKind::HasEntitlement(_, _, None)
             | ExprKind::AccountAttr(_, _)
+            | ExprKind::InSource(_)
             | ExprKind::Cell(_) => {}
             ExprKind::Field(a, _)
             | ExprKind::StateOf(a)

@@ -306,6 +306,7 @@ impl Walk<'_> {
             | ExprKind::HasRole(_)
             | ExprKind::HasEntitlement(..)
             | ExprKind::AccountAttr(..)
+            | ExprKind::InSource(_)
             | ExprKind::Cell(_) => {
                 let mut children = Vec::new();
                 kind.children(|child| children.push(child));

@@ -103,7 +103,7 @@ fn schema() -> Schema {
         sources: vec![SourceDef {
             name: "hr".into(),
             identity: PERSON,
-            authoritative: true,
+            part: prov_model::SourcePart::Authoritative,
             missing: None,
             rule: RuleId(0),
         }],
@@ -240,7 +240,8 @@ fn sound() -> Program {
         schema: schema(),
         zone: Zone::utc(),
         exprs: b.0,
-        sources: vec![SourceProgram { source: 0, columns, attributes }],
+        brought: vec![vec![vec![0]; attributes.len()]],
+        sources: vec![SourceProgram { source: 0, columns, attributes, join: None, effective: None }],
         lifecycles: vec![LifecycleProgram { identity: PERSON, conditions: vec![Some(left), None] }],
         accounts: vec![
             AccountProgram {
@@ -314,7 +315,7 @@ fn a_program_prints_as_text_with_names() {
     assert_eq!(
         print(&sound()),
         r#"zone UTC
-source hr of person
+source hr of person authoritative
   id = column "ID"
   level = int(row["Level"])
   department = column "ID"
@@ -685,8 +686,7 @@ fn source_mappings_read_only_their_columns() {
     });
     assert_eq!(message, "source `hr`, `id`: it gives `int?`, and the attribute is `string`");
     assert!(
-        refused(|p| p.sources[0].attributes.truncate(1))
-            .ends_with("it does not have one mapping an attribute")
+        refused(|p| p.sources[0].attributes.truncate(1)).ends_with("it does not have one mapping a field")
     );
     assert_eq!(
         refused(|p| p.sources[0].attributes[0] = AttributeProgram::Mapped(p.accounts[0].attributes[0])),

@@ -177,6 +177,8 @@ pub enum HoldReason {
     EmptyName(AppId, u32),
     /// Every name that a unique attribute could be, within its `max`, is somebody else's.
     NoNameLeft(AppId, u32),
+    /// Its result reads what this source would say of it, and rows of that source may be lacking.
+    Incomplete(String),
 }
 
 /// The account that an identity should have in an app.

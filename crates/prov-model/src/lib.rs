@@ -37,13 +37,14 @@ pub use memory::{Memory, MemoryError, Since, SourceMemory};
 pub use names::{NameMemory, NameSpace, NamesMemory, name_base, name_candidate};
 pub use ops::{ArithOp, CompareOp, TextOp, add_type, arith, compare, equal, in_range, in_set, text_op};
 pub use population::{
-    DataWarning, IdentityTable, Oddity, Population, RawCell, RawRow, RawTable, Rejection, SourceCount,
+    DataWarning, IdentityTable, Membership, Oddity, Population, RawCell, RawRow, RawTable, Rejection,
+    SourceCount,
 };
 pub use schema::{
     AccountDef, AnnotationDef, AppDef, AppId, AttrId, EffectKind, EnumDef, EnumId, FieldDef, ForbidDef,
     GuardDef, GuardLimit, GuardWhat, IdentityDef, IdentityId, InverseDef, KindDef, KindId, LifecycleDef,
     ManagedDef, MissingDef, Mode, Pattern, RecordDef, RecordId, RuleId, RuleInfo, RuleKind, Schema, Severity,
-    SourceDef, StateDef, TableDef, TableId, ValuePattern, VerbDef, VerbKind, Via,
+    SourceDef, SourcePart, StateDef, TableDef, TableId, ValuePattern, VerbDef, VerbKind, Via,
 };
 pub use separate::{
     NamedRole, PatternDef, Resolve, RoleForbidDef, SeparateDef, Separated, SeparationHit, SideDef,

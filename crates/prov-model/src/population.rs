@@ -1,7 +1,7 @@
 //! Populations: identities in columns, sorted by key, with their references resolved; and the raw rows they are made of.
 //! Invariant: the order of rows in a source leaves no trace here.
 
-use crate::{AttrId, Column, IdentityId, Schema, Table};
+use crate::{AttrId, Column, Date, IdentityId, Schema, Table};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct Population {
     pub warnings: Vec<DataWarning>,
 }
 
-/// References that are odd, counted over an attribute.
+/// References that are odd, or rows of nobody, counted over an attribute.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DataWarning {
     /// The identity type.
@@ -27,19 +27,32 @@ pub struct DataWarning {
     pub attribute: String,
     /// What is odd.
     pub oddity: Oddity,
-    /// How many identities it concerns.
+    /// How many identities it concerns; of rows of nobody, how many rows.
     pub count: u64,
-    /// The global ids of the first few of them.
+    /// The global ids of the first few of them; of rows of nobody, the values that no identity has.
     pub examples: Vec<String>,
 }
 
 /// What can be odd about references.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Oddity {
     /// It refers to no one, and counts as absent.
     RefersToNobody,
     /// Followed, it comes back.
     Circle,
+    /// Rows of this source join identities by the attribute, and no identity has their value.
+    RowOfNobody(String),
+}
+
+/// Whether a source has a row of an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// It has none.
+    Out,
+    /// It has.
+    In,
+    /// That can't be known: rows of the source may be lacking.
+    Unknown,
 }
 
 /// The identities of one type.
@@ -47,8 +60,16 @@ pub enum Oddity {
 pub struct IdentityTable {
     /// Attributes, one column each; rows in order of key.
     pub table: Table,
-    /// Identities whose record is broken, with the attributes that can't be trusted. They are held as they are.
+    /// Identities of whom a row was rejected, with the attributes that can't be trusted for it. They are held as they
+    /// are, also where the list is empty.
     pub broken: BTreeMap<u32, Vec<AttrId>>,
+    /// Attributes that can't be known, since the source that may bring them has no row of the identity and rows of it may
+    /// be lacking; with that source, by position in [`Schema::sources`]. Only who reads them is held.
+    pub doubtful: BTreeMap<u32, Vec<(AttrId, u32)>>,
+    /// By source (position in [`Schema::sources`]) that was read: whether it has a row of each identity.
+    pub members: Vec<(u32, Vec<Membership>)>,
+    /// The next day from which another row of a source counts, where there is one (`effective from`).
+    pub upcoming: BTreeMap<u32, Date>,
     /// For each inverse of the type: who refers to row r is `1[0[r]..0[r+1]]`, in order of key.
     pub inverses: Vec<(Vec<u32>, Vec<u32>)>,
     index: FxHashMap<Box<str>, u32>,
@@ -89,7 +110,7 @@ impl IdentityTable {
     pub fn new(table: Table) -> IdentityTable {
         debug_assert!(table.keys.windows(2).all(|w| w[0] < w[1]), "rows are sorted by key, without doubles");
         let index = crate::column::index_of(&table.keys);
-        IdentityTable { table, broken: BTreeMap::new(), inverses: Vec::new(), index }
+        IdentityTable { table, index, ..IdentityTable::default() }
     }
 
     /// The row of a key.
@@ -109,7 +130,36 @@ impl IdentityTable {
 
     /// Whether an attribute of a row can't be trusted.
     pub fn is_broken(&self, row: u32, attribute: AttrId) -> bool {
-        !self.broken.is_empty() && self.broken.get(&row).is_some_and(|b| b.contains(&attribute))
+        (!self.broken.is_empty() && self.broken.get(&row).is_some_and(|b| b.contains(&attribute)))
+            || self.doubt(row, attribute).is_some()
+    }
+
+    /// The source for whose lacking rows an attribute can't be known.
+    pub fn doubt(&self, row: u32, attribute: AttrId) -> Option<u32> {
+        if self.doubtful.is_empty() {
+            return None;
+        }
+        self.doubtful.get(&row)?.iter().find(|(a, _)| *a == attribute).map(|(_, source)| *source)
+    }
+
+    /// The first source of which a row of the identity may be lacking.
+    pub fn lacks(&self, row: u32) -> Option<u32> {
+        let doubt = self.doubtful.get(&row).and_then(|d| d.first()).map(|(_, source)| *source);
+        doubt.or_else(|| {
+            let unknown = self.members.iter().find(|(s, _)| self.membership(row, *s) == Membership::Unknown);
+            unknown.map(|(source, _)| *source)
+        })
+    }
+
+    /// Whether every attribute of a row can be trusted.
+    pub fn is_whole(&self, row: u32) -> bool {
+        !self.broken.contains_key(&row) && !self.doubtful.contains_key(&row)
+    }
+
+    /// Whether a source has a row of an identity. One that was not read has none.
+    pub fn membership(&self, row: u32, source: u32) -> Membership {
+        let of = self.members.iter().find(|(s, _)| *s == source);
+        of.and_then(|(_, rows)| rows.get(row as usize)).copied().unwrap_or(Membership::Out)
     }
 }
 
@@ -188,6 +238,9 @@ pub struct RawTable {
     pub file: String,
     /// Column names.
     pub columns: Vec<String>,
+    /// Whether rows may be lacking: the file was cut off, or some of it could not be read as rows. Then absence from it
+    /// proves nothing.
+    pub incomplete: bool,
     lines: Vec<u64>,
     arena: String,
     ends: Vec<usize>,

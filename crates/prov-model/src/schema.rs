@@ -356,12 +356,35 @@ pub struct SourceDef {
     pub name: String,
     /// Whose records it brings.
     pub identity: IdentityId,
-    /// Whether it creates and ends identities.
-    pub authoritative: bool,
+    /// What its rows are.
+    pub part: SourcePart,
     /// What absence from it means.
     pub missing: Option<MissingDef>,
     /// Its place in the policy.
     pub rule: RuleId,
+}
+
+/// What the rows of a source are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourcePart {
+    /// The identities there are, or some of them.
+    Authoritative,
+    /// More attributes of identities, found by the value of this attribute.
+    Enriching(AttrId),
+    /// Elements of a list attribute.
+    Elements {
+        /// The list.
+        list: AttrId,
+        /// The attribute by whose value the owner is found.
+        joins: AttrId,
+    },
+}
+
+impl SourceDef {
+    /// Whether its rows say which identities there are.
+    pub fn is_authoritative(&self) -> bool {
+        self.part == SourcePart::Authoritative
+    }
 }
 
 /// `missing means STATE after D`.
@@ -554,6 +577,19 @@ impl Schema {
     /// The definition of an app.
     pub fn app(&self, id: AppId) -> &AppDef {
         &self.apps[id.index()]
+    }
+
+    /// What the rows of a source give: the identity's attributes, or the fields of the record that its list holds.
+    pub fn fields_of(&self, source: &SourceDef) -> &[FieldDef] {
+        let attributes = &self.identity(source.identity).attributes;
+        let SourcePart::Elements { list, .. } = source.part else { return attributes };
+        match attributes.get(list.index()).map(|a| a.ty.required()) {
+            Some(Type::List(of)) => match of.required() {
+                Type::Record(id) => &self.records[id.index()].fields,
+                _ => &[],
+            },
+            _ => &[],
+        }
     }
 
     /// A cause.

@@ -63,6 +63,9 @@ pub(crate) fn held(
         Some(HoldReason::NoNameLeft(app, number)) => {
             format!("every name that its {} could be is taken; {rest}", attribute(*app, *number))
         }
+        Some(HoldReason::Incomplete(source)) => {
+            format!("it has no row in `{source}`, of which rows may be lacking; {rest}")
+        }
         None => format!("its result can't be known; {rest}"),
     };
     let mut finding = Finding::new(FindingKind::Held, codes::HELD_IDENTITY.id, message);

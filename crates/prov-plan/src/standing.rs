@@ -67,7 +67,11 @@ impl<'a> World<'a> {
     pub fn cut_off(&self, identity: IdentityId) -> bool {
         self.desired.rejections.iter().any(|r| {
             (r.identity.is_none() || r.code == prov_diag::codes::TRUNCATED.id)
-                && self.schema.sources.iter().any(|s| s.identity == identity && s.name == r.source)
+                && self
+                    .schema
+                    .sources
+                    .iter()
+                    .any(|s| s.identity == identity && s.is_authoritative() && s.name == r.source)
         })
     }
 
@@ -130,13 +134,15 @@ impl<'a> World<'a> {
         Some(IdentityId(index as u32))
     }
 
-    /// What ends who is in no source of a type: of several, the one that waits longest.
+    /// What ends who is in no source of a type: where each authoritative source ends them, the one that waits longest.
     fn ending(&self, identity: IdentityId) -> Option<(&'a SourceDef, prov_model::Duration, &'a StateDef)> {
         let states = self.schema.identity(identity).lifecycle.as_ref()?;
-        self.schema
-            .sources
-            .iter()
-            .filter(|s| s.identity == identity)
+        let own =
+            || self.schema.sources.iter().filter(move |s| s.identity == identity && s.is_authoritative());
+        if own().any(|s| s.missing.is_none()) {
+            return None;
+        }
+        own()
             .filter_map(|s| {
                 let missing = s.missing.as_ref()?;
                 Some((s, missing.after, states.defs.get(missing.state as usize)?))

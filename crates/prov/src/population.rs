@@ -6,7 +6,7 @@ use crate::policy::Policy;
 use prov_data::{Raw, read_actual, read_csv, read_table};
 use prov_diag::{Diagnostic, codes, did_you_mean};
 use prov_eval::build_population_with;
-use prov_model::{IdentityId, Memory, MemoryError, Moment, RawTable, Rejection, Zone};
+use prov_model::{IdentityId, Memory, MemoryError, Moment, Oddity, RawTable, Rejection, Zone};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -138,8 +138,11 @@ impl Population {
         let mut tables: Vec<(u32, RawTable)> = Vec::new();
         for (source, raw) in raws {
             notices.extend(raw.notices);
+            let mut table = raw.table;
+            // A row that can't be read as one may be anybody's.
+            table.incomplete |= raw.truncated || !raw.rejections.is_empty();
+            tables.push((source, table));
             rejected.push((source, raw.rejections));
-            tables.push((source, raw.table));
         }
         let mut data = build_population_with(policy.program(), &policy.0.tables, &tables, at);
         // A column that everyone needs and no row has is an error of the file, not of its rows.
@@ -223,7 +226,7 @@ impl Population {
 fn empty_attributes(policy: &Policy, source: u32, table: &RawTable) -> Vec<Diagnostic> {
     let (schema, program) = (policy.schema(), policy.program());
     let Some(of) = program.sources.iter().find(|s| s.source == source) else { return vec![] };
-    let attributes = &schema.identity(schema.sources[source as usize].identity).attributes;
+    let attributes = schema.fields_of(&schema.sources[source as usize]);
     let unread = attributes.iter().zip(&of.attributes).filter_map(|(a, from)| match from {
         prov_ir::AttributeProgram::Column(c) if table.column(&of.columns[*c as usize]).is_none() => {
             Some(&a.name)
@@ -244,7 +247,10 @@ fn empty_attributes(policy: &Policy, source: u32, table: &RawTable) -> Vec<Diagn
             );
             let mut d = Diagnostic::new(
                 &codes::MISSING_COLUMN,
-                format!("there is no column `{name}`: nobody has a `{name}`"),
+                format!(
+                    "there is no column `{name}`: nobody has a `{name}` from `{}`",
+                    schema.sources[source as usize].name
+                ),
             )
             .in_data(&table.file, Some(1), Some(name.clone()))
             .help(help);
@@ -270,7 +276,7 @@ pub(crate) fn source_of(policy: &Policy, identity: &str) -> Result<u32, Error> {
         );
         return Err(Error::input(format!("the policy has no identity `{identity}`"), help));
     };
-    let found = schema.sources.iter().position(|s| s.identity.index() == id && s.authoritative);
+    let found = schema.sources.iter().position(|s| s.identity.index() == id && s.is_authoritative());
     found.map(|i| i as u32).ok_or_else(|| {
         Error::input(
             format!("`{identity}` has no authoritative source"),
@@ -280,9 +286,10 @@ pub(crate) fn source_of(policy: &Policy, identity: &str) -> Result<u32, Error> {
 }
 
 fn warning(w: &prov_model::DataWarning) -> Diagnostic {
-    let what = match w.oddity {
-        prov_model::Oddity::RefersToNobody => "refers to nobody",
-        prov_model::Oddity::Circle => "leads back to where it began",
+    let what = match &w.oddity {
+        Oddity::RefersToNobody => "refers to nobody",
+        Oddity::Circle => "leads back to where it began",
+        Oddity::RowOfNobody(source) => return of_nobody(w, source),
     };
     let (noun, examples) = (if w.count == 1 { "identity" } else { "identities" }, w.examples.join(", "));
     let message = format!("`{}.{}` {what} for {} {noun}: {examples}", w.identity, w.attribute, w.count);
@@ -291,6 +298,25 @@ fn warning(w: &prov_model::DataWarning) -> Diagnostic {
         if w.count as usize > w.examples.len() { message + " …" } else { message },
     )
     .help("a reference to nobody reads as absent; mend it at the source")
+}
+
+/// Rows of a source that joins, whose value no identity has.
+fn of_nobody(w: &prov_model::DataWarning, source: &str) -> Diagnostic {
+    let (noun, whose) = if w.count == 1 { ("row", "its") } else { ("rows", "their") };
+    let message = format!(
+        "`{source}` has {} {noun} of nobody: no `{}` has {whose} `{}`: {}",
+        w.count,
+        w.identity,
+        w.attribute,
+        w.examples.join(", ")
+    );
+    Diagnostic::new(
+        &codes::ROW_OF_NOBODY,
+        if w.count as usize > w.examples.len() { message + " …" } else { message },
+    )
+    .help(
+        "only authoritative sources say who there is; take the rows out, or mend their values, at the source",
+    )
 }
 
 impl Actual {

@@ -153,14 +153,18 @@ impl Page<'_> {
             );
             self.line(1, &line);
         } else if let Some(q) = &e.quarantine {
-            self.line(
-                1,
-                &format!(
-                    "the row of {} could not be read ({}): nothing is granted or revoked until it can",
-                    q.identity,
-                    q.attributes.join(", ")
-                ),
-            );
+            let which = if q.attributes.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", q.attributes.join(", "))
+            };
+            let why = match &q.lacking {
+                None => format!("a row of {} could not be read{which}", q.identity),
+                Some(source) => {
+                    format!("{} has no row in `{source}`, of which rows may be lacking{which}", q.identity)
+                }
+            };
+            self.line(1, &format!("{why}: nothing is granted or revoked until that is mended"));
         }
         if let Some(s) = &e.state {
             let name = s.state.as_deref().unwrap_or("unknown");

@@ -194,7 +194,7 @@ codes! {
         good Policy("birthright b when level is present { grant ad.group(\"a\") }\n"),
     }
     SOURCE_ROLE = "P0315" Error "a source that says not what it is for" {
-        "An `authoritative` source says which identities there are; others `join` them. Each must say which."
+        "An `authoritative` source says which identities there are; another one `joins` them by an attribute and brings more of them. Each must say which."
         bad Policy("identity p { id : string key }\nsource s of p {}\n"),
         good Policy("identity p { id : string key }\nsource s of p authoritative {}\n"),
     }
@@ -222,6 +222,21 @@ codes! {
         "The birthright or role has no grant and includes no role."
         bad Policy("role nothing when status == active { }\n"),
         good Policy("role something when status == active { grant ad.group(\"a\") }\n"),
+    }
+    SEVERAL_SOURCES = "P0321" Error "an attribute that several sources give" {
+        "Where two sources give one attribute, the policy must say which counts: `site : text? prefer badges, hr`. The first that gives something counts; the next is asked only where it gives nothing. A source gives what it maps. What no source maps comes from the columns of the same name in the authoritative sources."
+        bad Policy("identity p { id : string key  site : text? }\nsource hr of p authoritative { site = row.Office }\nsource badges of p joins id { site = row.Building }\n"),
+        good Policy("identity p { id : string key  site : text? prefer badges, hr }\nsource hr of p authoritative { site = row.Office }\nsource badges of p joins id { site = row.Building }\n"),
+    }
+    NOT_FROM_ALL = "P0322" Error "an attribute that some would lack" {
+        "An attribute without `?` is always there. It must come from every authoritative source of its type, since an identity may be known to one of them only; a source that joins may have no row of someone."
+        bad Policy("identity p { id : string key  site : text }\nsource hr of p authoritative {}\nsource badges of p joins id { site = row.Building }\n"),
+        good Policy("identity p { id : string key  site : text? }\nsource hr of p authoritative {}\nsource badges of p joins id { site = row.Building }\n"),
+    }
+    MISSING_NEVER_ENDS = "P0323" Warning "`missing means` that never acts" {
+        "Who is missing is absent from every authoritative source of their type. They end only if each of those sources says `missing means …`; the one that waits longest counts. One that does not say it keeps them, so that the others' word never acts."
+        bad Policy("identity p { id : string key }\nsource hr of p authoritative missing means gone {}\nsource agency of p authoritative {}\nlifecycle p { state gone when id == \"\" { leaver }  state here otherwise }\n"),
+        good Policy("identity p { id : string key }\nsource hr of p authoritative missing means gone {}\nsource agency of p authoritative missing means gone after 7 days {}\nlifecycle p { state gone when id == \"\" { leaver }  state here otherwise }\n"),
     }
     UNIQUE_NAME = "P0330" Error "a unique name out of its place" {
         "`unique(base, max: n)` is the whole value of an attribute of an account: a name that is given once, remembered, and nobody else's in that app. All names are given at once, in order of start, type and key, before any of them is read; so neither the condition of an account nor the base of a name may read another name. `rename on change` stands behind a unique name only: every other attribute follows what it is computed from anyway."
@@ -279,7 +294,7 @@ codes! {
         good super::Example::Shown("prov new acme\nprov check acme\n"),
     }
     NOT_BUILT = "P0900" Error "something that has no meaning yet" {
-        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `protect`, `limit`, `prove`, `federation`, `login` mappings, `writeback`, requestable roles and roles with parameters, `as` in grants, `joins`, `effective from` and element sources, `prefer`, `in SOURCE`, a second authoritative source, second accounts, `@stage`, guards on feed age, empty columns and single entitlements."
+        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `protect`, `limit`, `prove`, `federation`, `login` mappings, `writeback`, requestable roles and roles with parameters, `as` in grants, second accounts, `@stage`, guards on feed age, empty columns and single entitlements."
         bad Policy("limit ad.group(\"a\") at most 20\n"),
         good Policy("birthright b when true { grant ad.group(\"a\") }\n"),
     }

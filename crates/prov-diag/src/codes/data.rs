@@ -103,4 +103,14 @@ codes! {
         bad Shown("id,manager\n1,9\n2,1\n"),
         good Shown("id,manager\n1,\n2,1\n"),
     }
+    SHARED_VALUE = "P0621" Error "a row that several identities could be meant by" {
+        "The source joins identities by an attribute that is not their key, and several identities have the row's value. Whose row it is, Prov can't know: it is rejected, and each of those identities is held.\n\nJoin by the key, or mend the value at the source: no two people have one mail address."
+        bad Shown("`badges.csv`, for `source badges of person joins mail { site = row.Building }`, where two people have the address `info@acme.example`:\n\nmail,Building\ninfo@acme.example,Paris 1\n"),
+        good Shown("mail,Building\nann@acme.example,Paris 1\n"),
+    }
+    ROW_OF_NOBODY = "P0622" Warning "rows of nobody" {
+        "A source that joins identities has rows whose value no identity has: of people who left, of people whom no authoritative source knows, or mistyped ones. Only authoritative sources say who there is, so these rows give nothing. They are counted with a few examples."
+        bad Shown("`badges.csv`, for `source badges of person joins id { site = row.Building }`, where nobody is `9`:\n\nid,Building\n9,Paris 1\n"),
+        good Shown("id,Building\n1,Paris 1\n"),
+    }
 }

@@ -203,6 +203,7 @@ impl<'a> Interp<'a> {
             | ExprKind::Now
             | ExprKind::AccountAttr(..)
             | ExprKind::Unique(_)
+            | ExprKind::InSource(_)
             | ExprKind::Lookup(..)
             | ExprKind::Local(_)
             | ExprKind::Field(..)
@@ -293,6 +294,7 @@ impl<'a> Interp<'a> {
             }
             ExprKind::Today | ExprKind::TodayIn(_) => "today".to_owned(),
             ExprKind::Now => "now".to_owned(),
+            ExprKind::InSource(source) => format!("in {}", schema.sources.get(*source as usize)?.name),
             ExprKind::AccountAttr(app, n) => {
                 let app = schema.app(*app);
                 format!("{}.{}", app.name, app.account.as_ref()?.attributes.get(*n as usize)?.name)

@@ -166,6 +166,7 @@ impl<'a> Interp<'a> {
                 return Quarantine {
                     identity: schema.global_id(who.0, key.unwrap_or("")),
                     attributes: Vec::new(),
+                    lacking: None,
                     name: Some(NameTrouble {
                         app: app.name.clone(),
                         attribute: field.map(|f| f.name.clone()).unwrap_or_default(),
@@ -177,12 +178,16 @@ impl<'a> Interp<'a> {
             Hold::On(unknown) => (unknown.identity, unknown.row),
         };
         let table = self.world.population.map(|p| p.of(ty));
-        let names = table.and_then(|t| t.broken.get(&row)).map_or(&[][..], Vec::as_slice);
+        let broken = table.and_then(|t| t.broken.get(&row)).into_iter().flatten().copied();
+        let doubtful = table.and_then(|t| t.doubtful.get(&row)).into_iter().flatten().map(|(attr, _)| *attr);
         let key = table.and_then(|t| t.table.key(row)).unwrap_or("");
+        let lacking = table.filter(|t| !t.broken.contains_key(&row)).and_then(|t| t.lacks(row));
+        let lacking = lacking.and_then(|s| schema.sources.get(s as usize)).map(|s| s.name.clone());
         Quarantine {
+            lacking,
             identity: schema.global_id(ty, key),
-            attributes: names
-                .iter()
+            attributes: broken
+                .chain(doubtful)
                 .filter_map(|a| schema.identity(ty).attributes.get(a.index()))
                 .map(|a| a.name.clone())
                 .collect(),

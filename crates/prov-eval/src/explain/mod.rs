@@ -228,6 +228,9 @@ pub struct Quarantine {
     pub identity: String,
     /// Which of its attributes could not be read.
     pub attributes: Vec<String>,
+    /// The source of which a row may be lacking, where none was rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lacking: Option<String>,
     /// The unique name that it can't be given, where that is why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<NameTrouble>,

@@ -114,10 +114,13 @@ impl Build {
                 },
                 zone: Zone::parse("Europe/Paris").expect("a zone"),
                 exprs: vec![],
+                brought: vec![vec![vec![0]; columns.len()]],
                 sources: vec![SourceProgram {
                     source: 0,
                     attributes: (0..columns.len()).map(|c| AttributeProgram::Column(c as u32)).collect(),
                     columns,
+                    join: None,
+                    effective: None,
                 }],
                 lifecycles: vec![],
                 accounts: vec![],
@@ -134,8 +137,13 @@ impl Build {
             next: 0,
         };
         let rule = b.info(RuleKind::Source, "hr");
-        b.program.schema.sources =
-            vec![SourceDef { name: "hr".into(), identity: PERSON, authoritative: true, missing: None, rule }];
+        b.program.schema.sources = vec![SourceDef {
+            name: "hr".into(),
+            identity: PERSON,
+            part: prov_model::SourcePart::Authoritative,
+            missing: None,
+            rule,
+        }];
         let mut license = kind("license", vec![Type::Enum(EnumId(2))]);
         license.highest_wins = true;
         b.app("ad", vec![kind("group", vec![Type::Text]), license, kind("pair", vec![Type::Str, Type::Str])]);

@@ -258,8 +258,11 @@ fn references_to_nobody_and_circles_are_warned_of() {
             person("5").with("manager", "99"),
         ],
     );
-    let told: Vec<_> =
-        p.warnings.iter().map(|w| (w.attribute.as_str(), w.oddity, w.count, w.examples.join(","))).collect();
+    let told: Vec<_> = p
+        .warnings
+        .iter()
+        .map(|w| (w.attribute.as_str(), w.oddity.clone(), w.count, w.examples.join(",")))
+        .collect();
     assert_eq!(
         told,
         [

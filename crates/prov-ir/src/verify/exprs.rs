@@ -235,6 +235,7 @@ impl<'p> Walk<'p> {
             | ExprKind::HasEntitlement(..)
             | ExprKind::AccountAttr(..)
             | ExprKind::Unique(_)
+            | ExprKind::InSource(_)
             | ExprKind::Cell(_) => self.reading(kind, cx),
             ExprKind::Field(base, i) => {
                 let fields = self.fields(self.ty(*base))?;
@@ -425,6 +426,14 @@ impl<'p> Walk<'p> {
                 }
                 self.textual(unique.base)?;
                 gives(self.ty(unique.base).clone())
+            }
+            ExprKind::InSource(s) => {
+                let me = self.identity(cx)?;
+                match self.schema().sources.get(*s as usize) {
+                    Some(def) if def.identity == me => gives(Type::Bool),
+                    Some(_) => Err("the source is of another identity type".into()),
+                    None => Err(format!("there is no source {s}")),
+                }
             }
             ExprKind::Cell(c) => match cx.subject {
                 Subject::Row(source) if (*c as usize) < source.columns.len() => gives(Type::Str.optional()),

@@ -140,7 +140,7 @@ impl World {
         schema.sources = vec![SourceDef {
             name: "hr".into(),
             identity: IdentityId(0),
-            authoritative: true,
+            part: prov_model::SourcePart::Authoritative,
             missing: None,
             rule: hr,
         }];

@@ -569,7 +569,7 @@ impl<'a> World<'a> {
         let mut population = population_of(schema, &folk);
         population.rejections.clone_from(&base.rejections);
         population.counts.clone_from(&base.counts);
-        for source in schema.sources.iter().filter(|s| s.authoritative) {
+        for source in schema.sources.iter().filter(|s| s.is_authoritative()) {
             let rows = added.get(&source.identity).copied().unwrap_or(0);
             match population.counts.iter_mut().find(|c| c.source == source.name) {
                 Some(count) => count.rows += rows,
