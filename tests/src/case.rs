@@ -59,6 +59,8 @@ const WORDS: &[&str] = &[
     "catalog",
     "zone",
     "actual",
+    "assignments",
+    "exceptions",
     "memory",
     "expect",
     "explain",

@@ -63,6 +63,7 @@ struct Run {
     desired: Option<Desired>,
     plan: Option<Plan>,
     world: World,
+    by_hand: prov::ByHand,
     memory: Memory,
     expectations: usize,
     /// Counts the plans that were held against the oracle's, where that is wanted.
@@ -130,6 +131,7 @@ impl Run {
             desired: None,
             plan: None,
             world: World::default(),
+            by_hand: prov::ByHand::default(),
             memory: Memory::default(),
             expectations: 0,
             beside: None,
@@ -162,6 +164,14 @@ impl Run {
                     "entitlements" => self.world.entitlements(&d.block),
                     _ => return Ok(Err("write `actual accounts:` or `actual entitlements:`".into())),
                 }
+                self.forget();
+            }
+            word @ ("assignments" | "exceptions") => {
+                self.project.write(&format!("{word}.csv"), d.file()).map_err(io)?;
+                let path = |name: &str| Some(self.project.dir().join(name)).filter(|p| p.is_file());
+                let (assignments, exceptions) = (path("assignments.csv"), path("exceptions.csv"));
+                let policy = self.engine.policy();
+                self.by_hand = prov::ByHand::load(policy, assignments.as_deref(), exceptions.as_deref())?;
                 self.forget();
             }
             "memory" => {
@@ -238,7 +248,7 @@ impl Run {
 
     fn background(&self) -> Result<Background, Error> {
         let (memory, actual) = (self.memory.clone().into(), Some(self.actual()?.state()));
-        Ok(Background { memory, actual, ..Background::default() })
+        Ok(Background { memory, actual, ..self.by_hand.background() })
     }
 
     fn actual(&self) -> Result<Actual, Error> {
@@ -266,6 +276,9 @@ impl Run {
         let (Some(beside), Some(desired), Some(plan)) = (&self.beside, &self.desired, &self.plan) else {
             return Ok(());
         };
+        if !self.by_hand.unreadable.is_empty() {
+            return Ok(());
+        }
         let read = |name: &str, bytes: &[u8]| {
             let file = name.rsplit('/').next().unwrap_or(name);
             let raw = prov_data::read_table(file, bytes).unwrap_or_default();
@@ -310,8 +323,8 @@ impl Run {
             catalogs: &catalogs.collect(),
             accounts: &accounts,
             entitlements: &entitlements,
-            assignments: &[],
-            exceptions: &[],
+            assignments: &self.by_hand.assignments,
+            exceptions: &self.by_hand.exceptions,
             memory: &self.memory,
             at: &self.at_text,
         };

@@ -111,6 +111,12 @@ pub struct When {
     /// Read a source from this file instead of the one in prov.toml
     #[arg(long = "source", value_name = "NAME=FILE", value_parser = parse_source)]
     pub sources: Vec<(String, PathBuf)>,
+    /// Roles that were given by hand: a table instead of the one in prov.toml
+    #[arg(long, value_name = "FILE")]
+    pub assignments: Option<PathBuf>,
+    /// What is remembered of earlier runs; a file that is not there is empty
+    #[arg(long, value_name = "FILE")]
+    pub memory: Option<PathBuf>,
 }
 
 fn parse_source(s: &str) -> Result<(String, PathBuf), String> {
@@ -221,9 +227,6 @@ pub struct PlanArgs {
     /// Write the plan to this file: JSON Lines, or CSV if its name ends in .csv
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// What is remembered of earlier runs; a file that is not there is empty
-    #[arg(long, value_name = "FILE")]
-    pub memory: Option<PathBuf>,
     /// Write what is to be remembered once the plan has been carried out
     #[arg(long, value_name = "FILE")]
     pub memory_out: Option<PathBuf>,

@@ -73,7 +73,19 @@ impl Checker<'_> {
                 let (what, name) = match &item.kind {
                     ItemKind::Identity { name, .. } => (What::Identity, name),
                     ItemKind::Record { name, .. } => (What::Record, name),
-                    ItemKind::Table { name, .. } => (What::Table, name),
+                    ItemKind::Table { name, .. } => {
+                        if crate::BUILT_IN_TABLES.contains(&name.text.as_str()) {
+                            self.report(
+                                Diagnostic::new(
+                                    &codes::DUPLICATE_NAME,
+                                    format!("`{}` is a table that every policy has", name.text),
+                                )
+                                .at(name.span, "declared again here")
+                                .help("give it another name"),
+                            );
+                        }
+                        (What::Table, name)
+                    }
                     ItemKind::App(app) => (What::App, &app.name),
                     ItemKind::Birthright { name, .. } => (What::Birthright, name),
                     ItemKind::Role(role) => (What::Role, &role.name),

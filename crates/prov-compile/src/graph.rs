@@ -133,7 +133,10 @@ impl Checker<'_> {
         let mut asked: BTreeSet<(AppId, KindId, String)> = BTreeSet::new();
         let roots = rules
             .iter()
-            .flat_map(|r| r.when.into_iter().chain(r.grants.iter().flat_map(grant_exprs)))
+            .flat_map(|r| {
+                let by_hand = r.requestable.iter().flat_map(|q| q.when.into_iter().chain(q.approved_by));
+                r.when.into_iter().chain(by_hand).chain(r.grants.iter().flat_map(grant_exprs))
+            })
             .chain(
                 accounts
                     .iter()
@@ -262,6 +265,14 @@ impl Checker<'_> {
             let place = r.when.map_or_else(|| self.rule_span(r), |w| self.span(w));
             if let Some(w) = r.when {
                 push(&mut edges, w, rule_step(me), self);
+            }
+            if let Some(requestable) = &r.requestable {
+                if let Some(w) = requestable.when {
+                    push(&mut edges, w, rule_step(me), self);
+                }
+                if let Some(by) = requestable.approved_by {
+                    push_any(&mut edges, by, rule_step(me), self);
+                }
             }
             // Who holds a role holds what it includes.
             let included = r.includes.iter();

@@ -29,6 +29,9 @@ use prov_model::IdentityId;
 use prov_syntax::ast;
 use std::collections::BTreeMap;
 
+/// Tables that every policy has: what people decided by hand.
+pub const BUILT_IN_TABLES: [&str; 2] = ["assignments", "exceptions"];
+
 /// One parsed file of a policy.
 #[derive(Clone, Debug)]
 pub struct Module {

@@ -4,10 +4,12 @@ use crate::check::{Checker, Reported, Scope, Subject, Try};
 use crate::declare::What;
 use crate::separate::Named;
 use prov_diag::{Diagnostic, Span, codes, did_you_mean};
-use prov_ir::{EachProgram, ExprId, ExprKind, ForbidProgram, GrantProgram, GrantValue, RuleProgram};
+use prov_ir::{
+    EachProgram, ExprId, ExprKind, ForbidProgram, GrantProgram, GrantValue, RequestableProgram, RuleProgram,
+};
 use prov_model::{
     AppId, EffectKind, ForbidDef, GuardDef, GuardLimit, GuardWhat, IdentityId, KindId, PatternDef,
-    RoleForbidDef, RuleKind, Type, Value, join_values,
+    RoleForbidDef, RuleKind, Span as TimeSpan, Type, Value, join_values,
 };
 use prov_syntax::ast::{self, ItemKind, Member};
 use std::collections::BTreeSet;
@@ -42,11 +44,13 @@ impl Checker<'_> {
             .map(|(_, name)| {
                 let d = self.declared[&name].clone();
                 let item = self.item(d.module, d.item).clone();
-                let (kind, for_type, when, body) = match &item.kind {
+                let (kind, for_type, when, requestable, body) = match &item.kind {
                     ItemKind::Birthright { for_type, when, body, .. } => {
-                        (RuleKind::Birthright, for_type, when, body)
+                        (RuleKind::Birthright, for_type, when, None, body)
                     }
-                    ItemKind::Role(r) => (RuleKind::Role, &r.for_type, &r.when, &r.body),
+                    ItemKind::Role(r) => {
+                        (RuleKind::Role, &r.for_type, &r.when, r.requestable.as_ref(), &r.body)
+                    }
                     _ => unreachable!("rules are birthrights and roles"),
                 };
                 let rule = self.rule(kind, name, item.head, item.docs.as_deref(), &item.annotations, None);
@@ -55,6 +59,7 @@ impl Checker<'_> {
                     rule,
                     identity: IdentityId(0),
                     when: None,
+                    requestable: None,
                     includes: vec![],
                     grants: vec![],
                 };
@@ -67,7 +72,8 @@ impl Checker<'_> {
                     Some(c) => {
                         if let Ok((id, _)) = self.condition(c, &scope) {
                             // What `includes` brings comes whatever the role's own `when`.
-                            if !self.included.contains(&self.schema.rule(rule).name) {
+                            let included = self.included.contains(&self.schema.rule(rule).name);
+                            if !included && requestable.is_none() {
                                 scope = scope.with(&self.facts_of(id, true));
                             }
                             program.when = Some(id);
@@ -78,6 +84,14 @@ impl Checker<'_> {
                             Some(self.add(ExprKind::Const(Value::Bool(true)), Type::Bool, item.head).0);
                     }
                     None => {}
+                }
+                if let Some(r) = requestable
+                    && let Ok((lowered, within)) = self.requestable(r, &scope)
+                {
+                    if when.is_none() && !self.included.contains(&self.schema.rule(rule).name) {
+                        scope = within;
+                    }
+                    program.requestable = Some(lowered);
                 }
                 if body.is_empty() {
                     self.report(
@@ -97,6 +111,55 @@ impl Checker<'_> {
                 program
             })
             .collect()
+    }
+
+    /// `requestable …`, and the setting in which its condition holds.
+    fn requestable(&mut self, r: &ast::Requestable, scope: &Scope) -> Try<(RequestableProgram, Scope)> {
+        let mut within = scope.clone();
+        let mut out = RequestableProgram { when: None, at_most: None, approved_by: None };
+        if let Some(c) = &r.when {
+            let (id, _) = self.condition(c, scope)?;
+            within = scope.with(&self.facts_of(id, true));
+            out.when = Some(id);
+        }
+        if let Some(d) = &r.at_most {
+            let nobody = Scope { has: false, ..Scope::new(scope.module, Subject::Nobody, "a limit of time") };
+            let (id, _) = self.expr(d, &nobody, None)?;
+            out.at_most = Some(match self.kind(id) {
+                ExprKind::Const(Value::Duration(d)) if d.rank() > (0, 0) && d.months >= 0 && d.days >= 0 => {
+                    TimeSpan::Calendar(*d)
+                }
+                ExprKind::Const(Value::Elapsed(e)) if e.0 > 0 => TimeSpan::Clock(*e),
+                _ => {
+                    return self.fail(
+                        Diagnostic::new(&codes::BAD_LIMIT, "a role is had for at most a length of time")
+                            .at(d.span, "not a length of time that is known here")
+                            .help("write for instance `8 hours` or `30 days`"),
+                    );
+                }
+            });
+        }
+        if let Some(by) = &r.approved_by {
+            let (id, ty) = self.expr(by, &within, None)?;
+            let fits = match ty.required() {
+                Type::Identity(_) | Type::Str | Type::Text => true,
+                Type::Set(of) => matches!(**of, Type::Str | Type::Text),
+                _ => false,
+            };
+            if !fits {
+                let name = self.type_name(&ty);
+                return self.fail(
+                    Diagnostic::new(
+                        &codes::TYPE_MISMATCH,
+                        format!("`approved by` names people, and this is `{name}`"),
+                    )
+                    .at(by.span, format!("this is `{name}`"))
+                    .help("name a reference (`manager`), the id of someone, or a set of ids"),
+                );
+            }
+            out.approved_by = Some(id);
+        }
+        Ok((out, within))
     }
 
     /// The roles that some rule includes, by name.

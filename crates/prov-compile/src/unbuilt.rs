@@ -41,9 +41,6 @@ impl Checker<'_> {
                         }
                     }
                     ItemKind::Role(role) => {
-                        if let Some(r) = &role.requestable {
-                            self.not_yet(r.span, "`requestable`");
-                        }
                         if let Some(p) = role.params.first() {
                             self.not_yet(p.name.span, "a role with parameters");
                         }

@@ -27,8 +27,16 @@ impl Engine {
     pub fn value(&self, moment: &Moment, expr: ExprId) -> Value<'static> {
         let ready = self.ready();
         let (program, tables) = (&*ready.program, &*ready.tables);
-        let world =
-            World { program, tables, population: None, moment, background: None, states: None, names: None };
+        let world = World {
+            program,
+            tables,
+            population: None,
+            moment,
+            background: None,
+            by_hand: None,
+            states: None,
+            names: None,
+        };
         let mut interp = Interp::new(world, &ready.shape, Subject::Identity(IdentityId(0), 0));
         interp.eval(expr).unwrap_or(Value::Absent).into_owned()
     }

@@ -8,7 +8,9 @@ use crate::interp::{Interp, Subject};
 use crate::keep::KeepsAfter;
 use crate::roles::RoleBlock;
 use crate::world::{NO_STATE, Unknown};
-use prov_model::{AppId, DesiredAccount, EntId, EntitlementIssue, IdentityId, SeparationHit};
+use prov_model::{
+    AppId, AssignmentIssue, DesiredAccount, EntId, EntitlementIssue, IdentityId, SeparationHit,
+};
 
 /// Why an identity is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub(crate) enum Hold {
     Own,
     /// Its result reads this.
     On(Unknown),
+    /// A row about it of the assignments or exceptions is broken.
+    ByHand,
     /// An attribute of an account (by position in the program) has no name: there is nothing to make it from, or every
     /// candidate is somebody else's.
     Name { account: u32, attribute: u32, exhausted: bool },
@@ -36,6 +40,8 @@ pub(crate) struct Decision {
     pub active_forbids: Vec<u32>,
     /// Separations that are hit.
     pub separated: Vec<SeparationHit<EntId>>,
+    /// Assignments of the background that are not honoured.
+    pub unmatched: Vec<(u32, AssignmentIssue)>,
     /// Forbids that withhold a role.
     pub forbidden_roles: Vec<u32>,
     /// What rules give, before anything is taken off.
@@ -62,7 +68,8 @@ impl<'a> Interp<'a> {
             Err(unknown) => Some(self.hold(unknown)),
             // The checker proves that some state holds; if none does, nothing may be concluded.
             Ok(NO_STATE) if lifecycle.is_some() => Some(Hold::Own),
-            Ok(_) => self.is_broken(ty, row).then_some(Hold::Own),
+            Ok(_) if self.is_broken(ty, row) => Some(Hold::Own),
+            Ok(_) => self.world.by_hand.is_some_and(|h| h.is_unreadable(ty, row)).then_some(Hold::ByHand),
         };
         let state = state.unwrap_or(NO_STATE);
         let def = lifecycle.and_then(|l| l.defs.get(state as usize));
@@ -98,6 +105,8 @@ impl<'a> Interp<'a> {
         }
         if hold.is_some() {
             decision = Decision { state, hold, ..Decision::default() };
+        } else {
+            decision.unmatched = self.unmatched(leaver);
         }
         let keeps =
             def.is_some_and(|d| (0..self.world.program.schema.apps.len()).any(|a| d.keeps(AppId(a as u32))));

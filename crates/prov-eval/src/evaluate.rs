@@ -2,6 +2,7 @@
 //! Invariant: the result is the same whatever the number of threads: blocks have a fixed size, and are put together in
 //! order.
 
+use crate::by_hand::{ByHand, stray};
 use crate::decide::{Decision, Hold};
 use crate::index::RuleIndex;
 use crate::interp::{Interp, Subject};
@@ -10,8 +11,8 @@ use crate::shape::Shape;
 use crate::world::{Catalogs, LookupTable, NO_STATE, World};
 use prov_ir::Program;
 use prov_model::{
-    Background, Csr, Desired, DesiredAccount, EntId, EntitlementIssue, Entitlements, HoldReason,
-    IdentityFlags, IdentityId, Keep, Moment, Population, Separated, SeparationHit,
+    AssignmentIssue, Background, Csr, Desired, DesiredAccount, EntId, EntitlementIssue, Entitlements,
+    HoldReason, IdentityFlags, IdentityId, Keep, Moment, Population, Separated, SeparationHit,
 };
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -45,6 +46,8 @@ struct BlockResult {
     forbidden_roles: Vec<(u32, u32)>,
     separated: Vec<(u32, SeparationHit<EntId>)>,
     keeps: Vec<(u32, Vec<Keep>)>,
+    /// By number of the assignment.
+    unmatched: Vec<(u32, AssignmentIssue)>,
     entitlements: Entitlements,
 }
 
@@ -88,6 +91,8 @@ impl Engine {
         let ready = &*self.0;
         let states = self.states(population, moment, background);
         let world = ready.world(population, moment, background, Some(&states));
+        let by_hand = ByHand::of(&world.program.schema, population, background, None);
+        let world = World { by_hand: Some(&by_hand), ..world };
         let known = self.known(world, &Rows::All);
         let world = World { names: known.names.as_ref(), ..world };
         let indexes: Vec<RuleIndex<'_>> = (0..population.types.len())
@@ -98,11 +103,18 @@ impl Engine {
             .par_iter()
             .map(|(ty, rows)| ready.block(world, *ty, rows.clone(), &indexes[ty.index()]))
             .collect();
+        let mut unmatched: Vec<(u32, AssignmentIssue)> =
+            results.iter().flat_map(|r| r.unmatched.iter().copied()).collect();
+        unmatched.extend(stray(&world.program.schema, population, background));
+        unmatched.sort_unstable();
         let mut desired = merge(results, &blocks, population, moment, &ready.shape);
         let first = |ty| blocks.iter().take_while(|b| b.0 != ty).map(|b| b.1.len() as u32).sum::<u32>();
         if let Some(names) = &known.names {
             desired.names = names.given(world.program, first);
         }
+        let row = |n: u32| background.assignments.get(n as usize).cloned();
+        desired.unmatched = unmatched.into_iter().filter_map(|(n, why)| Some((row(n)?, why))).collect();
+        desired.unreadable = background.unreadable.to_vec();
         desired.links = known.links;
         let conflicts = known.conflicts.into_iter();
         desired.conflicts = conflicts.map(|((ty, row, app), c)| ((first(ty) + row, app), c)).collect();
@@ -157,7 +169,7 @@ impl Ready {
     ) -> World<'a> {
         let (program, tables) = (&*self.program, &*self.tables);
         let (population, background) = (Some(population), Some(background));
-        World { program, tables, population, moment, background, states, names: None }
+        World { program, tables, population, moment, background, by_hand: None, states, names: None }
     }
 
     fn block<'a>(
@@ -195,6 +207,7 @@ impl BlockResult {
         self.holdings.push(decision.held);
         self.withheld.extend(decision.withheld.into_iter().map(|(id, issue)| (at, id, issue)));
         self.forbidden_roles.extend(decision.forbidden_roles.into_iter().map(|f| (at, f)));
+        self.unmatched.extend(decision.unmatched);
         self.separated.extend(decision.separated.into_iter().map(|hit| (at, hit)));
         if !decision.keeps.next.is_empty() {
             self.keeps.push((at, decision.keeps.next));
@@ -208,6 +221,7 @@ impl BlockResult {
 /// A hold in words that last beyond the run.
 pub(crate) fn reason(hold: Hold, who: (IdentityId, u32), world: World<'_>) -> HoldReason {
     match hold {
+        Hold::ByHand => HoldReason::ByHandRejected,
         Hold::Name { account, attribute, exhausted } => {
             let app = world.program.accounts[account as usize].app;
             if exhausted {
@@ -262,6 +276,8 @@ fn merge(
         accounts: Csr::default(),
         holdings: Csr::default(),
         withheld: Vec::new(),
+        unmatched: Vec::new(),
+        unreadable: Vec::new(),
         forbidden_roles: Vec::new(),
         separated: Vec::new(),
         active_forbids: BTreeMap::new(),

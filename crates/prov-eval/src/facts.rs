@@ -4,7 +4,7 @@
 
 use crate::interp::{Interp, Res, Subject};
 use crate::names::Name;
-use crate::roles::RoleFact;
+use crate::roles::{RoleFact, or};
 use crate::shape::Stratum;
 use crate::world::Unknown;
 use prov_ir::{ExprId, Node, Program, UniqueName};
@@ -229,6 +229,7 @@ impl<'a> Interp<'a> {
             Some(_) => Tri::of(self.holds(when)),
             None => Tri::No,
         };
+        let value = or(value, self.by_hand(rule));
         self.facts.set_rule(rule, value)
     }
 

@@ -34,7 +34,9 @@ impl<'a> RuleIndex<'a> {
         let mut always = vec![true; program.rules.len()];
         let mut by_attr: Vec<(AttrId, Vec<Waiting<'_>>)> = Vec::new();
         for (number, rule) in program.rules.iter().enumerate() {
-            let Some(when) = rule.when.filter(|_| rule.identity == ty) else { continue };
+            // A role that is given by hand may be had by anyone.
+            let by_condition = rule.identity == ty && rule.requestable.is_none();
+            let Some(when) = rule.when.filter(|_| by_condition) else { continue };
             let Some(key) = key(program, ty, when) else { continue };
             always[number] = false;
             let entry = (number as u32, key.values);

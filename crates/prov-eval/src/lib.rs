@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod asks;
+mod by_hand;
 mod cover;
 mod decide;
 mod evaluate;

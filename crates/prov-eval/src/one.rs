@@ -1,6 +1,7 @@
 //! One identity: its result with the causes of each entitlement, and queries over a population.
 //! Invariant: the same steps as a whole run, so that nothing is explained that does not happen.
 
+use crate::by_hand::ByHand;
 use crate::decide::Decision;
 use crate::evaluate::{Engine, reason};
 use crate::facts::Tri;
@@ -24,6 +25,8 @@ pub struct Cause {
     pub path: Vec<u32>,
     /// The grant's position in the last of them.
     pub grant: u32,
+    /// The position of the assignment in the background, where the first is assigned by hand.
+    pub assignment: Option<u32>,
 }
 
 /// Why a granted entitlement is not held.
@@ -114,6 +117,8 @@ impl Engine {
         background: &Background,
     ) -> OneDesired {
         let world = self.ready().world(population, moment, background, None);
+        let by_hand = ByHand::of(&world.program.schema, population, background, Some(who));
+        let world = World { by_hand: Some(&by_hand), ..world };
         let known = self.known(world, &Rows::One(who.0, who.1));
         self.one(World { names: known.names.as_ref(), ..world }, who)
     }
@@ -128,6 +133,8 @@ impl Engine {
         given: &[GivenName],
     ) -> OneDesired {
         let world = self.ready().world(population, moment, background, None);
+        let by_hand = ByHand::of(&world.program.schema, population, background, Some(who));
+        let world = World { by_hand: Some(&by_hand), ..world };
         let names = self.told(world, who, given);
         self.one(World { names: names.as_ref(), ..world }, who)
     }
@@ -181,7 +188,9 @@ impl Engine {
     ) -> Matches {
         let ready = self.ready();
         let states = self.states(population, moment, background);
+        let by_hand = ByHand::of(&ready.program.schema, population, background, None);
         let world = ready.world(population, moment, background, Some(&states));
+        let world = World { by_hand: Some(&by_hand), ..world };
         let steps = reads_facts(world.program, condition);
         let rows = population.of(ty).len() as u32;
         let found: Vec<(u32, Option<bool>)> = (0..rows)
@@ -333,6 +342,21 @@ impl<'a> Interp<'a> {
         (held, withheld)
     }
 
+    /// The rules that are assigned: by their own condition, and by each assignment.
+    fn assignments_and_conditions(&mut self) -> Vec<(u32, Option<u32>)> {
+        let mut out = Vec::new();
+        let assigned: Vec<u32> =
+            self.facts.assigned().iter().copied().filter(|r| self.facts.rule(*r) == Tri::Yes).collect();
+        for rule in assigned {
+            let when = self.world.program.rules[rule as usize].when;
+            if when.is_some() && self.nested(self.subject, |me| me.holds(when)) == Ok(true) {
+                out.push((rule, None));
+            }
+            out.extend(self.giving(rule).into_iter().map(|n| (rule, Some(n))));
+        }
+        out
+    }
+
     /// What roles would grant that come and are withheld, with why; each entitlement once a role and reason.
     fn by_withheld_roles(&mut self) -> Vec<(Granted, Withheld)> {
         let mut out = Vec::new();
@@ -371,14 +395,14 @@ impl<'a> Interp<'a> {
             true => (0..self.shape.rules.len() as u32).map(|r| self.had(r) == Tri::Yes).collect(),
             false => vec![true; self.shape.rules.len()],
         };
+        let assigned = self.assignments_and_conditions();
         let mut causes: Vec<Cause> = grants
             .filter(|g| self.interner.entitlements.same_as(g.entitlement) == same)
             .flat_map(|g| {
                 let through = &self.shape.rules[g.rule as usize].had_through;
-                let assigned = through.iter().filter(|&&r| self.facts.rule(r) == Tri::Yes);
-                assigned.filter_map(|&r| {
+                assigned.iter().filter(|(r, _)| through.contains(r)).filter_map(|&(r, assignment)| {
                     let path = way(self.world.program, self.shape, r, g.rule, |r| open[r as usize])?;
-                    Some(Cause { path, grant: g.grant })
+                    Some(Cause { path, grant: g.grant, assignment })
                 })
             })
             .collect();

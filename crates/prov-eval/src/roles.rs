@@ -26,7 +26,7 @@ pub(crate) enum RoleBlock {
 }
 
 /// A yes where one of two is, an unknown where neither is and one is unknown.
-fn or(a: Tri, b: Tri) -> Tri {
+pub(crate) fn or(a: Tri, b: Tri) -> Tri {
     match (a, b) {
         (Tri::Yes, _) | (_, Tri::Yes) => Tri::Yes,
         (Tri::Unknown(a), Tri::Unknown(b)) => Tri::Unknown(a.min(b)),

@@ -234,7 +234,7 @@ fn strata(program: &Program, identity: usize) -> Vec<Stratum> {
     let wanted = |node: &Node| match *node {
         Node::Rule(r) => {
             let rule = &program.rules[r as usize];
-            rule.identity == id && rule.when.is_some()
+            rule.identity == id && (rule.when.is_some() || rule.requestable.is_some())
         }
         Node::Kind(k) => {
             let (app, kind, _) = &program.kinds[k as usize];

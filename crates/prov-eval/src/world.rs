@@ -1,6 +1,7 @@
 //! What an evaluation looks at: the program, the look-up tables, the population, the moment.
 //! Invariant: all of it is borrowed and unchanging, so that values may borrow from it.
 
+use crate::by_hand::ByHand;
 use crate::names::Names;
 use prov_ir::Program;
 use prov_model::{
@@ -66,6 +67,8 @@ pub(crate) struct World<'a> {
     pub moment: &'a Moment,
     /// Memory, assignments, exceptions, what was observed; none in source mappings.
     pub background: Option<&'a Background>,
+    /// Who was given which role by hand; none in source mappings and for states.
+    pub by_hand: Option<&'a ByHand>,
     /// The states of all identities by type and row, where they were computed ahead; [`NO_STATE`] where unknown.
     pub states: Option<&'a [Vec<u32>]>,
     /// Names by `unique`, where the policy has any; none while they are given, and in queries, which read none.

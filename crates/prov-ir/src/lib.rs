@@ -12,7 +12,7 @@ pub use print::print;
 pub use program::{
     AccountProgram, Arm, ArmPattern, AttributeProgram, CorrelateProgram, EachProgram, EndProgram, Expr,
     ExprId, ExprKind, ForbidProgram, GrantProgram, GrantValue, LifecycleProgram, Local, Node, Program, Quant,
-    RuleProgram, SourceProgram, StrPart, UniqueName,
+    RequestableProgram, RuleProgram, SourceProgram, StrPart, UniqueName,
 };
 pub use timely::{Untimely, UntimelyAt, untimely, zone_attributes};
 pub use verify::{VerifyError, verify};

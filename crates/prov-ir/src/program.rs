@@ -257,12 +257,25 @@ pub struct RuleProgram {
     pub rule: RuleId,
     /// The identity type.
     pub identity: IdentityId,
-    /// When it is assigned; `None` = only through `includes` (a role without `when`).
+    /// When it is assigned; `None` = only through `includes` or by hand (a role without `when`).
     pub when: Option<ExprId>,
+    /// How it is assigned by hand, where it can be.
+    pub requestable: Option<RequestableProgram>,
     /// Roles it brings, by position in [`Program::rules`], sorted; not transitive.
     pub includes: Vec<u32>,
     /// What it grants.
     pub grants: Vec<GrantProgram>,
+}
+
+/// `requestable …` of a role.
+#[derive(Clone, Debug)]
+pub struct RequestableProgram {
+    /// `when`: it must hold at all times.
+    pub when: Option<ExprId>,
+    /// `for at most`
+    pub at_most: Option<prov_model::Span>,
+    /// `approved by`: an identity, a string or a set of strings (global ids); absent = nobody may.
+    pub approved_by: Option<ExprId>,
 }
 
 /// One entitlement of a `grant`.

@@ -382,10 +382,32 @@ fn rule<'p>(
     identity(program, rule.identity, &place)?;
     rule_id(program, rule.rule, &place)?;
     let mut context = walk.context(Subject::Identity(rule.identity));
+    let included = program.rules.iter().any(|r| r.includes.contains(&(i as u32)));
+    if let Some(requestable) = &rule.requestable {
+        let mut within = context.clone();
+        if let Some(when) = requestable.when {
+            within = condition(program, walk, when, &context, &format!("{place}, requestable when"))?;
+        }
+        if let Some(by) = requestable.approved_by {
+            let place = format!("{place}, approved by");
+            let ty = tree(program, walk, by, &within, &place)?;
+            let fits = match ty.required() {
+                Type::Identity(_) | Type::Str | Type::Text => true,
+                Type::Set(of) => matches!(**of, Type::Str | Type::Text),
+                _ => false,
+            };
+            if !fits {
+                return fail(place, format!("`{}` names nobody", ty.name(&program.schema)));
+            }
+        }
+        if rule.when.is_none() && !included {
+            context = within;
+        }
+    }
     if let Some(when) = rule.when {
         let within = condition(program, walk, when, &context, &format!("{place}, when"))?;
         // What `includes` brings comes whatever the rule's own `when`.
-        if !program.rules.iter().any(|r| r.includes.contains(&(i as u32))) {
+        if !included && rule.requestable.is_none() {
             context = within;
         }
     }

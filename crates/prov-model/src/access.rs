@@ -2,8 +2,8 @@
 //! Invariant: identities are in order of global id in both states, so that a diff is one merge.
 
 use crate::{
-    AccountLink, AppId, IdentityId, Keep, KindId, LinkConflict, Moment, Rejection, SeparationHit,
-    SourceCount, fold,
+    AccountLink, AppId, Assignment, AssignmentIssue, IdentityId, Keep, KindId, LinkConflict, Moment,
+    Rejection, SeparationHit, SourceCount, fold,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -173,6 +173,8 @@ pub enum HoldReason {
     DependsOn(String),
     /// A row of the actual state about it was rejected.
     ActualRejected,
+    /// A row of the assignments or the exceptions about it was rejected.
+    ByHandRejected,
     /// A unique attribute of an account has no name to be made from: the app, and the attribute by position.
     EmptyName(AppId, u32),
     /// Every name that a unique attribute could be, within its `max`, is somebody else's.
@@ -246,6 +248,10 @@ pub struct Desired {
     pub holdings: Csr<EntId>,
     /// Withheld grants worth a finding: catalog misses and forbids, as (position, entitlement, issue), sorted.
     pub withheld: Vec<(u32, EntId, EntitlementIssue)>,
+    /// Assignments that are not honoured, in the order of their files.
+    pub unmatched: Vec<(Assignment, AssignmentIssue)>,
+    /// Rows of assignments and exceptions that could not be read.
+    pub unreadable: Vec<Rejection>,
     /// Roles withheld by a forbid, as (position, position in [`crate::Schema::role_forbids`]), sorted.
     pub forbidden_roles: Vec<(u32, u32)>,
     /// Separations that are hit, by position, sorted.

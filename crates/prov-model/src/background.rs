@@ -1,7 +1,8 @@
 //! What an evaluation reads beside the population and the moment: memory, assignments, exceptions, what was observed.
 //! Invariant: plain values that come in; nothing here is looked up from outside.
 
-use crate::{Actual, Date, Instant, Memory};
+use crate::{Actual, Date, Duration, Elapsed, Instant, Memory, Moment, Rejection, Zone};
+use std::fmt;
 use std::sync::Arc;
 
 /// A day, which begins at 00:00 of a zone, or an instant.
@@ -11,6 +12,100 @@ pub enum TimePoint {
     Day(Date),
     /// An instant.
     Instant(Instant),
+}
+
+impl TimePoint {
+    /// Whether it has come.
+    pub fn has_come(self, moment: &Moment) -> bool {
+        match self {
+            TimePoint::Day(day) => moment.today >= day,
+            TimePoint::Instant(instant) => moment.now >= instant,
+        }
+    }
+
+    /// Its first instant in a zone.
+    pub fn instant(self, zone: &Zone) -> Instant {
+        match self {
+            TimePoint::Day(day) => zone.instant_at(day, 0, 0),
+            TimePoint::Instant(instant) => instant,
+        }
+    }
+
+    /// So much later.
+    pub fn plus(self, by: Span, zone: &Zone) -> TimePoint {
+        match (self, by) {
+            (TimePoint::Day(day), Span::Calendar(d)) => TimePoint::Day(day.plus(d)),
+            (TimePoint::Instant(instant), Span::Calendar(d)) => TimePoint::Instant(zone.plus(instant, d)),
+            (from, Span::Clock(e)) => TimePoint::Instant(Instant(from.instant(zone).0.saturating_add(e.0))),
+        }
+    }
+}
+
+impl fmt::Display for TimePoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TimePoint::Day(day) => day.fmt(f),
+            TimePoint::Instant(instant) => instant.fmt(f),
+        }
+    }
+}
+
+/// A length of time, by the calendar or by the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// Days, weeks, months, years.
+    Calendar(Duration),
+    /// Hours, minutes, seconds.
+    Clock(Elapsed),
+}
+
+/// Why an assignment is not honoured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AssignmentIssue {
+    /// Its end has come.
+    Expired,
+    /// There is no such identity.
+    UnknownIdentity,
+    /// There is no such role.
+    UnknownRole,
+    /// The role can't be requested.
+    NotRequestable,
+    /// The role is for another identity type.
+    OtherType,
+    /// The role has no parameters, or others.
+    Arguments,
+    /// The role is given for a limited time, and nothing says from when.
+    NoStart,
+    /// It lasts longer than the role may.
+    TooLong,
+    /// Whoever gave it may not, or nobody is named.
+    Unapproved,
+    /// Whoever has it gave it to themselves.
+    ByOneself,
+    /// The condition under which the role may be had does not hold.
+    Condition,
+    /// The identity has left.
+    Leaver,
+}
+
+impl AssignmentIssue {
+    /// Why, in a few words about the assignment.
+    pub fn words(self) -> &'static str {
+        match self {
+            AssignmentIssue::Expired => "it has ended",
+            AssignmentIssue::UnknownIdentity => "there is no such identity",
+            AssignmentIssue::UnknownRole => "there is no such role",
+            AssignmentIssue::NotRequestable => "the role can't be requested",
+            AssignmentIssue::OtherType => "the role is for another identity type",
+            AssignmentIssue::Arguments => "the role does not take these arguments",
+            AssignmentIssue::NoStart => "the role is given for a limited time, and it says not from when",
+            AssignmentIssue::TooLong => "it lasts longer than the role may be had",
+            AssignmentIssue::Unapproved => "whoever gave it may not give the role",
+            AssignmentIssue::ByOneself => "nobody gives themselves the role",
+            AssignmentIssue::Condition => "the condition under which the role may be had does not hold",
+            AssignmentIssue::Leaver => "who has it has left",
+        }
+    }
 }
 
 /// A row of the built-in table `assignments`: someone was given a requestable role.
@@ -32,6 +127,27 @@ pub struct Assignment {
     pub ticket: Option<String>,
     /// The file, and the line from 1.
     pub origin: (Arc<str>, u64),
+}
+
+impl Assignment {
+    /// When it ends, given how long the role may be had; `None` = never.
+    pub fn ends(&self, at_most: Option<Span>, zone: &Zone) -> Option<TimePoint> {
+        self.until.or_else(|| Some(self.from?.plus(at_most?, zone)))
+    }
+}
+
+impl Background {
+    /// Every instant at which an assignment or an exception begins or ends, sorted, without doubles: results can change
+    /// then. `at_most` says how long a role may be had, by its name.
+    pub fn changes(&self, zone: &Zone, at_most: impl Fn(&str) -> Option<Span>) -> Vec<Instant> {
+        let assignments = self.assignments.iter().flat_map(|a| [a.from, a.ends(at_most(&a.role), zone)]);
+        let exceptions = self.exceptions.iter().map(|e| Some(e.until));
+        let mut all: Vec<Instant> =
+            assignments.chain(exceptions).flatten().map(|point| point.instant(zone)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
 }
 
 /// A row of the built-in table `exceptions`: a reviewer's decision.
@@ -62,6 +178,8 @@ pub struct Background {
     pub assignments: Arc<Vec<Assignment>>,
     /// Reviewers' decisions.
     pub exceptions: Arc<Vec<Exception>>,
+    /// Rows of both tables that could not be read; the identities that they name are held.
+    pub unreadable: Arc<Vec<Rejection>>,
     /// What everyone has, where that is known: accounts that exist have names that can't be given again.
     pub actual: Option<Arc<Actual>>,
 }

@@ -6,7 +6,8 @@ use crate::standing::{Situation, Standing};
 use crate::{Because, Cause, Finding, FindingKind, Held};
 use prov_diag::codes;
 use prov_model::{
-    Account, AppId, EntId, Entitlement, EntitlementIssue, HoldReason, LinkConflict, Rejection, Separated,
+    Account, AppId, Assignment, AssignmentIssue, EntId, Entitlement, EntitlementIssue, HoldReason,
+    LinkConflict, Rejection, Separated,
 };
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -53,6 +54,9 @@ pub(crate) fn held(
     };
     let message = match reason {
         Some(HoldReason::Rejected) => format!("its row was rejected; {rest}"),
+        Some(HoldReason::ByHandRejected) => {
+            format!("a row that gives or takes its access by hand could not be read; {rest}")
+        }
         Some(HoldReason::ActualRejected) => format!("a row that says what it has could not be read; {rest}"),
         Some(HoldReason::DependsOn(other)) => {
             format!("its rules read `{other}`, whose row was rejected; {rest}")
@@ -283,7 +287,6 @@ pub(crate) fn common(
     findings: &mut Vec<Finding>,
 ) {
     let input = &context.input;
-    findings.extend(input.desired.rejections.iter().chain(&input.actual.rejections).map(rejected));
     for link in &input.desired.links {
         let Some(by) = link.by else { continue };
         let def = input.schema.app(link.app);
@@ -303,6 +306,10 @@ pub(crate) fn common(
             def.account.iter().map(|a| Because::of(input.schema, Cause::from(a.rule))).collect();
         findings.push(finding);
     }
+    let by_hand = input.desired.unreadable.iter();
+    findings
+        .extend(input.desired.rejections.iter().chain(&input.actual.rejections).chain(by_hand).map(rejected));
+    findings.extend(input.desired.unmatched.iter().map(|(a, why)| unmatched(a, *why)));
     for orphan in &input.actual.orphans {
         let app = &input.schema.app(orphan.app).name;
         let state = if orphan.enabled { "" } else { ", disabled" };
@@ -340,6 +347,34 @@ pub(crate) fn common(
         finding.count = Some(n);
         findings.push(finding);
     }
+}
+
+fn unmatched(a: &Assignment, why: AssignmentIssue) -> Finding {
+    let (kind, code) = match why {
+        AssignmentIssue::Expired => (FindingKind::Expired, codes::EXPIRED.id),
+        AssignmentIssue::UnknownIdentity
+        | AssignmentIssue::UnknownRole
+        | AssignmentIssue::NotRequestable
+        | AssignmentIssue::OtherType
+        | AssignmentIssue::Arguments
+        | AssignmentIssue::NoStart
+        | AssignmentIssue::TooLong
+        | AssignmentIssue::Unapproved
+        | AssignmentIssue::ByOneself
+        | AssignmentIssue::Condition
+        | AssignmentIssue::Leaver => (FindingKind::UnmatchedAssignment, codes::UNMATCHED_ASSIGNMENT.id),
+    };
+    let ticket = a.ticket.as_ref().map(|t| format!(" ({t})")).unwrap_or_default();
+    let until = match (why, a.until) {
+        (AssignmentIssue::Expired, Some(until)) => format!(" on {until}"),
+        _ => String::new(),
+    };
+    let message = format!("the assignment of `{}`{ticket}: {}{until}", a.role, why.words());
+    let mut finding = Finding::new(kind, code, message);
+    finding.identity = Some(a.identity.clone());
+    finding.file = Some(a.origin.0.to_string());
+    finding.line = Some(a.origin.1).filter(|&l| l > 0);
+    finding
 }
 
 fn times(n: u64) -> String {

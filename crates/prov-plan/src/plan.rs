@@ -292,6 +292,10 @@ pub enum FindingKind {
     Conflict,
     /// An account that would have no name.
     NamelessAccount,
+    /// An assignment of a role that is not honoured.
+    UnmatchedAssignment,
+    /// An assignment or an exception that has ended.
+    Expired,
     /// A row that could not be read.
     RejectedRow,
     /// A row of the actual state about an app or kind that the policy does not name.
@@ -310,11 +314,13 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All, in order.
-    pub const ALL: [FindingKind; 11] = [
+    pub const ALL: [FindingKind; 13] = [
         FindingKind::Withheld,
         FindingKind::Separated,
         FindingKind::Conflict,
         FindingKind::NamelessAccount,
+        FindingKind::UnmatchedAssignment,
+        FindingKind::Expired,
         FindingKind::RejectedRow,
         FindingKind::UnknownApp,
         FindingKind::Held,
@@ -331,6 +337,8 @@ impl FindingKind {
             FindingKind::Separated => "separated",
             FindingKind::Conflict => "conflict",
             FindingKind::NamelessAccount => "nameless_account",
+            FindingKind::UnmatchedAssignment => "unmatched_assignment",
+            FindingKind::Expired => "expired",
             FindingKind::RejectedRow => "rejected_row",
             FindingKind::UnknownApp => "unknown_app",
             FindingKind::Held => "held",

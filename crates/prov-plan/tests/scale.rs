@@ -37,6 +37,8 @@ fn build(w: &World, drift: bool) -> (Desired, Actual) {
         accounts: Csr::default(),
         holdings: Csr::default(),
         withheld: Vec::new(),
+        unmatched: Vec::new(),
+        unreadable: Vec::new(),
         forbidden_roles: Vec::new(),
         separated: Vec::new(),
         active_forbids: Default::default(),

@@ -495,7 +495,7 @@ fn wiring(schema: &Schema, project: &Project, diagnostics: &mut Vec<Diagnostic>)
     for name in project.sources.keys() {
         check("source", name, schema.sources.iter().map(|s| s.name.as_str()).collect());
     }
-    for name in project.tables.keys() {
+    for name in project.tables.keys().filter(|n| !prov_compile::BUILT_IN_TABLES.contains(&n.as_str())) {
         check("table", name, schema.tables.iter().map(|t| t.name.as_str()).collect());
     }
     let catalogs: Vec<String> = schema

@@ -76,6 +76,24 @@ impl<'a> EngineReasons<'a> {
         Some(program.rules[rule as usize].rule.into())
     }
 
+    /// The roles that were given by hand, are not had now, and would give what is lost.
+    fn given_once(&self, one: &prov_eval::OneDesired, loss: Loss<'_>, out: &mut Vec<Cause>) {
+        let program = self.policy.program();
+        for a in self.desired.background.assignments.iter().filter(|a| a.identity == one.id) {
+            let Some(rule) = program.rule_by_name(&a.role) else { continue };
+            let (mut open, mut at) = (vec![rule], 0);
+            while let Some(&next) = open.get(at) {
+                at += 1;
+                let rules = &program.rules[next as usize];
+                open.extend(rules.includes.iter().filter(|i| !open.contains(i)).copied().collect::<Vec<_>>());
+                if rules.grants.iter().any(|g| (g.app, g.kind) == (loss.app, loss.kind)) {
+                    out.push(program.rules[rule as usize].rule.into());
+                    break;
+                }
+            }
+        }
+    }
+
     fn state_cause(&self, one: &prov_eval::OneDesired, out: &mut Vec<Cause>) -> bool {
         let lifecycle = self.policy.schema().identity(one.who.0).lifecycle.as_ref();
         match one.state.and_then(|s| lifecycle?.defs.get(s as usize)) {
@@ -119,6 +137,8 @@ impl Reasons for EngineReasons<'_> {
                 if one.state.and_then(|s| lifecycle?.defs.get(s as usize)).is_some_and(|s| s.drops(loss.app))
                 {
                     self.state_cause(one, out);
+                } else {
+                    self.given_once(one, loss, out);
                 }
                 // Else it was kept, and its time is over: it is the doing of the rule that gave it.
                 let folds = self.policy.program().folds(loss.app, loss.kind);

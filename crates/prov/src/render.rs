@@ -4,8 +4,8 @@ use crate::identity::OneResult;
 use crate::policy::Policy;
 use prov_eval::Explanation;
 use prov_eval::explain::{
-    Clause, ClauseKind, LinkExplanation, NameOrigin, Outcome, Place, Read, RuleRef, Verdict,
-    WithheldExplanation,
+    AssignmentExplanation, Clause, ClauseKind, LinkExplanation, NameOrigin, Outcome, Place, Read, RuleRef,
+    Verdict, WithheldExplanation,
 };
 use std::fmt::Write as _;
 
@@ -86,6 +86,18 @@ fn withheld_by(w: &WithheldExplanation) -> String {
         WithheldExplanation::State { rule } => format!("the state {} drops it, {}", rule.name, at(rule)),
         WithheldExplanation::NoAccount { rule } => format!("there is to be no account, {}", at(rule)),
     }
+}
+
+/// An assignment with its ticket, who gave it and its end.
+fn assigned(a: &AssignmentExplanation) -> String {
+    let mut out = "assigned".to_owned();
+    for (word, value) in [("by", &a.granted_by), ("for", &a.ticket), ("from", &a.from), ("until", &a.until)] {
+        if let Some(value) = value {
+            let _ = write!(out, " {word} {value}");
+        }
+    }
+    let _ = write!(out, ", {}:{}", a.file, a.line);
+    out
 }
 
 /// A forbid or a separation with its reason.
@@ -270,6 +282,14 @@ impl Page<'_> {
         }
     }
 
+    fn assignments(&mut self, depth: usize, list: &[AssignmentExplanation]) {
+        for a in list {
+            let why = a.why.as_ref().map_or(String::new(), |w| format!(": {w}"));
+            let shown = assigned(a);
+            self.line(depth, &format!("{} {shown}{why}", self.paint(a.outcome, mark(a.outcome))));
+        }
+    }
+
     fn everything(&mut self, e: &Explanation) {
         for x in &e.entitlements {
             let shown = format!("{}.{}({:?})", x.app, x.kind, x.value);
@@ -279,7 +299,9 @@ impl Page<'_> {
                 .iter()
                 .map(|c| {
                     let path: Vec<String> = c.path.iter().map(|r| r.name.clone()).collect();
-                    path.join(" → ")
+                    let by_hand =
+                        c.assignment.as_ref().map_or(String::new(), |a| format!(" {}", assigned(a)));
+                    path.join(" → ") + &by_hand
                 })
                 .collect();
             self.line(
@@ -334,6 +356,13 @@ impl Page<'_> {
         if let Some(c) = &r.when {
             self.clause(2, c);
         }
+        if r.requestable {
+            self.line(2, "can be requested");
+            if let Some(c) = &r.requestable_when {
+                self.clause(3, c);
+            }
+        }
+        self.assignments(2, &r.assignments);
         for i in &r.included_by {
             let path: Vec<String> = i.path.iter().map(|r| r.name.clone()).collect();
             self.line(
@@ -343,6 +372,7 @@ impl Page<'_> {
             if let Some(c) = &i.when {
                 self.clause(3, c);
             }
+            self.assignments(3, &i.assignments);
         }
         for g in &r.grants {
             let text = self.source(g.place);

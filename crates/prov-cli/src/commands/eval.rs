@@ -9,13 +9,13 @@ use std::io::{BufWriter, Write};
 
 pub fn run(args: &EvalArgs, out: &Output) -> Done {
     let progress = Progress::new(out);
-    let Setting { engine, people, at } = setting(&args.dir, &args.when, out, &progress)?;
+    let Setting { engine, people, at, background } = setting(&args.dir, &args.when, out, &progress)?;
     if !args.id.is_empty() {
         // A few people are looked at by themselves.
         let mut found = Vec::new();
         for id in &args.id {
             let identity = people.identity(engine.policy(), id)?;
-            found.push(engine.evaluate_one(&identity, &at));
+            found.push(engine.evaluate_one_with(&identity, &at, &background));
         }
         drop(progress);
         if !out.is_machine() {
@@ -33,7 +33,7 @@ pub fn run(args: &EvalArgs, out: &Output) -> Done {
         return Ok(0);
     }
     progress.doing("evaluating");
-    let desired = engine.evaluate(&people, &at);
+    let desired = engine.evaluate_with(&people, &at, &background);
     if let Some(dir) = &args.as_actual {
         std::fs::create_dir_all(dir).map_err(|e| Failure::Write(dir.clone(), e))?;
         let actual = Actual::of_desired(engine.policy(), &desired);

@@ -8,13 +8,13 @@ use prov::Entitlement;
 
 pub fn run(args: &ExplainArgs, out: &Output) -> Done {
     let progress = Progress::new(out);
-    let Setting { engine, people, at } = setting(&args.policy, &args.when, out, &progress)?;
+    let Setting { engine, people, at, background } = setting(&args.policy, &args.when, out, &progress)?;
     let identity = people.identity(engine.policy(), &args.key)?;
     let what = match &args.what {
         Some(text) => Some(Entitlement::parse(engine.policy(), text)?),
         None => None,
     };
-    let explanation = engine.explain(&identity, what.as_ref(), &at);
+    let explanation = engine.explain_with(&identity, what.as_ref(), &at, &background);
     drop(progress);
     if out.is_machine() {
         out.json(&prov::explanation_json(engine.policy(), &explanation))?;

@@ -15,7 +15,7 @@ pub mod test;
 use crate::args::{BackendArg, When};
 use crate::output::{Failure, Output};
 use crate::progress::Progress;
-use prov::{Backend, Engine, Moment, Policy, Population, Wiring};
+use prov::{Backend, Background, ByHand, Engine, Memory, Moment, Policy, Population, Wiring};
 use std::path::Path;
 
 /// A policy without errors; its warnings go to stderr.
@@ -35,6 +35,8 @@ pub struct Setting {
     pub engine: Engine,
     pub people: Population,
     pub at: Moment,
+    /// Memory, and what people decided by hand.
+    pub background: Background,
 }
 
 /// Loads a policy and its population.
@@ -63,5 +65,13 @@ pub fn setting(dir: &Path, when: &When, out: &Output, progress: &Progress) -> Re
             people.len()
         ));
     }
-    Ok(Setting { engine, people, at })
+    let by_hand = ByHand::load(&policy, when.assignments.as_deref(), None)?;
+    out.notices(&by_hand.notices);
+    let wired = policy.project().memory.file.as_ref().map(|f| policy.dir().join(f));
+    let memory = match when.memory.clone().or(wired) {
+        Some(file) => prov::read_memory(&file)?,
+        None => Memory::default(),
+    };
+    let background = Background { memory: memory.into(), ..by_hand.background() };
+    Ok(Setting { engine, people, at, background })
 }

@@ -4,12 +4,12 @@ use super::{Setting, setting};
 use crate::args::{Format, PlanArgs};
 use crate::output::{Done, Failure, Output, write_file};
 use crate::progress::Progress;
-use prov::{Actual, Background, Memory, Plan, plan_csv, plan_human};
+use prov::{Actual, Background, Plan, plan_csv, plan_human};
 use std::io::{BufWriter, Write};
 
 pub fn run(args: &PlanArgs, out: &Output) -> Done {
     let progress = Progress::new(out);
-    let Setting { engine, people, at } = setting(&args.dir, &args.when, out, &progress)?;
+    let Setting { engine, people, at, background } = setting(&args.dir, &args.when, out, &progress)?;
     let policy = engine.policy();
     progress.doing("reading the actual state");
     let wired = policy.project().actual.dir.as_ref().map(|d| policy.dir().join(d));
@@ -24,14 +24,8 @@ pub fn run(args: &PlanArgs, out: &Output) -> Done {
         }
     };
     out.notices(&actual.notices);
-    let wired = policy.project().memory.file.as_ref().map(|f| policy.dir().join(f));
-    let memory = match args.memory.clone().or(wired) {
-        Some(file) => prov::read_memory(&file)?,
-        None => Memory::default(),
-    };
     progress.doing("evaluating");
-    let background =
-        Background { memory: memory.into(), actual: Some(actual.state()), ..Background::default() };
+    let background = Background { actual: Some(actual.state()), ..background };
     let desired = engine.evaluate_with(&people, &at, &background);
     progress.doing("comparing");
     let plan = engine.plan(&desired, &actual, &background.memory);

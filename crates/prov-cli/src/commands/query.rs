@@ -13,9 +13,9 @@ pub fn run(args: &QueryArgs, out: &Output) -> Done {
         _ => (".", ""),
     };
     let progress = Progress::new(out);
-    let Setting { engine, people, at } = setting(Path::new(dir), &args.when, out, &progress)?;
+    let Setting { engine, people, at, background } = setting(Path::new(dir), &args.when, out, &progress)?;
     progress.doing("asking");
-    let (ids, unknown) = engine.query(&people, expr, args.identity.as_deref(), &at)?;
+    let (ids, unknown) = engine.query_with(&people, expr, args.identity.as_deref(), &at, &background)?;
     drop(progress);
     if !unknown.is_empty() {
         out.say(&format!("for {} more it can't be known, since a row could not be read", unknown.len()));

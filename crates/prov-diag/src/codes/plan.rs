@@ -38,6 +38,16 @@ codes! {
         bad Shown("`separate erp.role(\"CREATE_VENDOR\") from erp.role(\"PAY_VENDOR\") because \"SOX-7\"`, and someone to whom rules give both.\n"),
         good Shown("The rules give each person one of them.\n"),
     }
+    UNMATCHED_ASSIGNMENT = "P0751" Warning "an assignment is not honoured" {
+        "The table `assignments` gives someone a role, and the policy does not let them have it: there is no such person or role, the role is not `requestable`, its condition does not hold, it would be had for longer than `for at most`, whoever gave it may not, or the person has left. Nothing is given by that row.\n\nMend the row, or withdraw it. The condition is looked at all the time: who stops meeting it loses the role on that day."
+        bad Shown("`role prod_admin requestable for at most 8 hours`, and in assignments.csv:\n\nidentity,role,from,until\nE1,prod_admin,2026-03-02,2026-04-02\n"),
+        good Shown("identity,role,from,until\nE1,prod_admin,2026-03-02T09:00:00Z,2026-03-02T17:00:00Z\n"),
+    }
+    EXPIRED = "P0752" Notice "something given or decided by hand has ended" {
+        "The row of the table `assignments` or `exceptions` says until when it holds, and that time has come (or the time for which the role may be had at most). What it gave is taken away, what it suspended acts again.\n\nTake the row out of the table, or decide anew."
+        bad Shown("`assignments.csv`, on 2026-03-10:\n\nidentity,role,from,until\nE1,prod_admin,2026-03-01,2026-03-02\n"),
+        good Shown("The row is gone."),
+    }
     CONFLICT = "P0711" Warning "accounts conflict" {
         "Someone has several accounts in one app, `correlate` finds several or one that is somebody else's, or the name of the account to be made is taken by somebody else's account, by one that belongs to nobody, or is wanted by two people. Prov does not guess whose an account is: nothing is made, renamed or granted there until it is settled. Who has left is disabled in all of their accounts all the same.\n\nLink or remove the surplus account in the app, or give the name by `unique(…)`."
         bad Shown("`accounts.csv`:\n\napp,account,identity,enabled\nad,jdupont,1,true\nad,jdupont2,1,true\n"),

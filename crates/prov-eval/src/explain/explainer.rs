@@ -7,6 +7,7 @@ use super::{
     NameTrouble, Outcome, Quarantine, Read, RuleExplanation, RuleRef, StateExplanation, StateTried, Target,
     Verdict, WithheldExplanation, separations,
 };
+use crate::by_hand::ByHand;
 use crate::decide::{Decision, Hold};
 use crate::evaluate::Engine;
 use crate::facts::Tri;
@@ -32,6 +33,8 @@ impl Engine {
         background: &Background,
     ) -> Explanation {
         let world = self.ready().world(population, moment, background, None);
+        let by_hand = ByHand::of(&world.program.schema, population, background, Some(who));
+        let world = World { by_hand: Some(&by_hand), ..world };
         let known = self.known(world, &Rows::One(who.0, who.1));
         let world = World { names: known.names.as_ref(), ..world };
         let mut interp = Interp::new(world, &self.ready().shape, Subject::Identity(who.0, who.1));
@@ -174,7 +177,7 @@ impl<'a> Interp<'a> {
                     }),
                 };
             }
-            Hold::Own => who,
+            Hold::Own | Hold::ByHand => who,
             Hold::On(unknown) => (unknown.identity, unknown.row),
         };
         let table = self.world.population.map(|p| p.of(ty));
@@ -370,20 +373,31 @@ impl<'a> Interp<'a> {
         let shape = self.shape;
         let mut included_by = Vec::new();
         for &through in shape.rules[rule as usize].had_through.iter().filter(|r| **r != rule) {
-            let Some(when) = program.rules[through as usize].when else { continue };
+            let when = program.rules[through as usize].when;
+            if when.is_none() && program.rules[through as usize].requestable.is_none() {
+                continue;
+            }
             included_by.push(IncludedBy {
                 path: path(program, shape, through, rule)
                     .into_iter()
                     .map(|r| self.rule_ref(program.rules[r as usize].rule))
                     .collect(),
                 outcome: self.facts.rule(through).into(),
-                when: Some(self.clause(when, 0)),
+                when: when.map(|w| self.clause(w, 0)),
+                assignments: self.assignments_of(through),
             });
         }
         RuleExplanation {
             rule: self.rule_ref(program.rules[rule as usize].rule),
             has: self.has_role(rule).into(),
             when: program.rules[rule as usize].when.map(|w| self.clause(w, 0)),
+            requestable: program.rules[rule as usize].requestable.is_some(),
+            requestable_when: program.rules[rule as usize]
+                .requestable
+                .as_ref()
+                .and_then(|r| r.when)
+                .map(|w| self.clause(w, 0)),
+            assignments: self.assignments_of(rule),
             included_by,
             grants: vec![grant],
         }
@@ -486,6 +500,10 @@ impl<'a> Interp<'a> {
             Some(CauseExplanation {
                 path: cause.path.iter().map(|r| self.rule_ref(program.rules[*r as usize].rule)).collect(),
                 place: program.rules[last as usize].grants.get(cause.grant as usize)?.span.into(),
+                assignment: cause.assignment.and_then(|n| {
+                    let first = *cause.path.first()?;
+                    self.assignment_explanation(n, first, Outcome::True, None)
+                }),
             })
         });
         let withheld = caused.withheld.iter().filter_map(|w| {

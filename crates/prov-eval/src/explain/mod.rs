@@ -2,6 +2,7 @@
 //! Invariant: outcomes come from the functions that decide, without any index, so that nothing is explained that does
 //! not happen.
 
+mod assignments;
 mod clause;
 mod explainer;
 mod separations;
@@ -377,6 +378,14 @@ pub struct RuleExplanation {
     /// Its own condition; nothing where it comes only through others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<Clause>,
+    /// Whether it can be assigned by hand.
+    pub requestable: bool,
+    /// `requestable when`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requestable_when: Option<Clause>,
+    /// The identity's assignments of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assignments: Vec<AssignmentExplanation>,
     /// Rules that include it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub included_by: Vec<IncludedBy>,
@@ -394,6 +403,9 @@ pub struct IncludedBy {
     /// Its condition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<Clause>,
+    /// The identity's assignments of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assignments: Vec<AssignmentExplanation>,
 }
 
 /// A grant that gives, or could give, what was asked about.
@@ -494,6 +506,37 @@ pub struct CauseExplanation {
     pub path: Vec<RuleRef>,
     /// The grant.
     pub place: Place,
+    /// The assignment, where the first rule is assigned by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<AssignmentExplanation>,
+}
+
+/// An assignment of a role to the identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AssignmentExplanation {
+    /// The role.
+    pub role: String,
+    /// Whether it gives the role now.
+    pub outcome: Outcome,
+    /// Why not, in a few words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// From when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Until when, by its row or by how long the role may be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Who gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub granted_by: Option<String>,
+    /// The ticket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// The file of its row.
+    pub file: String,
+    /// The line there.
+    pub line: u64,
 }
 
 /// What withholds an entitlement.

@@ -30,8 +30,16 @@ pub fn build_population_with(
     sources: &[(u32, RawTable)],
     moment: &Moment,
 ) -> Population {
-    let world =
-        World { program, tables, population: None, moment, background: None, states: None, names: None };
+    let world = World {
+        program,
+        tables,
+        population: None,
+        moment,
+        background: None,
+        by_hand: None,
+        states: None,
+        names: None,
+    };
     let shape = Shape::of(program, &Catalogs::new());
     let mappers: Vec<Mapper<'_>> = sources
         .iter()

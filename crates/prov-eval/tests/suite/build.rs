@@ -281,7 +281,14 @@ impl Build {
 
     pub fn rule(&mut self, name: &str, when: Option<ExprId>, grants: Vec<GrantProgram>) -> u32 {
         let rule = self.info(RuleKind::Role, name);
-        self.program.rules.push(RuleProgram { rule, identity: PERSON, when, includes: vec![], grants });
+        self.program.rules.push(RuleProgram {
+            rule,
+            identity: PERSON,
+            when,
+            requestable: None,
+            includes: vec![],
+            grants,
+        });
         self.program.rules.len() as u32 - 1
     }
 

@@ -58,6 +58,10 @@ impl Order<'_> {
         for (i, rule) in p.rules.iter().enumerate() {
             let me = Node::Rule(i as u32);
             rule.when.map_or(Ok(()), |w| self.reads(w, me, false))?;
+            if let Some(r) = &rule.requestable {
+                r.when.map_or(Ok(()), |w| self.reads(w, me, false))?;
+                r.approved_by.map_or(Ok(()), |e| self.reads(e, me, true))?;
+            }
             for &j in &rule.includes {
                 self.after(me, Node::Rule(j), false)?;
             }

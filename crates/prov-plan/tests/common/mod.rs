@@ -282,6 +282,8 @@ impl World {
             accounts: Csr::default(),
             holdings: Csr::default(),
             withheld: Vec::new(),
+            unmatched: Vec::new(),
+            unreadable: Vec::new(),
             forbidden_roles: Vec::new(),
             separated: Vec::new(),
             active_forbids: BTreeMap::new(),

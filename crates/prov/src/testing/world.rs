@@ -228,6 +228,7 @@ impl<'a> World<'a> {
             assignments: self.assignments.clone(),
             exceptions: self.exceptions.clone(),
             actual: Some(self.actual.state()),
+            ..Background::default()
         };
         if let Some(cover) = &mut self.cover {
             self.engine.inner().cover(&people.data, &moment, &background, cover);

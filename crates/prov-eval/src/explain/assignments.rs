@@ -1,0 +1,47 @@
+//! Assignments in explanations. Invariant: whether one is honoured is asked of the function that decides.
+
+use super::{AssignmentExplanation, Outcome};
+use crate::interp::Interp;
+
+impl Interp<'_> {
+    /// The assignments of a role to the identity at hand, honoured or not.
+    pub(super) fn assignments_of(&mut self, rule: u32) -> Vec<AssignmentExplanation> {
+        let given = self.given(rule);
+        given
+            .into_iter()
+            .filter_map(|(number, to_come, issue)| {
+                let (outcome, why) = match issue {
+                    _ if to_come => (Outcome::False, Some("its time is still to come".to_owned())),
+                    Ok(None) => (Outcome::True, None),
+                    Ok(Some(issue)) => (Outcome::False, Some(issue.words().to_owned())),
+                    Err(_) => (Outcome::Unknown, None),
+                };
+                self.assignment_explanation(number, rule, outcome, why)
+            })
+            .collect()
+    }
+
+    /// One assignment that gives a role.
+    pub(super) fn assignment_explanation(
+        &self,
+        number: u32,
+        rule: u32,
+        outcome: Outcome,
+        why: Option<String>,
+    ) -> Option<AssignmentExplanation> {
+        let a = self.world.background?.assignments.get(number as usize)?;
+        let at_most = self.world.program.rules[rule as usize].requestable.as_ref().and_then(|r| r.at_most);
+        let until = a.ends(at_most, &self.world.moment.zone);
+        Some(AssignmentExplanation {
+            role: a.role.clone(),
+            outcome,
+            why,
+            from: a.from.map(|t| t.to_string()),
+            until: until.map(|t| t.to_string()),
+            granted_by: a.granted_by.clone(),
+            ticket: a.ticket.clone(),
+            file: a.origin.0.to_string(),
+            line: a.origin.1,
+        })
+    }
+}
