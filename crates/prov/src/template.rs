@@ -62,8 +62,8 @@ macro_rules! example {
 }
 
 static CAMPUS: &[(&str, &str)] = example!["campus":
-    "README.md", "actual/accounts.csv", "actual/entitlements.csv", "apps.prov", "controls.prov", "data/register.jsonl",
-    "memory.json", "people.prov", "prov.toml", "staff.prov", "studies.prov", "tables/faculties.csv", "tests.prov",
+    "README.md", "actual/accounts.csv", "actual/entitlements.csv", "apps.prov", "controls.prov", "data/register.csv",
+    "data/staff.csv", "data/studies.csv", "memory.json", "people.prov", "prov.toml", "staff.prov", "studies.prov", "tables/faculties.csv", "tests.prov",
 ];
 
 impl Template {
