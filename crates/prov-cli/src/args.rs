@@ -191,6 +191,9 @@ pub struct TestArgs {
     /// Exit with 1 where coverage is less than this share, in percent
     #[arg(long, value_name = "PERCENT")]
     pub coverage_min: Option<f64>,
+    /// Change the policy in one place at a time and say which changes no test notices
+    #[arg(long, conflicts_with_all = ["review", "accept", "coverage", "lcov", "coverage_min"])]
+    pub mutate: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

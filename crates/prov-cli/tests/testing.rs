@@ -246,3 +246,31 @@ fn coverage_says_what_no_test_reaches() {
         serde_json::from_str(&folder.test(&["--coverage", "--format", "json"]).code(0).out).expect("JSON");
     assert_eq!(json["coverage"]["clauses"]["seen"], 4);
 }
+
+#[test]
+fn mutation_says_what_no_test_notices() {
+    let folder = Folder::new(TESTS);
+    let ran = folder.test(&["--mutate"]).code(0);
+    for said in [
+        "drop an operand: department == \"Sales\" and level is present and level >= 3",
+        "to level is present and level >= 3",
+        " missed, ",
+    ] {
+        assert!(ran.out.contains(said), "`{said}` is not in:\n{}", ran.out);
+    }
+    assert_eq!(ran.out, folder.test(&["--mutate", "--threads", "3"]).code(0).out, "whatever the threads");
+    let json: serde_json::Value =
+        serde_json::from_str(&folder.test(&["--mutate", "--format", "json"]).code(0).out).expect("JSON");
+    let mutants = json["mutants"].as_array().expect("a list");
+    let fate = |before: &str, after: &str| {
+        let found = mutants.iter().find(|m| m["before"] == before && m["after"] == after);
+        found.map_or("none", |m| m["fate"].as_str().unwrap_or("")).to_owned()
+    };
+    assert_eq!(fate(">=", ">"), "caught");
+    assert_eq!(fate("==", "!="), "caught");
+    assert_eq!(fate("grant crm.role(\"seller\")", ""), "caught");
+    // Without the presence the rest does not check.
+    assert!(mutants.iter().any(|m| m["fate"] == "skipped"));
+    folder.write("main.prov", &POLICY.replace("level >= 3", "level >= 2"));
+    assert!(folder.test(&["--mutate"]).code(1).err.contains("a test fails already"));
+}

@@ -23,6 +23,18 @@ pub fn run(args: &TestArgs, out: &Output) -> Done {
     let snapshots = if args.accept { Snapshots::Accept } else { Snapshots::Pend };
     let coverage = args.coverage.is_some() || args.lcov.is_some() || args.coverage_min.is_some();
     let options = Options { filter, threads: out.global.threads.map(usize::from), snapshots, coverage };
+    if args.mutate {
+        progress.doing("changing the policy");
+        let mutants = testing::mutate(&policy, &options)?;
+        drop(progress);
+        match out.format() {
+            Format::Json | Format::Jsonl => out.json(&testing::mutants_json(&mutants))?,
+            Format::Human | Format::Csv | Format::Junit | Format::Tap => {
+                out.print(&testing::mutants_human(&mutants))?
+            }
+        }
+        return Ok(0);
+    }
     let mut run = testing::run(&policy, &options);
     drop(progress);
     let waiting = testing::pending(&policy);

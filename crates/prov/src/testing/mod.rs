@@ -30,12 +30,14 @@
 mod coverage;
 mod diff;
 mod expect;
+mod mutate;
 mod people;
 mod report;
 mod snapshot;
 mod world;
 
 pub use coverage::{Coverage, Covered, Point, PointKind, coverage_human, coverage_json, lcov};
+pub use mutate::{Fate, Mutant, mutants_human, mutants_json, mutate};
 pub use report::{human_summary, human_test, json, jsonl, junit, tap};
 pub use snapshot::{Pending, accept, pending, reject, unreferenced};
 
