@@ -126,14 +126,14 @@ impl Reader<'_> {
                 }
             };
             let first = account.attributes.first();
-            let name: Box<str> = self.plain(spelled, first.map_or(&Type::Str, |f| &f.ty)).into();
+            let name: Box<str> = self.composed(spelled, first.map_or(&Type::Str, |f| &f.ty)).into();
             let mut attributes: Vec<Option<Box<str>>> = Vec::with_capacity(account.attributes.len());
             attributes.extend(first.map(|_| Some(name.clone())));
             let others: &[FieldDef] = account.attributes.get(1..).unwrap_or(&[]);
             for (field, column) in others.iter().zip(&columns[app.index()]) {
                 attributes.push(column.map(|c| match row.cell(c) {
                     RawCell::Absent => "".into(),
-                    RawCell::Text(s) => self.plain(s, &field.ty).into(),
+                    RawCell::Text(s) => self.composed(s, &field.ty).into(),
                     RawCell::Json(s) => s.into(),
                 }));
             }
@@ -393,6 +393,11 @@ impl Reader<'_> {
             Ok(value) => value.plain(ty, self.schema),
             Err(_) => nfc(text).into_owned(),
         }
+    }
+
+    /// The same in NFC, as names and attributes are compared with what they should be.
+    fn composed(&self, text: &str, ty: &Type) -> String {
+        nfc(&self.plain(text, ty)).into_owned()
     }
 
     /// The global id that a cell names.

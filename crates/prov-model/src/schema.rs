@@ -491,7 +491,8 @@ pub(crate) fn covers(
     if of != app || of_kind.is_some_and(|k| k != kind) {
         return false;
     }
-    let parts = crate::split_values(folded);
+    // The one value of a kind stands as it is, whatever bars are in it.
+    let parts = if values.len() == 1 { vec![folded.to_owned()] } else { crate::split_values(folded) };
     values.iter().enumerate().all(|(i, p)| match (p, parts.get(i)) {
         (ValuePattern::Any, _) => true,
         (ValuePattern::Exactly(v), Some(part)) => v == part,

@@ -156,18 +156,23 @@ impl<'a> World<'a> {
         Ok(())
     }
 
+    /// A `text` keeps its spelling, so that what is taken away is named as it is there.
+    fn as_spelled(&self, text: &str, ty: &Ty) -> String {
+        if *ty == Ty::Text { text.to_owned() } else { self.plain(text, Some(ty)) }
+    }
+
     /// A value in the one spelling of its kind; what does not read by its types stays as it stands.
     fn value_of(&self, kind: &Kind<'_>, spelled: &str) -> String {
         match kind.types.as_slice() {
             [] => spelled.to_owned(),
-            [one] => self.plain(spelled, Some(one)),
+            [one] => self.as_spelled(spelled, one),
             types => {
                 let parts = split(spelled);
                 if parts.len() != types.len() {
                     return nfc(spelled);
                 }
                 let plain: Vec<String> =
-                    parts.iter().zip(types).map(|(p, t)| self.plain(p, Some(t))).collect();
+                    parts.iter().zip(types).map(|(p, t)| self.as_spelled(p, t)).collect();
                 join(&plain)
             }
         }
