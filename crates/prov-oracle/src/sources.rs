@@ -82,7 +82,7 @@ impl<'a> World<'a> {
         let (mut first, mut others) = (Vec::new(), Vec::new());
         for source in self.policy.sources.iter().copied().filter(|s| s.identity.text == def.name) {
             let rows = tables.get(&source.name.text).ok_or("a source without rows")?;
-            let read = Read { source, rows, lacking: false, has: Vec::new() };
+            let read = Read { source, rows, lacking: rows.incomplete, has: Vec::new() };
             if source.authoritative.is_some() { first.push(read) } else { others.push(read) }
         }
         let mut reject = |read: &Read<'_>, at: usize, id: Option<&str>| {
