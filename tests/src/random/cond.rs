@@ -443,7 +443,12 @@ impl Gen {
                 }
                 if kind.types.len() == 1 {
                     let open = kind.pool.iter().filter(|p| {
-                        p.1 < level || (env.grows && !kind.highest && p.1 == level && kind.lowest() == level)
+                        p.1 < level
+                            || (env.grows
+                                && !self.m.separates
+                                && !kind.highest
+                                && p.1 == level
+                                && kind.lowest() == level)
                     });
                     found.extend(open.map(|p| format!("{name}({})", p.0.literal())));
                 }

@@ -77,6 +77,11 @@ impl Gen {
             let text = self.let_item();
             out.push(self.item(text));
         }
+        if self.rng.chance(30)
+            && let Some(text) = self.separate()
+        {
+            out.push(self.item(text));
+        }
         self.plan_rules();
         for a in 0..self.m.apps.len() {
             let text = self.app_text(a);
@@ -502,7 +507,8 @@ impl Gen {
         if given.is_empty() {
             return String::new();
         }
-        format!("{pad}grant {}{when}\n", given.join(", "))
+        let bounds = self.bounds(&env);
+        format!("{pad}grant {}{when}{bounds}\n", given.join(", "))
     }
 
     /// `app.kind(value)` for a grant of a level.
@@ -600,6 +606,64 @@ impl Gen {
         }
         if self.rng.chance(50) {
             out += "\n    because \"SOX-12\"";
+        }
+        out
+    }
+
+    /// `separate A from B`, of kinds that stand in one level.
+    fn separate(&mut self) -> Option<String> {
+        let mut sides: Vec<(String, u8)> = Vec::new();
+        for app in &self.m.apps {
+            for kind in app.kinds.iter().filter(|k| !k.highest && k.lowest() == k.top() && k.types.len() == 1)
+            {
+                let name = format!("{}.{}", app.name, kind.name);
+                sides.extend(kind.pool.iter().map(|p| (format!("{name}({})", p.0.literal()), p.1)));
+            }
+        }
+        if sides.is_empty() {
+            return None;
+        }
+        let (a, level) = self.rng.pick(&sides).clone();
+        sides.retain(|s| s.1 == level && s.0 != a);
+        if sides.is_empty() {
+            return None;
+        }
+        let b = self.rng.pick(&sides).0.clone();
+        let c = self.rng.pick(&sides).0.clone();
+        self.m.separates = true;
+        let mut out = if c != b && self.rng.chance(30) {
+            let resolve = self.rng.word(&["", "", " resolve withhold all", " resolve report"]);
+            format!("separate any 2 of [{a}, {b}, {c}]{resolve}")
+        } else {
+            let words = [
+                "",
+                "",
+                " resolve withhold first",
+                " resolve withhold second",
+                " resolve withhold both",
+                " resolve report",
+            ];
+            format!("separate {a} from {b}{}", self.rng.word(&words))
+        };
+        out += " because \"SOX-7\"";
+        Some(out)
+    }
+
+    /// ` from D`, ` until D`: the bounds of a grant in time.
+    fn bounds(&mut self, env: &Env) -> String {
+        let env = Env { time: false, ..env.any_way() };
+        let mut out = String::new();
+        let mut bound = |g: &mut Gen, word: &str| {
+            let ty = if g.rng.chance(80) { Ty::Date } else { Ty::Instant };
+            let d = g.value(&env, &ty, 1);
+            out += &format!(" {word} {}", d.at(bind::SUM));
+        };
+        if self.rng.chance(14) {
+            bound(self, "from");
+        }
+        if self.rng.chance(14) {
+            let word = self.rng.word(&["until", "through"]);
+            bound(self, word);
         }
         out
     }

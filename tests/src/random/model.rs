@@ -153,6 +153,8 @@ pub(crate) struct Model {
     pub(crate) funs: Vec<Fun>,
     pub(crate) lets: Vec<Let>,
     pub(crate) rules: Vec<Rule>,
+    /// Whether something is separated: then no level may be asked for within itself.
+    pub(crate) separates: bool,
 }
 
 impl Model {
