@@ -2,7 +2,8 @@
 //! Invariant: what is printed here is counted on what the language reads, not on what the generator meant.
 
 use prov::Error;
-use prov_tests::random::{Case, Made};
+use prov_tests::random::{Case, Made, WORDS, census};
+use std::collections::BTreeMap;
 
 fn number(name: &str, or: u64) -> u64 {
     std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(or)
@@ -32,4 +33,129 @@ fn random_policies_pass_their_check() {
     }
     println!("{} of {count} refused\n{}", refused.len(), refused.join("\n"));
     assert!(refused.len() as u64 * 100 <= count, "more than 1 % are refused:\n{}", refused.join("\n"));
+}
+
+#[test]
+fn every_word_of_the_language_occurs() {
+    let cases = number("CASES", 400);
+    let mut counts = BTreeMap::new();
+    for seed in 0..cases {
+        for (_, text) in Case::new(seed).texts().iter().filter(|t| t.0.ends_with(".prov")) {
+            census(text, &mut counts);
+        }
+    }
+    println!("in {cases} policies:");
+    for word in WORDS {
+        println!("{:8} {word}", counts.get(word).copied().unwrap_or_default());
+    }
+    let never: Vec<&&str> = WORDS.iter().filter(|w| !counts.contains_key(**w)).collect();
+    assert!(never.is_empty(), "never in {cases} policies: {never:?}");
+}
+
+/// So many of so many, in percent.
+fn share(part: u64, of: u64) -> u64 {
+    part * 100 / of.max(1)
+}
+
+#[test]
+fn conditions_decide_something() {
+    let cases = number("CASES", 60);
+    let (mut conditions, mut constant, mut rules, mut none, mut all) = (0, 0, 0, 0, 0);
+    let (mut people, mut held, mut leavers) = (0, 0, 0);
+    let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
+    for seed in 20_000..20_000 + cases {
+        let Ok(case) = Case::new(seed).with_world() else { continue };
+        let Ok(made) = Made::of(&case) else { continue };
+        let schema = made.engine.policy().schema();
+        let total = made.desired.ids().count();
+        for id in made.desired.ids() {
+            people += 1;
+            held += u64::from(made.desired.is_held(id));
+            let leaver = schema.identities.iter().any(|i| {
+                i.lifecycle
+                    .iter()
+                    .flat_map(|l| &l.defs)
+                    .any(|s| s.leaver && Some(s.name.as_str()) == made.desired.state(id))
+            });
+            leavers += u64::from(leaver);
+        }
+        for identity in &schema.identities {
+            let of = format!("{}:", identity.name);
+            let ids = made.desired.ids().filter(|id| schema.identities.len() == 1 || id.starts_with(&of));
+            let known = ids.filter(|id| !made.desired.is_held(id)).count();
+            // The conditions of rules, and how many have the rules.
+            for (item, name) in items(&case) {
+                let whose = item.contains(&format!(" for {}", identity.name)) || schema.identities.len() == 1;
+                if !whose || known < 3 {
+                    continue;
+                }
+                let ask = |text: &str| {
+                    made.engine.query_with(
+                        &made.people,
+                        text,
+                        Some(&identity.name),
+                        &made.at,
+                        &made.background(),
+                    )
+                };
+                if let Ok((ids, _)) = ask(&format!("has {name}")) {
+                    rules += 1;
+                    none += u64::from(ids.is_empty());
+                    all += u64::from(ids.len() >= known);
+                }
+                let Some(condition) = condition(&item) else { continue };
+                if let Ok((ids, unknown)) = ask(&condition) {
+                    conditions += 1;
+                    constant += u64::from(
+                        ids.is_empty() || ids.len() + unknown.len() >= total.min(known + unknown.len()),
+                    );
+                }
+            }
+        }
+        let plan = made.plan();
+        for action in plan.actions() {
+            *kinds.entry(format!("action {}", action.kind().name())).or_default() += 1;
+        }
+        for finding in &plan.findings {
+            *kinds.entry(format!("finding {}", finding.kind.name())).or_default() += 1;
+        }
+        *kinds.entry("guard tripped".into()).or_default() += plan.tripped().count() as u64;
+    }
+    println!("{conditions} conditions of rules, {}% the same for everyone", share(constant, conditions));
+    println!("{rules} rules: {}% had by nobody, {}% by everyone", share(none, rules), share(all, rules));
+    println!("{people} people: {}% held, {}% leavers", share(held, people), share(leavers, people));
+    for (kind, n) in &kinds {
+        println!("{n:8} {kind}");
+    }
+    assert!(conditions > cases, "{conditions} conditions were looked at");
+    assert!(
+        share(constant, conditions) < 50,
+        "{}% of conditions are the same for everyone",
+        share(constant, conditions)
+    );
+    assert!(share(held, people) < 40 && share(leavers, people) > 5, "too many are held, or too few leave");
+    for action in ["create_account", "update_account", "disable_account", "grant", "revoke", "kill_sessions"]
+    {
+        assert!(kinds.contains_key(&format!("action {action}")), "no {action} in {cases} plans");
+    }
+}
+
+/// Birthrights and roles: their text and name.
+fn items(case: &Case) -> Vec<(String, String)> {
+    let all = case.files.iter().flat_map(|f| &f.1).map(|i| i.text.clone());
+    all.filter_map(|text| {
+        let head = text.lines().next()?;
+        let at = head.find("birthright ").map(|p| p + 11).or_else(|| head.find("role ").map(|p| p + 5))?;
+        let rule =
+            text.starts_with("birthright ") || text.starts_with("role ") || text.starts_with("@severity");
+        let name = head[at..].split([' ', '{']).next()?.to_owned();
+        rule.then_some((text, name))
+    })
+    .collect()
+}
+
+/// The condition of a rule, which stands on a line of its own.
+fn condition(item: &str) -> Option<String> {
+    let line = item.lines().nth(1)?.strip_prefix("    when ")?;
+    Some(line.strip_suffix(" {").unwrap_or(line).to_owned())
 }

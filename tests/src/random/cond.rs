@@ -9,8 +9,8 @@ impl Gen {
     pub(crate) fn cond(&mut self, env: &Env, depth: u32) -> Ex {
         if depth > 0 {
             match self.rng.below(100) {
-                0..=17 => return self.junction(env, "and", depth),
-                18..=33 => return self.junction(env, "or", depth),
+                0..=11 => return self.junction(env, "and", depth),
+                12..=33 => return self.junction(env, "or", depth),
                 34..=40 => {
                     return self.cond(&env.any_way(), depth - 1).negated();
                 }
@@ -58,8 +58,8 @@ impl Gen {
     fn leaf(&mut self, env: &Env, depth: u32) -> Option<Ex> {
         match self.rng.below(100) {
             0..=11 if env.time => Some(self.timely(env, depth)),
-            12..=22 if env.has.is_some() => self.held(env),
-            23..=29 => {
+            12..=18 if env.has.is_some() => self.held(env),
+            19..=25 => {
                 let word = self.rng.word(&["any", "all"]);
                 self.quantified(env, word, depth)
             }
@@ -80,7 +80,7 @@ impl Gen {
                 let all = self.paths(env);
                 // Attributes of one's own more often than what is far away.
                 let near: Vec<&Path> = all.iter().filter(|p| !p.text.contains(['.', '['])).collect();
-                let p = if !near.is_empty() && self.rng.chance(55) {
+                let p = if !near.is_empty() && self.rng.chance(78) {
                     (*self.rng.pick(&near)).clone()
                 } else if all.is_empty() {
                     return None;

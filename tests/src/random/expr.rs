@@ -214,7 +214,10 @@ impl Gen {
                 let pool = self.pool(&ty);
                 push(&mut out, "state".into(), ty, false, pool, vec![]);
             }
-            for l in self.m.lets[..env.lets.min(self.m.lets.len())].iter().filter(|l| l.identity == i) {
+            for l in self.m.lets[..env.lets.min(self.m.lets.len())]
+                .iter()
+                .filter(|l| l.identity == i && (env.time || !l.timely))
+            {
                 push(&mut out, l.name.clone(), l.ty.clone(), l.optional, l.pool.clone(), vec![]);
                 if let Some(p) = out.last_mut() {
                     p.says = l.facts.clone();
@@ -315,7 +318,7 @@ impl Gen {
     /// A constant of a type: mostly one of a pool.
     pub(crate) fn constant(&mut self, ty: &Ty, pool: &[Val]) -> Ex {
         let pool: Vec<&Val> = pool.iter().filter(|v| v.is_of(ty)).collect();
-        if !pool.is_empty() && self.rng.chance(88) {
+        if !pool.is_empty() && self.rng.chance(95) {
             let v = (*self.rng.pick(&pool)).clone();
             return match (&v, ty) {
                 (Val::Str(s), Ty::Text) if self.rng.chance(15) => {

@@ -273,7 +273,10 @@ impl Gen {
     fn let_item(&mut self) -> String {
         let name = self.names.fresh("let");
         let identity = self.rng.below(self.m.identities.len());
-        let ty = self.rng.pick(&[Ty::Bool, Ty::Int, Ty::Str, Ty::Text, Ty::Date, Ty::set(Ty::Text)]).clone();
+        let ty = self
+            .rng
+            .pick(&[Ty::Bool, Ty::Int, Ty::Str, Ty::Text, Ty::Date, Ty::set(Ty::Text), Ty::set(Ty::Str)])
+            .clone();
         let env = Env { lets: self.m.lets.len(), ..self.env(identity) };
         let absent = self.path(&env, &ty, true).filter(|_| self.rng.chance(25));
         let through = absent.as_ref().map(super::expr::Path::known).unwrap_or_default();
@@ -291,8 +294,20 @@ impl Gen {
         } else {
             String::new()
         };
+        let timely = e.text.contains("today")
+            || e.text.contains("now")
+            || self.m.lets.iter().any(|l| l.timely && e.text.contains(&l.name));
         let facts = (e.yes, e.no);
-        self.m.lets.push(Let { name: name.clone(), identity, ty, optional, pool: e.pool, facts, through });
+        self.m.lets.push(Let {
+            name: name.clone(),
+            identity,
+            ty,
+            optional,
+            pool: e.pool,
+            facts,
+            timely,
+            through,
+        });
         format!("let {name}{for_type}{said} = {}", e.text)
     }
 
@@ -447,7 +462,8 @@ impl Gen {
         let mut inside = env.clone();
         if !rule.role || self.rng.chance(85) {
             let grows = Env { grows: true, ..env.clone() };
-            let (c, known) = self.knowing(&grows, 2);
+            let depth = self.rng.weighted(&[(3, 1), (2, 2)]);
+            let (c, known) = self.knowing(&grows, depth);
             head += &format!("\n    when {c}");
             // What brings a role by `includes` does not ask for its `when`.
             if !rule.included {

@@ -5,6 +5,7 @@
 //! Invariant: a case is named by its seed, and passes `prov check` by construction.
 
 mod beside;
+mod census;
 mod cond;
 mod expr;
 mod items;
@@ -19,6 +20,7 @@ mod values;
 mod world;
 
 pub use beside::{Compared, compare};
+pub use census::{WORDS, census};
 pub use made::Made;
 pub use people::Rows;
 pub use plan_lines::{desired_lines, plan_lines, renamed};

@@ -124,6 +124,8 @@ pub(crate) struct Let {
     pub(crate) pool: Vec<Val>,
     /// What is known where it holds, and where it does not.
     pub(crate) facts: (super::expr::Facts, super::expr::Facts),
+    /// Whether it turns with time.
+    pub(crate) timely: bool,
     /// What is known where it is there.
     pub(crate) through: super::expr::Facts,
 }

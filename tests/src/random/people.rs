@@ -48,7 +48,7 @@ impl Gen {
             .map(|i| {
                 let identity = &self.m.identities[i];
                 let ty = identity.fields[identity.key].ty.clone();
-                let n = self.rng.range(3, 11);
+                let n = self.rng.range(7, 15);
                 (0..n)
                     .map(|k| match ty {
                         Ty::Int => Val::Int(100 + k * 7),

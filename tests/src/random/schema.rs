@@ -140,7 +140,7 @@ impl Gen {
 
     /// Values that the data will hold for a type.
     pub(crate) fn pool(&mut self, ty: &Ty) -> Vec<Val> {
-        let n = self.rng.range(2, 5) as usize;
+        let n = self.rng.range(2, 4) as usize;
         match ty {
             Ty::Bool => vec![Val::Bool(true), Val::Bool(false)],
             Ty::Int => (0..n)
@@ -347,7 +347,7 @@ impl Gen {
 
     /// A value that an attribute may have.
     pub(crate) fn some_value(&mut self, f: &Field) -> Option<Val> {
-        if f.optional && self.rng.chance(35) {
+        if f.optional && self.rng.chance(28) {
             return None;
         }
         Some(match &f.ty {

@@ -8,7 +8,8 @@ use super::value::{Ty, Val, escaped, quoted};
 impl Gen {
     /// A present value of a type.
     pub(crate) fn value(&mut self, env: &Env, ty: &Ty, depth: u32) -> Ex {
-        let env = &env.any_way();
+        // What time decides stands in comparisons of their own.
+        let env = &Env { time: false, ..env.any_way() };
         if self.rng.chance(55)
             && let Some(p) = self.path(env, ty, false)
         {
@@ -250,7 +251,7 @@ impl Gen {
                 }
             }
             Ty::Set(of) => match (&**of, self.rng.below(3)) {
-                (Ty::Str, 0) => {
+                (Ty::Str, 0 | 1) => {
                     let s = self.value(env, &Ty::Str, depth);
                     let by = self.rng.word(&[" ", "a", ";", "-"]);
                     Ex::new(format!("split({}, {})", s.text, quoted(by)), bind::ATOM).with(s.pool)
