@@ -53,6 +53,7 @@ impl fmt::Display for BadHead {
 
 /// The words that begin a directive.
 const WORDS: &[&str] = &[
+    "next",
     "at",
     "data",
     "table",

@@ -385,6 +385,12 @@ impl Run {
                     .collect();
                 same_lines(&d.value, &found.join("; "))
             }
+            "next" => {
+                let who = people.identity(self.engine.policy(), &d.argument)?;
+                let next = self.engine.next_change(&who, &self.at, &self.background()?);
+                let found = next.map_or("never".to_owned(), |m| m.now.to_string());
+                same_lines(&d.value, &found)
+            }
             "explain" => {
                 let (id, what) = d.argument.split_once(' ').unwrap_or((&d.argument, ""));
                 let policy = self.engine.policy();

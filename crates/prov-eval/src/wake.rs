@@ -4,10 +4,16 @@
 //! instants. Comparisons go one way in time (`prov_ir::untimely`), so each is found by halving what is left of the
 //! calendar; while it is sought, all other facts stand as they are.
 
-use crate::interp::{Interp, Res};
+use crate::evaluate::Engine;
+use crate::interp::{Interp, Res, Subject};
+use crate::names::Rows;
+use crate::one::OneDesired;
 use crate::time::Clock;
+use crate::world::World;
 use prov_ir::{ExprId, ExprKind};
-use prov_model::{Date, IdentityId, Instant, compare};
+use prov_model::{
+    Background, Date, Duration, Entitlement, IdentityId, Instant, Moment, Population, TimePoint, compare,
+};
 use rustc_hash::FxHashMap;
 use std::cmp::Ordering;
 
@@ -52,7 +58,10 @@ impl<'a> Interp<'a> {
     /// Notes an instant at which something may change; one that has passed says nothing. Whoever compares with time
     /// outside of an expression calls this.
     pub(crate) fn wake_at(&mut self, instant: Instant) {
-        if let Some(wake) = self.wake.as_mut().filter(|w| !w.seeking && instant > w.clock.now) {
+        // What is put off to the end of the calendar is never.
+        let Some(last) = LAST.map(|day| self.world.moment.zone.instant_at(day, 0, 0)) else { return };
+        let comes = |w: &&mut Wake| !w.seeking && instant > w.clock.now && instant < last;
+        if let Some(wake) = self.wake.as_mut().filter(comes) {
             wake.next = Some(wake.next.map_or(instant, |n| n.min(instant)));
         }
     }
@@ -143,5 +152,78 @@ impl<'a> Interp<'a> {
             wake.states.insert((ty, row), state);
         }
         state
+    }
+}
+
+/// Moments that are looked at for a change, at most.
+const HOPS: usize = 10_000;
+
+impl Engine {
+    /// The first moment after another at which the result of an identity changes, with the data and the background as they
+    /// are: its state, its accounts, what it holds, whether it is held, or a verb of its state whose time has come. None
+    /// where nothing changes any more.
+    pub fn next_change(
+        &self,
+        population: &Population,
+        who: (IdentityId, u32),
+        moment: &Moment,
+        background: &Background,
+    ) -> Option<Instant> {
+        let before = self.evaluate_one(population, who, moment, background);
+        let key = population.of(who.0).table.key(who.1).unwrap_or("");
+        let id = self.program().schema.global_id(who.0, key);
+        let states = self.program().schema.identity(who.0).lifecycle.as_ref().map_or(&[][..], |l| &l.defs);
+        let state = before.state.and_then(|s| states.get(s as usize));
+        let remembered = state.and_then(|s| background.memory.states.get(&id).filter(|m| m.state == s.name));
+        let since = remembered.map_or(moment.today, |m| m.since);
+        let ends = |after: Duration| moment.zone.instant_at(since.plus(after), 0, 0);
+        let waits = state.iter().flat_map(|s| &s.verbs).filter_map(|v| v.after).map(ends);
+        // A verb acts by itself: there is a change then, whatever else.
+        let verb = waits.filter(|at| *at > moment.now).min();
+        let mut at = moment.clone();
+        for _ in 0..HOPS {
+            let Some(next) = self.next_wake(population, who, &at, background, &id) else { return verb };
+            if verb.is_some_and(|v| v <= next) {
+                return verb;
+            }
+            at = Moment::at_instant(next, moment.zone.clone());
+            let after = self.evaluate_one(population, who, &at, background);
+            let held = |one: &OneDesired| -> Vec<Entitlement> {
+                one.holdings.iter().map(|c| c.entitlement.clone()).collect()
+            };
+            if (after.state, &after.hold, &after.accounts) != (before.state, &before.hold, &before.accounts)
+                || held(&after) != held(&before)
+            {
+                return Some(next);
+            }
+        }
+        None
+    }
+
+    /// The next moment at which something that was looked at comes out otherwise; before it, nothing changes.
+    fn next_wake(
+        &self,
+        population: &Population,
+        who: (IdentityId, u32),
+        moment: &Moment,
+        background: &Background,
+        id: &str,
+    ) -> Option<Instant> {
+        let world = self.ready().world(population, moment, background, None);
+        let known = self.known(world, &Rows::One(who.0, who.1));
+        let world = World { names: known.names.as_ref(), ..world };
+        let mut interp = Interp::new(world, &self.ready().shape, Subject::Identity(who.0, who.1));
+        interp.note_wakes();
+        interp.decide(|_| false);
+        let given = background.assignments.iter().filter(|a| a.identity == id);
+        let decided = background.exceptions.iter().filter(|e| e.identity == id);
+        let points = given.flat_map(|a| [a.from, a.until]).chain(decided.map(|e| Some(e.until)));
+        for point in points.flatten() {
+            interp.wake_at(match point {
+                TimePoint::Day(day) => moment.zone.instant_at(day, 0, 0),
+                TimePoint::Instant(instant) => instant,
+            });
+        }
+        interp.next_wake()
     }
 }

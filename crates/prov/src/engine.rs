@@ -175,6 +175,14 @@ impl Engine {
         self.inner.explain(&identity.population.data, identity.who, target, at, background)
     }
 
+    /// The first moment after another at which the result of an identity changes, with the data and the background as they
+    /// are: its state, its accounts, what it holds, or a verb of its state whose time has come. None where nothing
+    /// changes any more.
+    pub fn next_change(&self, identity: &Identity, at: &Moment, background: &Background) -> Option<Moment> {
+        let next = self.inner.next_change(&identity.population.data, identity.who, at, background)?;
+        Some(Moment::at_instant(next, at.zone.clone()))
+    }
+
     /// The global ids for which a condition holds, and those for which that can't be known, in order.
     ///
     /// # Errors
