@@ -2,6 +2,7 @@
 //! Invariant: apart from the evaluation itself, which it asks and never slows; clauses are asked in the order, and as
 //! far, as evaluation asks them.
 
+use crate::by_hand::ByHand;
 use crate::evaluate::Engine;
 use crate::facts::Tri;
 use crate::interp::{Interp, Subject};
@@ -60,6 +61,8 @@ impl Engine {
         let ready = self.ready();
         let states = self.states(population, moment, background);
         let world = ready.world(population, moment, background, Some(&states));
+        let by_hand = ByHand::of(&world.program.schema, population, background, None);
+        let world = World { by_hand: Some(&by_hand), ..world };
         let known = self.known(world, &Rows::All);
         let world = World { names: known.names.as_ref(), ..world };
         for ty in 0..population.types.len() {

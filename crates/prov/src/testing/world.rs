@@ -115,7 +115,9 @@ impl<'a> World<'a> {
 
     /// When it is.
     pub(super) fn now(&self) -> Moment {
-        self.moment.clone().unwrap_or_else(epoch)
+        // Before `at` says so it is some day, in the policy's zone: times of day that are given are that zone's.
+        let some_day = || Moment { zone: self.policy().program().zone.clone(), ..epoch() };
+        self.moment.clone().unwrap_or_else(some_day)
     }
 
     /// Carries a statement out; those that expect something are not for here.
