@@ -78,6 +78,8 @@ pub enum StatementKind {
         like: Option<Who>,
         /// The attributes that are given.
         fields: Vec<(AttrId, Cell)>,
+        /// `in: [SOURCE, …]`: the sources that have a row of them, by position; none given = all of the type.
+        sources: Option<Vec<u32>>,
     },
     /// `given x = "KEY"`: someone of the population that was read from files.
     Known(Who, String),
@@ -97,8 +99,8 @@ pub enum StatementKind {
     At(ExprId),
     /// `wait D`
     Wait(ExprId),
-    /// `change x { … }`
-    Change(Who, Vec<(AttrId, Cell)>),
+    /// `change x { … }`, with the sources that have a row of them from now on, where they are named.
+    Change(Who, Vec<(AttrId, Cell)>, Option<Vec<u32>>),
     /// `leave x`
     Leave(Who),
     /// `expect …`

@@ -1,6 +1,7 @@
 //! Single expressions, for tests of a policy: constants, and conditions over people that are named from outside.
 //! Invariant: the same interpreter as every other evaluation.
 
+use crate::by_hand::ByHand;
 use crate::evaluate::Engine;
 use crate::explain::Clause;
 use crate::interp::{Interp, Subject};
@@ -52,6 +53,8 @@ impl Engine {
         condition: ExprId,
     ) -> Option<bool> {
         let world = self.ready().world(population, moment, background, None);
+        let by_hand = ByHand::of(&world.program.schema, population, background, Some(who));
+        let world = World { by_hand: Some(&by_hand), ..world };
         let names = self.names_for(world, who, population);
         let world = World { names: names.as_ref(), ..world };
         let mut interp = Interp::new(world, &self.ready().shape, Subject::Identity(who.0, who.1));
@@ -70,6 +73,8 @@ impl Engine {
         condition: ExprId,
     ) -> Clause {
         let world = self.ready().world(population, moment, background, None);
+        let by_hand = ByHand::of(&world.program.schema, population, background, Some(who));
+        let world = World { by_hand: Some(&by_hand), ..world };
         let names = self.names_for(world, who, population);
         let world = World { names: names.as_ref(), ..world };
         let mut interp = Interp::new(world, &self.ready().shape, Subject::Identity(who.0, who.1));

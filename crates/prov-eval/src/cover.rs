@@ -101,7 +101,8 @@ impl<'a> Interp<'a> {
             }
         }
         for (number, rule) in program.rules.iter().enumerate().filter(|(_, r)| r.identity == ty) {
-            if let Some(when) = rule.when {
+            let asked = rule.requestable.as_ref().and_then(|r| r.when);
+            for when in rule.when.into_iter().chain(asked) {
                 self.mark(when, out);
             }
             if self.has_role(number as u32) == Tri::Yes {

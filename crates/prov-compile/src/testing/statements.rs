@@ -149,7 +149,7 @@ impl Checker<'_> {
                 self.needs_time(s.span, reading)?;
                 let whom = self.someone_there(who, reading)?;
                 let identity = reading.people[whom.0 as usize].identity;
-                let fields = self.attributes_of(identity, fields, reading)?;
+                let (fields, sources) = self.attributes_of(identity, fields, reading)?;
                 let key = self.schema.identity(identity).key;
                 if fields.iter().any(|(a, _)| *a == key) {
                     let name = self.schema.identity(identity).attributes[key.index()].name.clone();
@@ -160,7 +160,7 @@ impl Checker<'_> {
                             .help("give someone else: `given other = …`"),
                     );
                 }
-                vec![StatementKind::Change(whom, fields)]
+                vec![StatementKind::Change(whom, fields, sources)]
             }
             TestKind::Leave(who) => {
                 self.needs_time(s.span, reading)?;
@@ -262,9 +262,9 @@ impl Checker<'_> {
                 // From here on the name stands, whatever is wrong with its attributes.
                 reading.there[who.0 as usize] = true;
                 let identity = reading.people[who.0 as usize].identity;
-                let found = self.attributes_of(identity, fields, reading)?;
+                let (found, sources) = self.attributes_of(identity, fields, reading)?;
                 self.all_there(identity, &found, fields, of, like.is_some())?;
-                Ok(StatementKind::Person { who, like, fields: found })
+                Ok(StatementKind::Person { who, like, fields: found, sources })
             }
             Ast::Str(_) => match (self.id_of(&given.value), reading.names.get(&name.text).copied()) {
                 (Some((_, id)), Some(who)) => {

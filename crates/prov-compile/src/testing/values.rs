@@ -9,18 +9,54 @@ use prov_model::{AttrId, FieldDef, IdentityId, TableId, Type};
 use prov_syntax::ast::{self, ExprKind as Ast, Name};
 use std::collections::BTreeMap;
 
+/// Attributes as they are written out, and the sources where they are named.
+pub(super) type Written = (Vec<(AttrId, Cell)>, Option<Vec<u32>>);
+
 impl Checker<'_> {
-    /// The attributes of an identity type that are written out.
+    /// The attributes of an identity type that are written out, and the sources where `in: […]` names them.
     pub(super) fn attributes_of(
         &mut self,
         identity: IdentityId,
         fields: &[ast::Assign],
         reading: &Reading,
-    ) -> Try<Vec<(AttrId, Cell)>> {
+    ) -> Try<Written> {
         let def = self.schema.identity(identity);
         let (owner, attributes) = (format!("`{}`", def.name), def.attributes.clone());
-        let found = self.fields_of(&attributes, &owner, fields, reading)?;
-        Ok(found.into_iter().map(|(i, cell)| (AttrId(i as u32), cell)).collect())
+        let is_source = |f: &&ast::Assign| f.name.text == "in" && attributes.iter().all(|a| a.name != "in");
+        let sources = match fields.iter().find(is_source) {
+            Some(field) => Some(self.sources_of(identity, &field.value)?),
+            None => None,
+        };
+        let rest: Vec<ast::Assign> = fields.iter().filter(|f| !is_source(f)).cloned().collect();
+        let found = self.fields_of(&attributes, &owner, &rest, reading)?;
+        Ok((found.into_iter().map(|(i, cell)| (AttrId(i as u32), cell)).collect(), sources))
+    }
+
+    /// `[hr, badges]`: sources of a type by position.
+    fn sources_of(&mut self, identity: IdentityId, e: &ast::Expr) -> Try<Vec<u32>> {
+        let Ast::List(items) = &e.kind else {
+            return self.not_here(
+                e.span,
+                "sources stand in a list",
+                "write `in: [hr]`, with the sources that have a row of them",
+            );
+        };
+        let mut out = Vec::new();
+        for item in items {
+            let Ast::Name(name) = &item.kind else {
+                return self.not_here(item.span, "this is no source", "name a source of the policy");
+            };
+            let of = |s: &prov_model::SourceDef| s.identity == identity;
+            match self.schema.sources.iter().position(|s| of(s) && s.name == name.text) {
+                Some(at) => out.push(at as u32),
+                None => {
+                    let names: Vec<String> =
+                        self.schema.sources.iter().filter(|s| of(s)).map(|s| s.name.clone()).collect();
+                    return self.unknown(name, "source", &names);
+                }
+            }
+        }
+        Ok(out)
     }
 
     /// Fields by position, each once. All errors are reported before any is returned.

@@ -133,7 +133,8 @@ pub(super) fn of(policy: &Policy, cover: &Cover) -> Coverage {
     };
     for (number, rule) in program.rules.iter().enumerate() {
         let grants = &rule.grants;
-        let roots = rule.when.into_iter().chain(
+        let asked = rule.requestable.as_ref().and_then(|r| r.when);
+        let roots = rule.when.into_iter().chain(asked).chain(
             grants.iter().flat_map(|g| g.when.into_iter().chain(g.each.iter().filter_map(|e| e.filter))),
         );
         let values = grants.iter().flat_map(|g| {

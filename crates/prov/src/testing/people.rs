@@ -3,8 +3,8 @@
 
 use prov_eval::LookupTable;
 use prov_model::{
-    AttrId, Column, ColumnBuilder, FieldDef, IdentityId, IdentityTable, Population, Schema, Table, TableId,
-    Type, Value, fold, key_spelling, nfc,
+    AttrId, Column, ColumnBuilder, Date, FieldDef, IdentityId, IdentityTable, Membership, Population, Schema,
+    Table, TableId, Type, Value, fold, key_spelling, nfc,
 };
 use std::collections::BTreeMap;
 
@@ -40,8 +40,14 @@ impl Datum {
 pub(super) struct Record {
     /// One an attribute of its type.
     pub values: Vec<Datum>,
-    /// Attributes that could not be read.
-    pub broken: Vec<AttrId>,
+    /// Whether a row of it could not be read, with the attributes that can't be trusted for it.
+    pub broken: Option<Vec<AttrId>>,
+    /// Attributes that can't be known, with the source that may bring them.
+    pub doubtful: Vec<(AttrId, u32)>,
+    /// By source, whether it has a row of it; what is not here has none.
+    pub members: Vec<(u32, Membership)>,
+    /// The next day from which another row counts.
+    pub upcoming: Option<Date>,
 }
 
 /// Identities by type and key.
@@ -55,8 +61,15 @@ pub(super) fn folk_of(schema: &Schema, population: &Population) -> Folk {
         let fields = &schema.identity(id).attributes;
         for row in 0..of.len() as u32 {
             let values = read(&of.table, row, fields, schema, population);
-            let broken = of.broken.get(&row).cloned().unwrap_or_default();
-            folk.insert((id, of.table.key(row).unwrap_or("").to_owned()), Record { values, broken });
+            let member = |(s, rows): &(u32, Vec<Membership>)| Some((*s, *rows.get(row as usize)?));
+            let record = Record {
+                values,
+                broken: of.broken.get(&row).cloned(),
+                doubtful: of.doubtful.get(&row).cloned().unwrap_or_default(),
+                members: of.members.iter().filter_map(member).collect(),
+                upcoming: of.upcoming.get(&row).copied(),
+            };
+            folk.insert((id, of.table.key(row).unwrap_or("").to_owned()), record);
         }
     }
     folk
@@ -137,9 +150,17 @@ pub(super) fn population_of(schema: &Schema, folk: &Folk) -> Population {
         table.keys = people.iter().map(|(key, _)| key.as_str().into()).collect();
         let mut made = IdentityTable::new(table);
         for (row, (_, record)) in people.iter().enumerate() {
-            if !record.broken.is_empty() {
-                made.broken.insert(row as u32, record.broken.clone());
+            let row = row as u32;
+            made.broken.extend(record.broken.clone().map(|b| (row, b)));
+            made.upcoming.extend(record.upcoming.map(|day| (row, day)));
+            if !record.doubtful.is_empty() {
+                made.doubtful.insert(row, record.doubtful.clone());
             }
+        }
+        for (source, _) in schema.sources.iter().enumerate().filter(|(_, s)| s.identity == id) {
+            let of = |r: &Record| r.members.iter().find(|(s, _)| *s as usize == source).map(|(_, m)| *m);
+            let rows = people.iter().map(|(_, r)| of(r).unwrap_or(Membership::Out)).collect();
+            made.members.push((source as u32, rows));
         }
         population.types.push(made);
     }

@@ -15,8 +15,8 @@ use prov_diag::{Diagnostic, Span, codes};
 use prov_eval::{Bound, Cover, LookupTable};
 use prov_ir::ExprId;
 use prov_model::{
-    Assignment, AttrId, Background, Date, Exception, IdentityId, Memory, Moment, TableId, TimePoint, Type,
-    Value,
+    Assignment, AttrId, Background, Date, Exception, IdentityId, Membership, Memory, Moment, TableId,
+    TimePoint, Type, Value,
 };
 use prov_plan::Plan;
 use std::collections::BTreeMap;
@@ -38,6 +38,8 @@ struct Slot {
     own: Option<Vec<Datum>>,
     /// Attributes that were changed of someone whom a file brings.
     changes: BTreeMap<AttrId, Datum>,
+    /// The sources that have a row of them, where the test names them.
+    sources: Option<Vec<u32>>,
 }
 
 /// One run: what was looked at, and what came of it.
@@ -125,10 +127,16 @@ impl<'a> World<'a> {
         let span = statement.span;
         self.begin();
         match &statement.kind {
-            StatementKind::Person { who, like, fields } => self.person(*who, *like, fields, span)?,
+            StatementKind::Person { who, like, fields, sources } => {
+                self.person(*who, *like, fields, span)?;
+                let like = like.and_then(|l| self.slots.get(&l.0)).and_then(|s| s.sources.clone());
+                if let Some(slot) = self.slots.get_mut(&who.0) {
+                    slot.sources = sources.clone().or(like);
+                }
+            }
             StatementKind::Known(who, id) => {
                 let (_, key) = split(self.policy(), id);
-                let slot = Slot { key, present: true, own: None, changes: BTreeMap::new() };
+                let slot = Slot { key, present: true, own: None, changes: BTreeMap::new(), sources: None };
                 self.slots.insert(who.0, slot);
             }
             StatementKind::Rows(table, rows) => {
@@ -182,10 +190,13 @@ impl<'a> World<'a> {
                 };
                 self.move_to(Moment::at_instant(to, now.zone), span)?;
             }
-            StatementKind::Change(who, fields) => {
+            StatementKind::Change(who, fields, sources) => {
                 let data = self.fields(*who, fields);
                 let Some(slot) = self.slots.get_mut(&who.0) else { return Ok(()) };
                 slot.present = true;
+                if sources.is_some() {
+                    slot.sources.clone_from(sources);
+                }
                 match &mut slot.own {
                     Some(own) => data.into_iter().for_each(|(attr, datum)| own[attr.index()] = datum),
                     None => slot.changes.extend(data),
@@ -399,7 +410,10 @@ impl<'a> World<'a> {
                     .help("give each person a key of their own"),
             )));
         }
-        self.slots.insert(who.0, Slot { key, present: true, own: Some(own), changes: BTreeMap::new() });
+        self.slots.insert(
+            who.0,
+            Slot { key, present: true, own: Some(own), changes: BTreeMap::new(), sources: None },
+        );
         Ok(())
     }
 
@@ -540,20 +554,32 @@ impl<'a> World<'a> {
     fn population(&self, span: Span) -> Go<Population> {
         let schema = self.policy().schema();
         let brought = self.brought(span)?;
-        let untouched = self.slots.values().all(|s| s.present && s.own.is_none() && s.changes.is_empty());
+        let as_read = |s: &Slot| s.present && s.own.is_none() && s.changes.is_empty() && s.sources.is_none();
+        let untouched = self.slots.values().all(as_read);
         if let (Some(brought), true) = (&brought, untouched) {
             return Ok(brought.clone());
         }
         let base = brought.map(|p| p.data.clone()).unwrap_or_default();
         let mut folk = folk_of(schema, &base);
-        let mut added: BTreeMap<IdentityId, u64> = BTreeMap::new();
+        let mut added: BTreeMap<u32, u64> = BTreeMap::new();
+        let all = |identity: IdentityId| -> Vec<u32> {
+            let of = schema.sources.iter().enumerate().filter(|(_, s)| s.identity == identity);
+            of.map(|(i, _)| i as u32).collect()
+        };
         for (i, slot) in &self.slots {
             let identity = self.test.people[*i as usize].identity;
             match (&slot.own, slot.present) {
                 (Some(own), true) => {
-                    let record = Record { values: own.clone(), broken: Vec::new() };
+                    let sources = slot.sources.clone().unwrap_or_else(|| all(identity));
+                    sources.iter().for_each(|s| *added.entry(*s).or_default() += 1);
+                    let record = Record {
+                        values: own.clone(),
+                        broken: None,
+                        doubtful: Vec::new(),
+                        members: sources.into_iter().map(|s| (s, Membership::In)).collect(),
+                        upcoming: None,
+                    };
                     put(schema, &mut folk, identity, &slot.key, record);
-                    *added.entry(identity).or_default() += 1;
                 }
                 (_, false) => {
                     folk.remove(&(identity, slot.key.clone()));
@@ -564,7 +590,17 @@ impl<'a> World<'a> {
                     };
                     for (attr, datum) in &slot.changes {
                         record.values[attr.index()] = datum.clone();
-                        record.broken.retain(|b| b != attr);
+                        record.doubtful.retain(|(d, _)| d != attr);
+                        if let Some(broken) = &mut record.broken {
+                            broken.retain(|b| b != attr);
+                        }
+                    }
+                    // What could not be read has been given another value: the row is whole again.
+                    if !slot.changes.is_empty() && record.broken.as_ref().is_some_and(Vec::is_empty) {
+                        record.broken = None;
+                    }
+                    if let Some(sources) = &slot.sources {
+                        record.members = sources.iter().map(|s| (*s, Membership::In)).collect();
                     }
                 }
             }
@@ -572,8 +608,8 @@ impl<'a> World<'a> {
         let mut population = population_of(schema, &folk);
         population.rejections.clone_from(&base.rejections);
         population.counts.clone_from(&base.counts);
-        for source in schema.sources.iter().filter(|s| s.is_authoritative()) {
-            let rows = added.get(&source.identity).copied().unwrap_or(0);
+        for (at, source) in schema.sources.iter().enumerate().filter(|(_, s)| s.is_authoritative()) {
+            let rows = added.get(&(at as u32)).copied().unwrap_or(0);
             match population.counts.iter_mut().find(|c| c.source == source.name) {
                 Some(count) => count.rows += rows,
                 None => {
