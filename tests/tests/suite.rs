@@ -131,6 +131,18 @@ fn the_case_of_the_sample_is_the_sample() {
 }
 
 #[test]
+fn the_sample_plans_whole_but_for_what_it_proves() {
+    let sample = include_str!("../../crates/prov-syntax/tests/data/acme.prov");
+    let case = std::fs::read_to_string(suite("eval").join("acme.prov")).expect("the case");
+    let body = |text: &'static str| {
+        let lines = text.lines().skip_while(|l| l.starts_with("//!"));
+        lines.filter(|l| !l.starts_with("prove ")).collect::<Vec<_>>()
+    };
+    let planned: Vec<&str> = case.lines().skip_while(|l| l.starts_with("//!")).collect();
+    assert_eq!(planned, body(sample));
+}
+
+#[test]
 fn a_forgotten_file_or_expectation_fails() {
     let project = Project::new().expect("a folder");
     let write = |name: &str, text: &str| project.write(name, text).expect("written");
