@@ -405,7 +405,9 @@ impl<'w, 'a> Eval<'w, 'a> {
         let [(var, list, filter), rest @ ..] = each else {
             let stands = match grant.when.map_or(Ok(Some(true)), |when| known(self.holds(when, s)))? {
                 Some(true) => known(self.in_time(grant, s))?,
-                other => other,
+                Some(false) => Some(false),
+                // Outside of its time it gives nothing, whatever else can't be known.
+                None => Some(false).filter(|_| matches!(self.in_time(grant, s), Ok(false))),
             };
             return match stands {
                 Some(true) => self.values(grant.what, s, kind, out),
