@@ -163,7 +163,7 @@ impl World {
                         self.held.remove(&row);
                     }
                 }
-                ActionKind::KillSessions => {}
+                ActionKind::KillSessions | ActionKind::WriteBack => {}
             }
         }
     }

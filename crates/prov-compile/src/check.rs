@@ -259,6 +259,7 @@ impl<'a> Checker<'a> {
         let lifecycles = self.lower_lifecycles();
         let sources = self.lower_sources(&lifecycles);
         let accounts = self.lower_accounts();
+        self.lower_writebacks();
         let rules = self.lower_rules();
         let (forbids, role_forbids) = self.lower_forbids();
         self.lower_separations(&rules);

@@ -22,6 +22,7 @@ pub mod testing;
 mod timely;
 mod unbuilt;
 mod unique;
+mod writeback;
 
 use prov_diag::{Diagnostic, SourceId, SourceMap, codes};
 use prov_ir::{ExprId, Program};

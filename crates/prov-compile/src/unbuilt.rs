@@ -30,7 +30,6 @@ impl Checker<'_> {
                     ItemKind::Limit { .. } => self.not_yet(head, "`limit`"),
                     ItemKind::Federation { .. } => self.not_yet(head, "`federation`"),
                     ItemKind::Login { .. } => self.not_yet(head, "a `login` mapping"),
-                    ItemKind::Writeback { .. } => self.not_yet(head, "`writeback`"),
                     ItemKind::Prove { .. } => self.not_yet(head, "`prove`"),
                     ItemKind::App(app) => {
                         for m in &app.members {
@@ -60,6 +59,7 @@ impl Checker<'_> {
                     | ItemKind::Identity { .. }
                     | ItemKind::Source(_)
                     | ItemKind::Record { .. }
+                    | ItemKind::Writeback { .. }
                     | ItemKind::Lifecycle { .. }
                     | ItemKind::Forbid { .. }
                     | ItemKind::Separate(_)

@@ -8,6 +8,7 @@ use crate::interp::{Interp, Subject};
 use crate::keep::KeepsAfter;
 use crate::roles::RoleBlock;
 use crate::world::{NO_STATE, Unknown};
+use crate::writes::Write;
 use prov_model::{
     AppId, AssignmentIssue, DesiredAccount, EntId, EntitlementIssue, IdentityId, SeparationHit,
 };
@@ -37,6 +38,8 @@ pub(crate) struct Decision {
     pub held: Vec<EntId>,
     /// Sorted.
     pub withheld: Vec<(EntId, EntitlementIssue)>,
+    /// What sources are to be told.
+    pub writes: Vec<Write>,
     pub active_forbids: Vec<u32>,
     /// Separations that are hit.
     pub separated: Vec<SeparationHit<EntId>>,
@@ -101,6 +104,9 @@ impl<'a> Interp<'a> {
             let accounts = self.accounts(ty, leaver);
             let unknown = grants.unknown.or(settled.unknown).or(accounts.1);
             decision.accounts = accounts.0;
+            if !leaver && !self.world.program.schema.writebacks.is_empty() {
+                decision.writes = self.writes(&decision.accounts);
+            }
             hold = unknown.filter(|_| !leaver).map(|u| self.hold(u));
         }
         if hold.is_some() {

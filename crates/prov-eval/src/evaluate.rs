@@ -9,10 +9,11 @@ use crate::interp::{Interp, Subject};
 use crate::names::Rows;
 use crate::shape::Shape;
 use crate::world::{Catalogs, LookupTable, NO_STATE, World};
+use crate::writes::Write;
 use prov_ir::Program;
 use prov_model::{
     AssignmentIssue, Background, Csr, Desired, DesiredAccount, EntId, EntitlementIssue, Entitlements,
-    HoldReason, IdentityFlags, IdentityId, Keep, Moment, Population, Separated, SeparationHit,
+    HoldReason, IdentityFlags, IdentityId, Keep, Moment, Population, Separated, SeparationHit, WriteBack,
 };
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ struct BlockResult {
     flags: Vec<IdentityFlags>,
     holds: Vec<(u32, HoldReason)>,
     accounts: Csr<DesiredAccount>,
+    writes: Vec<(u32, Write)>,
     holdings: Csr<EntId>,
     withheld: Vec<(u32, EntId, EntitlementIssue)>,
     active_forbids: Vec<(u32, Vec<u32>)>,
@@ -204,6 +206,7 @@ impl BlockResult {
             self.holds.push((at, reason(hold, who, world)));
         }
         self.accounts.push(decision.accounts);
+        self.writes.extend(decision.writes.into_iter().map(|write| (at, write)));
         self.holdings.push(decision.held);
         self.withheld.extend(decision.withheld.into_iter().map(|(id, issue)| (at, id, issue)));
         self.forbidden_roles.extend(decision.forbidden_roles.into_iter().map(|f| (at, f)));
@@ -284,6 +287,7 @@ fn merge(
         keeps: BTreeMap::new(),
         names: Vec::new(),
         links: Vec::new(),
+        writes: Vec::new(),
         conflicts: Default::default(),
         entitlements: Entitlements::default(),
         counts: population.counts.clone(),
@@ -303,6 +307,10 @@ fn merge(
         desired.flags.extend(block.flags);
         desired.holds.extend(block.holds.into_iter().map(|(at, r)| (base + at, r)));
         desired.accounts.append(block.accounts);
+        desired.writes.extend(block.writes.into_iter().map(|(at, (writeback, from, to))| {
+            let position = base + at;
+            WriteBack { position, writeback, from, to }
+        }));
         let mut list = Vec::new();
         for at in 0..block.holdings.len() {
             list.clear();

@@ -32,6 +32,7 @@ mod time;
 mod truth;
 mod wake;
 mod world;
+mod writes;
 
 pub use asks::Bound;
 pub use cover::{Cover, Seen};

@@ -196,6 +196,19 @@ pub struct DesiredAccount {
     pub attributes: Box<[Box<str>]>,
 }
 
+/// A value that a source is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteBack {
+    /// Of whom: by position in [`Desired::ids`].
+    pub position: u32,
+    /// By position in [`crate::Schema::writebacks`].
+    pub writeback: u32,
+    /// What the source says; empty where it says nothing.
+    pub from: Box<str>,
+    /// What it is to say.
+    pub to: Box<str>,
+}
+
 /// A name that an identity has, or is given, by `unique`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenName {
@@ -262,6 +275,8 @@ pub struct Desired {
     pub keeps: BTreeMap<u32, Vec<Keep>>,
     /// Names by `unique`, in order of (position, app, attribute).
     pub names: Vec<GivenName>,
+    /// What sources are to be told, in order of (position, write-back).
+    pub writes: Vec<WriteBack>,
     /// Whose accounts of nobody are; sorted, each account once.
     pub links: Vec<AccountLink>,
     /// Where it is not clear which account is an identity's, by position and app.

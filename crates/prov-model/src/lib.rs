@@ -25,7 +25,7 @@ mod working;
 
 pub use access::{
     Account, AccountOrigin, Actual, Csr, Desired, DesiredAccount, EntId, Entitlement, EntitlementIssue,
-    Entitlements, GivenName, HoldReason, IdentityFlags, join_values, split_values,
+    Entitlements, GivenName, HoldReason, IdentityFlags, WriteBack, join_values, split_values,
 };
 pub use background::{Assignment, AssignmentIssue, Background, Exception, Span, TimePoint};
 pub use builtin::{Builtin, BuiltinInfo, CallError, ParamType, ResultType, slice};
@@ -44,7 +44,7 @@ pub use schema::{
     AccountDef, AnnotationDef, AppDef, AppId, AttrId, EffectKind, EnumDef, EnumId, FieldDef, ForbidDef,
     GuardDef, GuardLimit, GuardWhat, IdentityDef, IdentityId, InverseDef, KindDef, KindId, LifecycleDef,
     ManagedDef, MissingDef, Mode, Pattern, RecordDef, RecordId, RuleId, RuleInfo, RuleKind, Schema, Severity,
-    SourceDef, SourcePart, StateDef, TableDef, TableId, ValuePattern, VerbDef, VerbKind, Via,
+    SourceDef, SourcePart, StateDef, TableDef, TableId, ValuePattern, VerbDef, VerbKind, Via, WritebackDef,
 };
 pub use separate::{
     NamedRole, PatternDef, Resolve, RoleForbidDef, SeparateDef, Separated, SeparationHit, SideDef,

@@ -62,6 +62,8 @@ pub struct Schema {
     pub separations: Vec<SeparateDef>,
     /// Guards on the plan.
     pub guards: Vec<GuardDef>,
+    /// What sources are told of accounts.
+    pub writebacks: Vec<WritebackDef>,
 }
 
 /// An enum's variants in order of declaration.
@@ -418,6 +420,8 @@ pub enum RuleKind {
     Source,
     /// A `guard`.
     Guard,
+    /// A `writeback`.
+    Writeback,
 }
 
 /// Something that can be named as a cause.
@@ -499,6 +503,23 @@ pub(crate) fn covers(
         (ValuePattern::Matches(p), Some(part)) => p.matches_str(part),
         (_, None) => false,
     })
+}
+
+/// A value of an account that a source is told.
+#[derive(Clone, Debug)]
+pub struct WritebackDef {
+    /// Its place.
+    pub rule: RuleId,
+    /// The source, by position in [`Schema::sources`].
+    pub source: u32,
+    /// Whose records the source brings.
+    pub identity: IdentityId,
+    /// The attribute there.
+    pub attribute: AttrId,
+    /// The app.
+    pub app: AppId,
+    /// The attribute of its account, by position.
+    pub value: u32,
 }
 
 /// A guard.

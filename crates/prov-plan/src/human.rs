@@ -310,6 +310,7 @@ impl<'p, W: Write> View<'p, W> {
             access(ActionKind::Revoke, "revoke"),
             accounts(ActionKind::DisableAccount, "disable"),
             accounts(ActionKind::DeleteAccount, "delete"),
+            by.get(&ActionKind::WriteBack).map(|&n| plural(n, "value to write back", "values to write back")),
             by.get(&ActionKind::KillSessions).map(|&n| format!("{} of sessions", plural(n, "kill", "kills"))),
         ]
         .into_iter()
@@ -353,6 +354,7 @@ fn line(action: ActionView<'_>, with_app: bool, places: bool) -> Line {
         ActionKind::Grant => ('+', access()),
         ActionKind::Revoke => ('-', access()),
         ActionKind::KillSessions => ('!', format!("{spaced}sessions killed")),
+        ActionKind::WriteBack => ('~', account(" written back")),
     };
     let because = action.because();
     let name = |b: &crate::Because| match (action.kind(), b.kind) {
@@ -380,7 +382,7 @@ fn below(action: ActionView<'_>) -> Vec<String> {
             .filter(|c| *c.attribute != *"enabled" && c.to.as_deref() != action.account())
             .map(|c| format!("{}  {}", pad(&clean(&c.attribute), wide), shown(&c.to)))
             .collect(),
-        ActionKind::UpdateAccount => changes
+        ActionKind::UpdateAccount | ActionKind::WriteBack => changes
             .map(|c| format!("{}  {} → {}", pad(&clean(&c.attribute), wide), shown(&c.from), shown(&c.to)))
             .collect(),
         ActionKind::RenameAccount

@@ -107,6 +107,7 @@ fn turn(kind: ActionKind, leaver: bool, early: bool) -> (usize, u8) {
         ActionKind::DisableAccount => ((0, 0), 4),
         ActionKind::KillSessions => ((0, 1), 5),
         ActionKind::DeleteAccount => ((1, 3), 6),
+        ActionKind::WriteBack => ((1, 4), 7),
     };
     if leaver { lane } else { (2, main) }
 }
@@ -147,6 +148,8 @@ pub(crate) fn arrange<'a, K: Ord>(
             ActionKind::DisableAccount => extend(&mut steps.disables),
             ActionKind::KillSessions => steps.kill = Some(i),
             ActionKind::DeleteAccount => extend(&mut steps.deletes),
+            // Nothing waits for a source.
+            ActionKind::WriteBack => {}
         }
     }
     let place = |(i, draft): (usize, &Draft<'a>)| {
@@ -180,7 +183,7 @@ fn waits_for(
             Some(chain) if chain.start < index => after.push(index - 1),
             _ => after.extend(order.parent(draft.app).and_then(|p| steps.get(&p)?.base)),
         },
-        ActionKind::Grant => after.extend(last_of_account),
+        ActionKind::Grant | ActionKind::WriteBack => after.extend(last_of_account),
         ActionKind::Revoke if leaver => {}
         ActionKind::Revoke if draft.early => after.extend(last_of_account),
         ActionKind::Revoke => match (&own.grants, &own.revokes) {
@@ -313,14 +316,14 @@ fn apart(schema: &Schema, revoke: &ActionView<'_>, grant: &ActionView<'_>) -> bo
 fn must_precede(a: &ActionView<'_>, b: &ActionView<'_>, parents: &FxHashMap<&str, &str>) -> bool {
     use ActionKind::{
         CreateAccount, DeleteAccount, DisableAccount, EnableAccount, Grant, KillSessions, RenameAccount,
-        Revoke, UpdateAccount,
+        Revoke, UpdateAccount, WriteBack,
     };
     let child_of = |x: &ActionView<'_>, y: &ActionView<'_>| parents.get(x.app()) == Some(&y.app());
     match (a.kind(), b.kind()) {
         (CreateAccount | RenameAccount, CreateAccount | RenameAccount) => child_of(b, a),
         (DeleteAccount, DeleteAccount) => child_of(a, b),
         _ if a.app() != b.app() => false,
-        (CreateAccount | RenameAccount | UpdateAccount | EnableAccount, Grant) => true,
+        (CreateAccount | RenameAccount | UpdateAccount | EnableAccount, Grant | WriteBack) => true,
         (Grant, Revoke) | (Revoke | DisableAccount | KillSessions, DeleteAccount) => true,
         (Grant | Revoke, DisableAccount) => !b.is_leaver(),
         (DisableAccount, KillSessions) => true,

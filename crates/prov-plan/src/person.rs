@@ -58,6 +58,8 @@ struct InApp {
     /// It is not clear which account is theirs, here or where it comes from: none is made, and what there is keeps its
     /// name and attributes.
     unsettled: bool,
+    /// The name that it should have can't be given.
+    stuck: bool,
 }
 
 /// Which account is meant.
@@ -150,6 +152,7 @@ pub(crate) fn person<'a>(
         person.app(apps, app);
     }
     person.holdings(apps, actual, held);
+    person.write_backs(apps);
     if !person.drafts.is_empty() {
         person.kills(apps);
         person.emit();
@@ -362,7 +365,8 @@ impl<'a> Person<'_, 'a> {
                 ActionKind::RenameAccount
                 | ActionKind::UpdateAccount
                 | ActionKind::EnableAccount
-                | ActionKind::KillSessions => None,
+                | ActionKind::KillSessions
+                | ActionKind::WriteBack => None,
             };
             if let Some(effect) = effect {
                 self.part.tally.hit(effect, draft.app, self.id, 1);

@@ -27,6 +27,8 @@ pub enum ActionKind {
     DisableAccount,
     /// Removes an account.
     DeleteAccount,
+    /// Tells a source a value of an account.
+    WriteBack,
     /// Gives an entitlement.
     Grant,
     /// Takes an entitlement.
@@ -37,13 +39,14 @@ pub enum ActionKind {
 
 impl ActionKind {
     /// All, in order.
-    pub const ALL: [ActionKind; 9] = [
+    pub const ALL: [ActionKind; 10] = [
         ActionKind::CreateAccount,
         ActionKind::RenameAccount,
         ActionKind::UpdateAccount,
         ActionKind::EnableAccount,
         ActionKind::DisableAccount,
         ActionKind::DeleteAccount,
+        ActionKind::WriteBack,
         ActionKind::Grant,
         ActionKind::Revoke,
         ActionKind::KillSessions,
@@ -58,6 +61,7 @@ impl ActionKind {
             ActionKind::EnableAccount => "enable_account",
             ActionKind::DisableAccount => "disable_account",
             ActionKind::DeleteAccount => "delete_account",
+            ActionKind::WriteBack => "write_back",
             ActionKind::Grant => "grant",
             ActionKind::Revoke => "revoke",
             ActionKind::KillSessions => "kill_sessions",
@@ -77,6 +81,7 @@ impl ActionKind {
             | ActionKind::RenameAccount
             | ActionKind::UpdateAccount
             | ActionKind::EnableAccount
+            | ActionKind::WriteBack
             | ActionKind::Grant
             | ActionKind::KillSessions => false,
         }
@@ -584,6 +589,7 @@ pub(crate) fn rule_kind_name(kind: RuleKind) -> &'static str {
         RuleKind::App => "app",
         RuleKind::Source => "source",
         RuleKind::Guard => "guard",
+        RuleKind::Writeback => "writeback",
     }
 }
 
@@ -598,6 +604,7 @@ pub(crate) fn parse_rule_kind(name: &str) -> Option<RuleKind> {
         RuleKind::App,
         RuleKind::Source,
         RuleKind::Guard,
+        RuleKind::Writeback,
     ]
     .into_iter()
     .find(|k| rule_kind_name(*k) == name)

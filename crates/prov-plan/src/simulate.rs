@@ -130,7 +130,7 @@ impl Person {
                     self.holdings.push((app, kind, value.into()));
                 }
             }
-            ActionKind::KillSessions => {}
+            ActionKind::KillSessions | ActionKind::WriteBack => {}
         }
     }
 

@@ -45,6 +45,7 @@ fn build(w: &World, drift: bool) -> (Desired, Actual) {
         keeps: Default::default(),
         names: Vec::new(),
         links: Vec::new(),
+        writes: Vec::new(),
         conflicts: Default::default(),
         entitlements: desired_ids,
         counts: w.counts.clone(),

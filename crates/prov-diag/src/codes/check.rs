@@ -238,6 +238,11 @@ codes! {
         bad Policy("identity p { id : string key }\nsource hr of p authoritative missing means gone {}\nsource agency of p authoritative {}\nlifecycle p { state gone when id == \"\" { leaver }  state here otherwise }\n"),
         good Policy("identity p { id : string key }\nsource hr of p authoritative missing means gone {}\nsource agency of p authoritative missing means gone after 7 days {}\nlifecycle p { state gone when id == \"\" { leaver }  state here otherwise }\n"),
     }
+    BAD_WRITEBACK = "P0331" Error "a write-back that can't be" {
+        "`writeback SOURCE { attribute = app.attribute }` sends a value that is born in an app, such as a mail address, back to a source. Left stands an attribute of the source's identity type, one plain value and not the key; right an attribute of an app's account."
+        bad Policy("writeback hr { name = \"x\" }\n"),
+        good Policy("writeback hr { name = ad.login }\n"),
+    }
     UNIQUE_NAME = "P0330" Error "a unique name out of its place" {
         "`unique(base, max: n)` is the whole value of an attribute of an account: a name that is given once, remembered, and nobody else's in that app. All names are given at once, in order of start, type and key, before any of them is read; so neither the condition of an account nor the base of a name may read another name. `rename on change` stands behind a unique name only: every other attribute follows what it is computed from anyway."
         bad Policy("app wiki via file { account { mail = \"{unique(id, max: 20)}@acme.example\" } }\n"),
@@ -294,7 +299,7 @@ codes! {
         good super::Example::Shown("prov new acme\nprov check acme\n"),
     }
     NOT_BUILT = "P0900" Error "something that has no meaning yet" {
-        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `protect`, `limit`, `prove`, `federation`, `login` mappings, `writeback`, roles with parameters, `as` in grants, second accounts, `@stage`, guards on feed age, empty columns and single entitlements."
+        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `protect`, `limit`, `prove`, `federation`, `login` mappings, roles with parameters, `as` in grants, second accounts, `@stage`, guards on feed age, empty columns and single entitlements."
         bad Policy("limit ad.group(\"a\") at most 20\n"),
         good Policy("birthright b when true { grant ad.group(\"a\") }\n"),
     }

@@ -59,6 +59,38 @@ impl<'a> Person<'_, 'a> {
         apps[app.index()] = here;
     }
 
+    /// What sources are told of the accounts that there are, or will be: of one source and app in one action.
+    pub(super) fn write_backs(&mut self, apps: &[InApp]) {
+        let context = self.context;
+        let Some(position) = self.position else { return };
+        let all = &context.input.desired.writes;
+        let start = all.partition_point(|w| w.position < position);
+        let schema = context.input.schema;
+        let mut grouped: Vec<(u32, AppId, Vec<Change>)> = Vec::new();
+        for write in all[start..].iter().take_while(|w| w.position == position) {
+            let def = &schema.writebacks[write.writeback as usize];
+            let here = &apps[def.app.index()];
+            if here.account.is_none() || here.unsettled || here.stuck {
+                continue;
+            }
+            let source = &schema.sources[def.source as usize].name;
+            let attribute = &schema.identity(def.identity).attributes[def.attribute.index()].name;
+            let one = change(&format!("{source}.{attribute}"), some(&write.from), some(&write.to));
+            match grouped.iter_mut().find(|(s, a, _)| (*s, *a) == (def.source, def.app)) {
+                Some((_, _, changes)) => changes.push(one),
+                None => grouped.push((def.source, def.app, vec![one])),
+            }
+        }
+        for (source, app, changes) in grouped {
+            self.causes.clear();
+            let of = schema.writebacks.iter().filter(|w| (w.source, w.app) == (source, app));
+            self.causes.extend(of.map(|w| crate::Cause::from(w.rule)));
+            let because = self.because(|| schema.app(app).rule);
+            let account = self.account(&apps[app.index()], app);
+            self.draft(ActionKind::WriteBack, app, account, because, Some(changes.into()));
+        }
+    }
+
     /// There should be an account.
     fn wanted(&mut self, here: &mut InApp, app: AppId, has: &'a [Account], wanted: Wanted<'a>, parent: bool) {
         let Some(desired) = wanted.desired else { return };
@@ -101,6 +133,7 @@ impl<'a> Person<'_, 'a> {
                     }
                     Some(new) if *new != *account.name => {
                         if let Some(block) = block {
+                            here.stuck = true;
                             findings::name_taken(context, self.part, self.id, app, name.unwrap_or(""), block);
                         } else {
                             let because = self.why(app, AccountQuestion::Attributes);

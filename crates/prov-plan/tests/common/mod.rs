@@ -290,6 +290,7 @@ impl World {
             keeps: Default::default(),
             names: Vec::new(),
             links: Vec::new(),
+            writes: Vec::new(),
             conflicts: Default::default(),
             entitlements: Entitlements::default(),
             counts: self.counts.clone(),
