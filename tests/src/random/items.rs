@@ -681,6 +681,9 @@ impl Gen {
             let word = self.rng.word(&["until", "through"]);
             bound(self, word);
         }
+        if self.ahead && self.rng.chance(18) {
+            out += &format!(" keep {}", Val::Duration(self.rng.range(0, 40), "day").literal());
+        }
         out
     }
 

@@ -81,12 +81,21 @@ impl From<Item> for Text {
 impl Case {
     /// The case of a seed.
     pub fn new(seed: u64) -> Case {
-        Case::styled(seed, 0)
+        Case::drawn(seed, 0, false)
+    }
+
+    /// The case of a seed with what the oracle does not read yet: `keep`.
+    pub fn ahead(seed: u64) -> Case {
+        Case::drawn(seed, 0, true)
     }
 
     /// The case of a seed with other names of everything that is declared; style 0 is the ordinary one.
     pub fn styled(seed: u64, style: u64) -> Case {
-        let mut g = Gen::new(seed, style);
+        Case::drawn(seed, style, false)
+    }
+
+    fn drawn(seed: u64, style: u64, ahead: bool) -> Case {
+        let mut g = Gen::new(seed, style, ahead);
         let items = g.items();
         g.rng = Rng::new(seed, 2);
         let (sources, tables, catalogs) = (g.people(), g.tables(), g.catalogs());

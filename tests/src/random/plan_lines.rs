@@ -33,8 +33,10 @@ pub fn plan_lines(plan: &Plan) -> Vec<String> {
         .map(|f| {
             let mut f = f.clone();
             f.line = None;
-            // Of rows it also says on which line the other stands, and how many columns there are.
-            f.message = f.message.chars().filter(|c| !c.is_ascii_digit()).collect();
+            // Of a row it says where the other stands, how that is spelled, and how many columns there are.
+            if f.kind.name() == "rejected_row" {
+                f.message = String::new();
+            }
             finding(&f)
         })
         .collect();

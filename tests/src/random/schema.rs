@@ -41,6 +41,8 @@ pub(crate) struct Gen {
     pub(crate) rng: Rng,
     pub(crate) m: Model,
     pub(crate) names: Names,
+    /// Whether clauses are drawn that the oracle does not read yet.
+    pub(crate) ahead: bool,
     /// Functions of the standard library that the item being written uses.
     pub(crate) uses: std::collections::BTreeSet<&'static str>,
 }
@@ -57,12 +59,12 @@ const DAYS: &[(i64, i64, i64)] = &[
 ];
 
 impl Gen {
-    pub(crate) fn new(seed: u64, style: u64) -> Gen {
+    pub(crate) fn new(seed: u64, style: u64, ahead: bool) -> Gen {
         let mut rng = Rng::new(seed, 1);
         let (y, m, d) = *rng.pick(DAYS);
         let zone = rng.word(&["", "", "Europe/Paris", "America/New_York", "Australia/Melbourne", "UTC"]);
         let m = Model { today: days(y, m, d), zone, ..Model::default() };
-        Gen { rng, m, names: Names::new(style), uses: std::collections::BTreeSet::new() }
+        Gen { rng, m, names: Names::new(style), ahead, uses: std::collections::BTreeSet::new() }
     }
 
     /// Draws the schema.

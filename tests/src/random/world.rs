@@ -132,7 +132,13 @@ fn drift(rng: &mut Rng, world: &mut World, made: &Made) {
             }
             5 => {
                 let row = world.held.iter().nth(rng.below(world.held.len().max(1))).cloned();
-                if let Some(mut row) = row {
+                // Only of text another spelling is the same.
+                let text = |row: &[String; 4]| {
+                    let apps = schema.apps.iter().filter(|a| a.name == row[0]);
+                    apps.flat_map(|a| &a.kinds)
+                        .any(|k| k.name == row[2] && k.types == [prov_model::Type::Text])
+                };
+                if let Some(mut row) = row.filter(text) {
                     world.held.remove(&row);
                     row[3] = respelled(rng, &row[3]);
                     world.held.insert(row);
