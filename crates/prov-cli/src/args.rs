@@ -88,6 +88,8 @@ pub enum Command {
     ///
     /// Exit code: 0 nothing to do, 2 changes, 3 a guard tripped, 1 an error.
     Plan(PlanArgs),
+    /// What changes in the days to come, as the data stand: when, who, what and why
+    Schedule(ScheduleArgs),
     /// Why someone holds something, or why not: rules, conditions, values
     Explain(ExplainArgs),
     /// What a code such as P0250 means, with a bad and a good example
@@ -239,6 +241,27 @@ pub struct PlanArgs {
     /// Show everyone, however many
     #[arg(long)]
     pub all: bool,
+    #[command(flatten)]
+    pub when: When,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ScheduleArgs {
+    /// The policy's folder
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Look ahead up to this day or instant
+    #[arg(long, value_name = "DATE", conflicts_with = "days")]
+    pub until: Option<String>,
+    /// Look so many days ahead
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub days: u16,
+    /// Only this identity
+    #[arg(long, value_name = "KEY")]
+    pub id: Option<String>,
+    /// The actual state to start from, as `plan` takes it; what is to be done now is taken as done
+    #[arg(long, value_name = "DIR")]
+    pub actual: Option<PathBuf>,
     #[command(flatten)]
     pub when: When,
 }

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::Test(a) => commands::test::run(a, &out),
         Command::Eval(a) => commands::eval::run(a, &out),
         Command::Plan(a) => commands::plan::run(a, &out),
+        Command::Schedule(a) => commands::schedule::run(a, &out),
         Command::Explain(a) => commands::explain::run(a, &out),
         Command::ExplainCode(a) => commands::explain_code::run(a, &out),
         Command::Query(a) => commands::query::run(a, &out),

@@ -9,10 +9,11 @@ use crate::interp::{Interp, Res, Subject};
 use crate::names::Rows;
 use crate::one::OneDesired;
 use crate::time::Clock;
-use crate::world::World;
+use crate::world::{NO_STATE, World};
 use prov_ir::{ExprId, ExprKind};
 use prov_model::{
-    Background, Date, Duration, Entitlement, IdentityId, Instant, Moment, Population, TimePoint, compare,
+    Background, Date, Duration, Entitlement, IdentityId, Instant, Memory, Moment, Population, StateDef,
+    TimePoint, compare,
 };
 use rustc_hash::FxHashMap;
 use std::cmp::Ordering;
@@ -173,16 +174,11 @@ impl Engine {
         let key = population.of(who.0).table.key(who.1).unwrap_or("");
         let id = self.program().schema.global_id(who.0, key);
         let states = self.program().schema.identity(who.0).lifecycle.as_ref().map_or(&[][..], |l| &l.defs);
-        let state = before.state.and_then(|s| states.get(s as usize));
-        let remembered = state.and_then(|s| background.memory.states.get(&id).filter(|m| m.state == s.name));
-        let since = remembered.map_or(moment.today, |m| m.since);
-        let ends = |after: Duration| moment.zone.instant_at(since.plus(after), 0, 0);
-        let waits = state.iter().flat_map(|s| &s.verbs).filter_map(|v| v.after).map(ends);
         // A verb acts by itself: there is a change then, whatever else.
-        let verb = waits.filter(|at| *at > moment.now).min();
+        let verb = verb(before.state, states, moment, background, &id);
         let mut at = moment.clone();
         for _ in 0..HOPS {
-            let Some(next) = self.next_wake(population, who, &at, background, &id) else { return verb };
+            let Some(next) = self.next_turn(population, who, &at, background, &id).0 else { return verb };
             if verb.is_some_and(|v| v <= next) {
                 return verb;
             }
@@ -200,21 +196,44 @@ impl Engine {
         None
     }
 
-    /// The next moment at which something that was looked at comes out otherwise; before it, nothing changes.
-    fn next_wake(
+    /// The next moment at which the result of an identity can change; before it, nothing changes.
+    pub fn next_wake(
+        &self,
+        population: &Population,
+        who: (IdentityId, u32),
+        moment: &Moment,
+        background: &Background,
+    ) -> Option<Instant> {
+        let key = population.of(who.0).table.key(who.1).unwrap_or("");
+        let id = self.program().schema.global_id(who.0, key);
+        let states = self.program().schema.identity(who.0).lifecycle.as_ref().map_or(&[][..], |l| &l.defs);
+        let (turn, state) = self.next_turn(population, who, moment, background, &id);
+        let verb = verb((state != NO_STATE).then_some(state), states, moment, background, &id);
+        turn.into_iter().chain(verb).min()
+    }
+
+    /// When those who are in no source are ended for it.
+    pub fn waits_of_missing(&self, memory: &Memory, moment: &Moment) -> Vec<Instant> {
+        let waits = self.program().schema.sources.iter().filter_map(|s| s.missing.as_ref());
+        let days = waits.flat_map(|m| memory.missing.values().map(|since| since.plus(m.after)));
+        days.map(|day| moment.zone.instant_at(day, 0, 0)).filter(|at| *at > moment.now).collect()
+    }
+
+    /// The next moment at which something that was looked at comes out otherwise, and the state now.
+    fn next_turn(
         &self,
         population: &Population,
         who: (IdentityId, u32),
         moment: &Moment,
         background: &Background,
         id: &str,
-    ) -> Option<Instant> {
+    ) -> (Option<Instant>, u32) {
         let world = self.ready().world(population, moment, background, None);
         let known = self.known(world, &Rows::One(who.0, who.1));
         let world = World { names: known.names.as_ref(), ..world };
         let mut interp = Interp::new(world, &self.ready().shape, Subject::Identity(who.0, who.1));
         interp.note_wakes();
-        interp.decide(|_| false);
+        let state = interp.decide(|_| false).state;
         let given = background.assignments.iter().filter(|a| a.identity == id);
         let decided = background.exceptions.iter().filter(|e| e.identity == id);
         let points = given.flat_map(|a| [a.from, a.until]).chain(decided.map(|e| Some(e.until)));
@@ -224,6 +243,22 @@ impl Engine {
                 TimePoint::Instant(instant) => instant,
             });
         }
-        interp.next_wake()
+        (interp.next_wake(), state)
     }
+}
+
+/// When the next verb of a state acts.
+fn verb(
+    state: Option<u32>,
+    states: &[StateDef],
+    moment: &Moment,
+    background: &Background,
+    id: &str,
+) -> Option<Instant> {
+    let state = states.get(state? as usize)?;
+    let remembered = background.memory.states.get(id).filter(|m| m.state == state.name);
+    let since = remembered.map_or(moment.today, |m| m.since);
+    let ends = |after: Duration| moment.zone.instant_at(since.plus(after), 0, 0);
+    let waits = state.verbs.iter().filter_map(|v| v.after).map(ends);
+    waits.filter(|at| *at > moment.now).min()
 }

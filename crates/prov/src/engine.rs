@@ -175,6 +175,12 @@ impl Engine {
         self.inner.explain(&identity.population.data, identity.who, target, at, background)
     }
 
+    /// The same time of day, so many days later.
+    pub fn days_later(&self, at: &Moment, days: u16) -> Moment {
+        let days = prov_model::Duration { months: 0, days: i32::from(days) };
+        Moment::at_instant(at.zone.plus(at.now, days), at.zone.clone())
+    }
+
     /// The first moment after another at which the result of an identity changes, with the data and the background as they
     /// are: its state, its accounts, what it holds, or a verb of its state whose time has come. None where nothing
     /// changes any more.

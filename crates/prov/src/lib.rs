@@ -39,6 +39,7 @@ mod population;
 mod project;
 mod reasons;
 mod render;
+mod schedule;
 pub mod template;
 pub mod testing;
 
@@ -52,6 +53,7 @@ pub use policy::{Loaded, Policy, format_file, policy_files};
 pub use population::{Actual, Population, Wiring, read_memory};
 pub use project::Project;
 pub use render::{explanation_text, one_result_text};
+pub use schedule::Coming;
 
 pub use prov_diag::{Diagnostic, RenderOptions, codes, did_you_mean};
 pub use prov_eval::Explanation;

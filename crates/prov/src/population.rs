@@ -325,6 +325,13 @@ impl Actual {
         self.data.clone()
     }
 
+    /// What there is once a plan has been carried out.
+    #[must_use]
+    pub fn after(&self, policy: &Policy, plan: &prov_plan::Plan) -> Actual {
+        let data = prov_plan::apply_to(policy.schema(), plan, &self.data);
+        Actual { data: Arc::new(data), notices: Vec::new() }
+    }
+
     /// An actual state in which nobody has anything.
     pub fn empty() -> Actual {
         Actual { data: Arc::default(), notices: Vec::new() }

@@ -9,6 +9,7 @@ pub mod graph;
 pub mod new;
 pub mod plan;
 pub mod query;
+pub mod schedule;
 pub mod shell;
 pub mod test;
 
