@@ -56,6 +56,7 @@ const WORDS: &[&str] = &[
     "next",
     "at",
     "data",
+    "as_of",
     "table",
     "catalog",
     "zone",
@@ -73,6 +74,7 @@ const WORDS: &[&str] = &[
     "apply",
     "remembers",
     "trips",
+    "guards",
 ];
 
 /// Reads a case.

@@ -58,6 +58,7 @@ struct Run {
     project: Project,
     engine: Engine,
     data: BTreeMap<String, (String, Vec<String>)>,
+    as_of: BTreeMap<String, Option<prov::Instant>>,
     at: Moment,
     people: Option<Population>,
     desired: Option<Desired>,
@@ -126,6 +127,7 @@ impl Run {
             project,
             engine,
             data: BTreeMap::new(),
+            as_of: BTreeMap::new(),
             at,
             people: None,
             desired: None,
@@ -155,6 +157,10 @@ impl Run {
             "data" => {
                 let (source, end) = source_file(&d.argument);
                 self.data.insert(source.to_owned(), (format!("{source}.{end}"), d.block.clone()));
+                self.forget();
+            }
+            "as_of" => {
+                self.as_of.insert(d.argument.clone(), Some(self.engine.policy().at(&d.value)?.now));
                 self.forget();
             }
             "table" | "catalog" | "zone" => {}
@@ -211,7 +217,11 @@ impl Run {
             }
             self.project.write(file, lines.join("\n") + "\n").map_err(io)?;
         }
-        Population::load(self.engine.policy(), &Wiring::default(), &self.at)
+        // When the case's files were written says nothing.
+        let mut as_of: BTreeMap<_, _> = self.data.keys().map(|name| (name.clone(), None)).collect();
+        as_of.extend(self.as_of.clone());
+        let wiring = Wiring { as_of, ..Wiring::default() };
+        Population::load(self.engine.policy(), &wiring, &self.at)
     }
 
     /// Evaluates, if not done yet: on one thread and on three, in the order of rows and against it.
@@ -429,6 +439,18 @@ impl Run {
                     self.plan.iter().flat_map(|p| p.tripped()).map(|v| v.guard.as_str()).collect();
                 let tripped = if tripped.is_empty() { "nothing".to_owned() } else { tripped.join(", ") };
                 same_lines(&d.value, &tripped)
+            }
+            "guards" => {
+                self.planned()?;
+                let guards = self.plan.iter().flat_map(|p| &p.header.guards);
+                let said: Vec<String> = guards
+                    .filter_map(|v| match (v.diagnostic(), &v.notice) {
+                        (Some(tripped), _) => Some(tripped.message),
+                        (None, Some(notice)) => Some(format!("{}: {notice}", v.guard)),
+                        (None, None) => None,
+                    })
+                    .collect();
+                same(&d.block, &said)
             }
             "remembers" => {
                 let actual = self.actual()?;

@@ -113,6 +113,9 @@ pub struct When {
     /// Read a source from this file instead of the one in prov.toml
     #[arg(long = "source", value_name = "NAME=FILE", value_parser = parse_source)]
     pub sources: Vec<(String, PathBuf)>,
+    /// Of when a source is (a day or an instant), for guards on its age; when its file was last changed, if not given
+    #[arg(long = "as-of", value_name = "NAME=DATE", value_parser = parse_as_of)]
+    pub as_of: Vec<(String, String)>,
     /// Roles that were given by hand: a table instead of the one in prov.toml
     #[arg(long, value_name = "FILE")]
     pub assignments: Option<PathBuf>,
@@ -125,6 +128,13 @@ fn parse_source(s: &str) -> Result<(String, PathBuf), String> {
     match s.split_once('=') {
         Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), file.into())),
         _ => Err("write NAME=FILE, as in `--source hr=people.csv`".into()),
+    }
+}
+
+fn parse_as_of(s: &str) -> Result<(String, String), String> {
+    match s.split_once('=') {
+        Some((name, at)) if !name.is_empty() && !at.is_empty() => Ok((name.to_owned(), at.to_owned())),
+        _ => Err("write NAME=DATE, as in `--as-of hr=2026-03-02T06:00:00Z`".into()),
     }
 }
 

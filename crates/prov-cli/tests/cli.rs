@@ -139,6 +139,25 @@ fn plan_exits_with_3_where_a_guard_trips() {
 }
 
 #[test]
+fn a_feed_is_as_old_as_its_file_unless_said() {
+    let folder = Folder::new("minimal");
+    let text = folder.read("policy/acme.prov") + "guard hr age at most 26 hours\n";
+    folder.write("policy/acme.prov", &text);
+    let plan = |as_of: &[&str]| folder.run("plan", &[&AT[..], as_of].concat());
+    // The file was just made, long after the moment that is looked at.
+    let new = plan(&[]);
+    assert!(!new.out.contains("age.hr"), "{}", new.out);
+    let old = plan(&["--as-of", "hr=2026-02-01"]).code(3);
+    assert!(old.out.contains("tripped  age.hr  it is of 2026-0"), "{}", old.out);
+    assert!(old.out.contains("at most 26 hours"), "{}", old.out);
+    plan(&["--as-of", "hrr=2026-02-01"]).fails("did you mean `hr`?");
+    plan(&["--as-of", "hr=soon"]).fails("write a day like 2026-03-02");
+    plan(&["--as-of", "hr"]).fails("write NAME=DATE");
+    let json = plan(&["--as-of", "hr=2026-02-01", "--format", "jsonl"]).code(3);
+    assert!(json.out.contains("\"what\":\"age\",\"source\":\"hr\",\"tripped\":true"), "{}", json.out);
+}
+
+#[test]
 fn errors_of_a_policy_exit_with_1_and_go_to_stderr() {
     let folder = Folder::new("minimal");
     let text = folder.read("policy/acme.prov").replace("ldap.group(\"staff\")", "ldap.groop(\"staff\")");

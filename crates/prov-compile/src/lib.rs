@@ -11,6 +11,7 @@ mod declare;
 mod expr;
 mod facts;
 mod graph;
+mod guards;
 mod lifecycle;
 mod modules;
 mod operators;

@@ -8,8 +8,7 @@ use prov_ir::{
     EachProgram, ExprId, ExprKind, ForbidProgram, GrantProgram, GrantValue, RequestableProgram, RuleProgram,
 };
 use prov_model::{
-    AppId, EffectKind, ForbidDef, GuardDef, GuardLimit, GuardWhat, IdentityId, KindId, PatternDef,
-    RoleForbidDef, RuleKind, Span as TimeSpan, Type, Value, join_values,
+    AppId, ForbidDef, IdentityId, KindId, PatternDef, RoleForbidDef, RuleKind, Type, Value, join_values,
 };
 use prov_syntax::ast::{self, ItemKind, Member};
 use std::collections::BTreeSet;
@@ -125,12 +124,9 @@ impl Checker<'_> {
         if let Some(d) = &r.at_most {
             let nobody = Scope { has: false, ..Scope::new(scope.module, Subject::Nobody, "a limit of time") };
             let (id, _) = self.expr(d, &nobody, None)?;
-            out.at_most = Some(match self.kind(id) {
-                ExprKind::Const(Value::Duration(d)) if d.rank() > (0, 0) && d.months >= 0 && d.days >= 0 => {
-                    TimeSpan::Calendar(*d)
-                }
-                ExprKind::Const(Value::Elapsed(e)) if e.0 > 0 => TimeSpan::Clock(*e),
-                _ => {
+            out.at_most = Some(match self.length_of_time(id) {
+                Some(span) => span,
+                None => {
                     return self.fail(
                         Diagnostic::new(&codes::BAD_LIMIT, "a role is had for at most a length of time")
                             .at(d.span, "not a length of time that is known here")
@@ -461,125 +457,5 @@ impl Checker<'_> {
                 .collect();
         let joined = join_values(&plain?);
         Some(if types.contains(&Type::Text) { prov_model::fold(&joined).into_owned() } else { joined })
-    }
-
-    pub(crate) fn lower_guards(&mut self) {
-        let mut defs: Vec<(GuardDef, Span)> = Vec::new();
-        for module in self.modules.clone() {
-            for item in &module.file.items {
-                let ItemKind::Guard(g) = &item.kind else { continue };
-                let Ok((name, what, limits)) = self.guard(g) else { continue };
-                if let Some((_, first)) = defs.iter().find(|d| d.0.name == name) {
-                    let first = *first;
-                    self.report(
-                        Diagnostic::new(&codes::DUPLICATE_NAME, format!("guard `{name}` stands twice"))
-                            .at(item.head, "again here")
-                            .at(first, "first here")
-                            .help("keep one; of several limits in `max(…)` the most generous counts"),
-                    );
-                    continue;
-                }
-                let rule = self.rule(
-                    RuleKind::Guard,
-                    name.clone(),
-                    item.head,
-                    item.docs.as_deref(),
-                    &item.annotations,
-                    None,
-                );
-                defs.push((GuardDef { name, rule, what, limits }, item.head));
-            }
-        }
-        defs.sort_by(|a, b| a.0.name.cmp(&b.0.name));
-        self.schema.guards = defs.into_iter().map(|d| d.0).collect();
-    }
-
-    fn guard(&mut self, g: &ast::Guard) -> Try<(String, GuardWhat, Vec<GuardLimit>)> {
-        match g {
-            ast::Guard::Effects { what, of, app, limit, per } => {
-                if of.is_some() {
-                    return Err(Reported);
-                }
-                let words = [
-                    ("grants", EffectKind::Grants),
-                    ("revokes", EffectKind::Revokes),
-                    ("creates", EffectKind::Creates),
-                    ("disables", EffectKind::Disables),
-                    ("deletes", EffectKind::Deletes),
-                    ("leavers", EffectKind::Leavers),
-                ];
-                let effect = self.word(what, "effect that a guard counts", &words).ok_or(Reported)?;
-                let app = match app {
-                    Some(a) => Some(self.app_named(a)?),
-                    None => None,
-                };
-                let per_app = match per {
-                    None => false,
-                    Some(p) => {
-                        self.word(p, "way to count a guard by", &[("app", true)]).ok_or(Reported)?;
-                        true
-                    }
-                };
-                let limits = self.limits(&limit.amounts)?;
-                let name = match app {
-                    Some(a) => format!("{}.{}", what.text, self.schema.app(a).name),
-                    None => what.text.clone(),
-                };
-                Ok((name, GuardWhat::Effects { effect, app, per_app }, limits))
-            }
-            ast::Guard::Rows { source, at_least, of_last_run } => {
-                let Some(index) = self.schema.sources.iter().position(|s| s.name == source.text) else {
-                    let names: Vec<String> = self.schema.sources.iter().map(|s| s.name.clone()).collect();
-                    return self.unknown(source, "source", &names);
-                };
-                let limits = self.limits(std::slice::from_ref(at_least))?;
-                if at_least.percent != *of_last_run {
-                    return self.fail(
-                        Diagnostic::new(&codes::BAD_LIMIT, "a share of rows is a share of the last run's")
-                            .at(at_least.span, if at_least.percent { "of what?" } else { "not a share" })
-                            .help("write `at least 95% of last run`, or a plain number: `at least 500`"),
-                    );
-                }
-                Ok((
-                    format!("rows.{}", source.text),
-                    GuardWhat::Rows { source: index as u32, of_last_run: *of_last_run },
-                    limits,
-                ))
-            }
-            // Refused by name already.
-            ast::Guard::Age { .. } | ast::Guard::Empty { .. } => Err(Reported),
-        }
-    }
-
-    fn limits(&mut self, amounts: &[ast::Amount]) -> Try<Vec<GuardLimit>> {
-        let mut out = Vec::new();
-        for a in amounts {
-            if let Some(of) = &a.of {
-                self.word(of, "base of a share", &[("accounts", ()), ("people", ()), ("holders", ())])
-                    .ok_or(Reported)?;
-            }
-            let n = a.value.0;
-            let bad = if n < 0 || (a.percent && n > 1_000_000) {
-                Some("a share lies between 0% and 100%, a count is not negative")
-            } else if !a.percent && n % 10_000 != 0 {
-                Some("a count is a whole number")
-            } else {
-                None
-            };
-            if let Some(why) = bad {
-                return self.fail(
-                    Diagnostic::new(&codes::BAD_LIMIT, "this is no limit")
-                        .at(a.span, why)
-                        .help("write for instance `5%`, `20` or `max(20, 1% of people)`"),
-                );
-            }
-            let people = a.of.as_ref().is_some_and(|of| of.text == "people");
-            out.push(match (a.percent, people) {
-                (true, true) => GuardLimit::People(n / 100),
-                (true, false) => GuardLimit::Share(n / 100),
-                (false, _) => GuardLimit::Count(n / 10_000),
-            });
-        }
-        Ok(out)
     }
 }

@@ -47,12 +47,13 @@ impl Checker<'_> {
                     }
                     ItemKind::Birthright { body, .. } => self.unbuilt_members(body),
                     ItemKind::Guard(g) => match g {
-                        Guard::Age { .. } => self.not_yet(head, "a guard on the age of a feed"),
-                        Guard::Empty { .. } => self.not_yet(head, "a guard on empty columns"),
                         Guard::Effects { of: Some(of), .. } => {
                             self.not_yet(of.span(), "a guard on one entitlement")
                         }
-                        Guard::Effects { .. } | Guard::Rows { .. } => {}
+                        Guard::Effects { .. }
+                        | Guard::Rows { .. }
+                        | Guard::Age { .. }
+                        | Guard::Empty { .. } => {}
                     },
                     ItemKind::Use { .. }
                     | ItemKind::Timezone(_)

@@ -41,11 +41,14 @@ pub struct Memory {
 }
 
 /// What is remembered of a source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceMemory {
     /// Rows of the last run, rejected ones included.
     pub rows: u64,
+    /// Rows in which a column held nothing, by column; of columns that a guard looked at.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub empty: BTreeMap<String, u64>,
 }
 
 /// A state and the day it was entered.

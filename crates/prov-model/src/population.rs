@@ -1,7 +1,7 @@
 //! Populations: identities in columns, sorted by key, with their references resolved; and the raw rows they are made of.
 //! Invariant: the order of rows in a source leaves no trace here.
 
-use crate::{AttrId, Column, Date, IdentityId, Schema, Table};
+use crate::{AttrId, Column, Date, IdentityId, Instant, Schema, Table};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -76,7 +76,7 @@ pub struct IdentityTable {
 }
 
 /// How many rows a source had.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceCount {
     /// Its name.
     pub source: String,
@@ -84,6 +84,10 @@ pub struct SourceCount {
     pub rows: u64,
     /// Rows rejected.
     pub rejected: u64,
+    /// Rows in which a column holds nothing, by column; of columns that a guard looks at.
+    pub empty: BTreeMap<String, u64>,
+    /// Of when the rows are, where that is known.
+    pub as_of: Option<Instant>,
 }
 
 /// A row, or a cell of it, that could not be mapped.
@@ -231,6 +235,21 @@ pub enum RawCell<'a> {
     Json(&'a str),
 }
 
+impl RawCell<'_> {
+    /// Whether there is nothing in it: no value, or an array or object without anything in it.
+    pub fn is_empty(self) -> bool {
+        match self {
+            RawCell::Absent => true,
+            RawCell::Text(text) => text.trim().is_empty(),
+            RawCell::Json(json) => {
+                let within = |open, close| json.trim().strip_prefix(open)?.strip_suffix(close);
+                let inner: Option<&str> = within('[', ']').or_else(|| within('{', '}'));
+                inner.is_some_and(|inner| inner.trim().is_empty())
+            }
+        }
+    }
+}
+
 /// Rows as read, before a policy gives them meaning: text in one arena, with the line each row began on.
 #[derive(Clone, Debug, Default)]
 pub struct RawTable {
@@ -241,6 +260,8 @@ pub struct RawTable {
     /// Whether rows may be lacking: the file was cut off, or some of it could not be read as rows. Then absence from it
     /// proves nothing.
     pub incomplete: bool,
+    /// Of when the rows are, where that is known.
+    pub as_of: Option<Instant>,
     lines: Vec<u64>,
     arena: String,
     ends: Vec<usize>,
@@ -287,6 +308,12 @@ impl RawTable {
         self.ends.extend(other.ends.iter().map(|e| e + bytes));
         self.json.extend(other.json.iter().map(|c| c + cells));
         self.lines.extend(&other.lines);
+    }
+
+    /// In how many rows a column holds nothing: in all of them, where there is no such column.
+    pub fn empty_in(&self, column: &str) -> u64 {
+        let empty = |c| self.rows().filter(|row| row.cell(c).is_empty()).count();
+        self.column(column).map_or(self.len(), empty) as u64
     }
 
     /// How many rows.

@@ -2,7 +2,7 @@
 //! engines, the readers and the plan read it. Ids are positions in its lists, in canonical (name) order.
 
 use crate::text::glob_regex;
-use crate::{Date, Duration, RoleForbidDef, SeparateDef, Type, Value};
+use crate::{Date, Duration, RoleForbidDef, SeparateDef, Span, Type, Value};
 use regex::Regex;
 use serde::Serialize;
 use std::fmt;
@@ -553,6 +553,20 @@ pub enum GuardWhat {
         source: u32,
         /// Whether shares are of the last run (else limits are absolute).
         of_last_run: bool,
+    },
+    /// Rows of a source in which a column holds nothing.
+    Empty {
+        /// Position in [`Schema::sources`].
+        source: u32,
+        /// The column, as the file names it.
+        column: String,
+    },
+    /// How long ago the rows of a source were made.
+    Age {
+        /// Position in [`Schema::sources`].
+        source: u32,
+        /// How old they may be.
+        at_most: Span,
     },
 }
 

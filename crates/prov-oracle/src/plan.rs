@@ -357,7 +357,7 @@ impl<'w, 'a> Planner<'w, 'a> {
         let names = self.world.names_after(self.actual, self.memory, &held);
         let mut after = Memory { sources: self.memory.sources.clone(), names, ..Memory::default() };
         for (source, rows) in rows {
-            after.sources.insert(source.clone(), SourceMemory { rows: *rows });
+            after.sources.insert(source.clone(), SourceMemory { rows: *rows, ..SourceMemory::default() });
         }
         for id in self.ids() {
             let before = self.memory.states.get(id).cloned();

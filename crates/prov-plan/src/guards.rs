@@ -1,6 +1,8 @@
 //! Guards: what a plan would do is counted, whatever its cause, before anything runs (7.3, 11.18, 11.19).
 //! Invariant: actions of apps in mode `report` count for nothing, since they are never applied.
 
+pub(crate) mod feeds;
+
 use crate::{PlanInput, Verdict};
 use prov_diag::{Diagnostic, codes};
 use prov_model::{AppId, EffectKind, GuardDef, GuardLimit, GuardWhat, Mode};
@@ -139,6 +141,9 @@ impl Verdict {
             (None, Some(source)) => format!(" for `{source}`"),
             (None, None) => String::new(),
         };
+        if let Some(said) = feeds::said(self) {
+            return Some(self.told(format!("guard `{name}` tripped{place}: {said}"), None));
+        }
         let bound = if self.what == "rows" || self.what == "population" { "at least" } else { "at most" };
         let of = match self.base.filter(|_| self.what != "population") {
             Some(base) if self.what == "rows" => format!(" ({base} in the last run)"),
@@ -153,13 +158,18 @@ impl Verdict {
             let more = if self.count as usize > self.hit.len() { " …" } else { "" };
             format!("hit: {}{more}", self.hit.join(", "))
         });
-        let help = format!("look at who is hit; if it is meant: `--override {name} --reason \"…\"`");
+        Some(self.told(message, hit))
+    }
+
+    fn told(&self, message: String, hit: Option<String>) -> Diagnostic {
+        let look = if self.what == "empty" || self.what == "age" { "at the feed" } else { "at who is hit" };
+        let help = format!("look {look}; if it is meant: `--override {} --reason \"…\"`", self.guard);
         let mut diagnostic = Diagnostic::new(&codes::GUARD_TRIPPED, message).help(help);
         diagnostic.reason = hit;
-        if let Some(file) = &self.file {
-            diagnostic = diagnostic.in_data(file.clone(), self.line.map(u64::from), None);
+        match &self.file {
+            Some(file) => diagnostic.in_data(file.clone(), self.line.map(u64::from), None),
+            None => diagnostic,
         }
-        Some(diagnostic)
     }
 }
 
@@ -169,7 +179,9 @@ fn first(input: &PlanInput<'_>) -> Vec<String> {
 
 fn of_policy(input: &PlanInput<'_>, tally: &Tally, guard: &GuardDef) -> Vec<Verdict> {
     let mut verdicts = match guard.what {
-        GuardWhat::Rows { source, of_last_run } => vec![rows(input, guard, source, of_last_run)],
+        GuardWhat::Rows { source, of_last_run } => vec![feeds::rows(input, guard, source, of_last_run)],
+        GuardWhat::Empty { source, ref column } => vec![feeds::empty(input, guard, source, column)],
+        GuardWhat::Age { source, at_most } => vec![feeds::age(input, guard, source, at_most)],
         GuardWhat::Effects { effect, app, per_app } => {
             let apps: Vec<Option<AppId>> = match (app, per_app) {
                 (Some(app), _) => vec![Some(app)],
@@ -241,52 +253,18 @@ fn at_most(limit: GuardLimit, base: u64, people: u64) -> u64 {
     }
 }
 
+/// Hundredths of a percent.
+fn percent(p: i64) -> String {
+    let places = format!("{:02}", p.rem_euclid(100));
+    let places = places.trim_end_matches('0');
+    let dot = if places.is_empty() { "" } else { "." };
+    format!("{}{dot}{places}%", p.div_euclid(100))
+}
+
 fn spelled(limit: GuardLimit) -> String {
-    let percent = |p: i64| {
-        let places = format!("{:02}", p.rem_euclid(100));
-        let places = places.trim_end_matches('0');
-        let dot = if places.is_empty() { "" } else { "." };
-        format!("{}{dot}{places}%", p.div_euclid(100))
-    };
     match limit {
         GuardLimit::Count(n) => n.to_string(),
         GuardLimit::Share(p) => percent(p),
         GuardLimit::People(p) => format!("{} of people", percent(p)),
-    }
-}
-
-fn rows(input: &PlanInput<'_>, guard: &GuardDef, source: u32, of_last_run: bool) -> Verdict {
-    let name = input.schema.sources.get(source as usize).map_or("", |s| s.name.as_str());
-    let now = input.desired.counts.iter().find(|c| c.source == name).map(|c| c.rows);
-    let last = input.memory.sources.get(name).map(|s| s.rows);
-    // The most generous of several is the least.
-    let limit = |last: u64| {
-        let least = guard.limits.iter().map(|l| match *l {
-            GuardLimit::Count(n) => n.max(0) as u64,
-            GuardLimit::Share(p) | GuardLimit::People(p) => {
-                (p.max(0) as u128 * u128::from(last)).div_ceil(10_000) as u64
-            }
-        });
-        least.min().unwrap_or(0)
-    };
-    let relative = guard.limits.iter().any(|l| !matches!(l, GuardLimit::Count(_)));
-    let (limit, notice) = match (now, last) {
-        (None, _) => (0, Some("the source was not read in this run")),
-        (_, None) if of_last_run || relative => (0, Some("there is no last run to compare with")),
-        (_, last) => (limit(last.unwrap_or(0)), None),
-    };
-    let count = now.unwrap_or(0);
-    Verdict {
-        guard: guard.name.clone(),
-        what: "rows".into(),
-        source: Some(name.to_owned()),
-        tripped: count < limit,
-        count,
-        limit,
-        limits: guard.limits.iter().map(|l| spelled(*l)).collect(),
-        base: last,
-        unit: "rows".into(),
-        notice: notice.map(str::to_owned),
-        ..Verdict::default()
     }
 }

@@ -460,6 +460,9 @@ fn judged(verdict: &Verdict) -> String {
     if let Some(notice) = &verdict.notice {
         return clean(notice);
     }
+    if let Some(said) = crate::guards::feeds::said(verdict) {
+        return clean(&said);
+    }
     let limits: Vec<String> = verdict.limits.iter().map(|l| clean(l)).collect();
     let said = if limits.is_empty() { String::new() } else { format!(" ({})", limits.join(" or ")) };
     match verdict.what.as_str() {
@@ -487,6 +490,8 @@ fn advice(verdict: &Verdict) -> String {
         "leavers" => "nothing is taken from leavers until someone looked at them",
         "population" => "nothing is applied: an empty population is most often a broken export",
         "rows" => "only leavers go on: rows are most often lost by a broken export",
+        "empty" => "only leavers go on: a column is most often lost by a broken export",
+        "age" => "only leavers go on: an old export most often means that the feed has stopped",
         _ => "only leavers go on",
     };
     format!("{held}; if it is meant: --override {} --reason \"…\"", clean(&verdict.guard))

@@ -36,7 +36,7 @@ fn remember(schema: &Schema, desired: &Desired, actual: &Actual, memory: &Memory
     let names = names(schema, desired, actual, memory);
     let mut after = Memory { sources: memory.sources.clone(), names, ..Memory::default() };
     for count in &desired.counts {
-        let rows = prov_model::SourceMemory { rows: count.rows };
+        let rows = prov_model::SourceMemory { rows: count.rows, empty: count.empty.clone() };
         after.sources.insert(count.source.clone(), rows);
     }
     for (position, keeps) in &desired.keeps {

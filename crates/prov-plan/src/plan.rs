@@ -249,7 +249,8 @@ pub struct SourceRows {
 pub struct Verdict {
     /// The guard's name, as an override takes it.
     pub guard: String,
-    /// What it counts: `grants`, `revokes`, `creates`, `disables`, `deletes`, `leavers`, `rows`, `population`.
+    /// What it counts: `grants`, `revokes`, `creates`, `disables`, `deletes`, `leavers`, `rows`, `empty`,
+    /// `age`, `population`.
     pub what: String,
     /// In this app only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -257,6 +258,9 @@ pub struct Verdict {
     /// Of this source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Of this column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
     /// Whether it trips.
     pub tripped: bool,
     /// What it counted.
@@ -269,8 +273,14 @@ pub struct Verdict {
     /// What a share is of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<u64>,
-    /// What is counted: `accounts`, `holders`, `people`, `rows`.
+    /// What is counted: `accounts`, `holders`, `people`, `rows`, `seconds`.
     pub unit: String,
+    /// What it counted in the last run, as a share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+    /// Of when the source is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<String>,
     /// Up to ten of those who are hit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hit: Vec<String>,
@@ -462,12 +472,14 @@ impl Plan {
     }
 
     /// The guard that keeps an action from being applied, unless it is overridden. The leaver lane is held by the guard
-    /// `leavers` and by an empty population; what someone loses for being missing also by a guard on rows.
+    /// `leavers` and by an empty population; what someone loses for being missing also by a guard on a source.
     pub fn held_by(&self, action: ActionView<'_>, overridden: &[&str]) -> Option<&Verdict> {
         self.tripped().filter(|v| !overridden.contains(&v.guard.as_str())).find(|v| match v.what.as_str() {
             "leavers" => action.is_leaver(),
             "population" => true,
-            "rows" => !action.is_leaver() || action.because().iter().any(|b| b.kind == RuleKind::Source),
+            "rows" | "empty" | "age" => {
+                !action.is_leaver() || action.because().iter().any(|b| b.kind == RuleKind::Source)
+            }
             _ => !action.is_leaver(),
         })
     }

@@ -127,14 +127,14 @@ fn who_is_hit_is_named_up_to_ten_in_order() {
 fn rows_must_not_be_fewer_than_a_share_of_the_last_run() {
     let mut w = World::new();
     w.schema.guards = vec![rows(&[GuardLimit::Share(9_500)], true)];
-    w.counts = vec![SourceCount { source: "hr".into(), rows: 949, rejected: 0 }];
+    w.counts = vec![SourceCount { source: "hr".into(), rows: 949, ..SourceCount::default() }];
     let plan = w.plan();
     let verdict = of(&plan, "hr rows")[0];
     assert_eq!(
         (verdict.tripped, verdict.notice.as_deref()),
         (false, Some("there is no last run to compare with"))
     );
-    w.memory.sources.insert("hr".into(), SourceMemory { rows: 1000 });
+    w.memory.sources.insert("hr".into(), SourceMemory { rows: 1000, ..SourceMemory::default() });
     assert_eq!(facts(of(&w.plan(), "hr rows")[0]), (949, 950, Some(1000), true));
     w.counts[0].rows = 950;
     assert!(!of(&w.plan(), "hr rows")[0].tripped);

@@ -57,7 +57,9 @@ pub use schedule::Coming;
 
 pub use prov_diag::{Diagnostic, RenderOptions, codes, did_you_mean};
 pub use prov_eval::Explanation;
-pub use prov_model::{Assignment, Background, Date, Exception, Memory, Moment, Rejection, TimePoint, Zone};
+pub use prov_model::{
+    Assignment, Background, Date, Exception, Instant, Memory, Moment, Rejection, TimePoint, Zone,
+};
 pub use prov_plan::{ActionKind, ActionView, Finding, Plan, Verdict, csv as plan_csv, human as plan_human};
 pub use prov_syntax::format as format_source;
 

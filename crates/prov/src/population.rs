@@ -6,7 +6,7 @@ use crate::policy::Policy;
 use prov_data::{Raw, read_actual, read_csv, read_table};
 use prov_diag::{Diagnostic, codes, did_you_mean};
 use prov_eval::build_population_with;
-use prov_model::{IdentityId, Memory, MemoryError, Moment, Oddity, RawTable, Rejection, Zone};
+use prov_model::{IdentityId, Instant, Memory, MemoryError, Moment, Oddity, RawTable, Rejection, Zone};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,8 @@ use std::sync::Arc;
 pub struct Wiring {
     /// Source name → file.
     pub sources: BTreeMap<String, PathBuf>,
+    /// Source name → of when it is, `None` where nobody knows; of the others it is when their file was last changed.
+    pub as_of: BTreeMap<String, Option<Instant>>,
 }
 
 /// Identities as a policy's sources bring them. Cheap to clone.
@@ -53,6 +55,13 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })
 }
 
+/// When a file was last changed; none where the system does not say.
+fn changed(path: &Path) -> Option<Instant> {
+    let time = fs::metadata(path).ok()?.modified().ok()?;
+    let passed = time.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(passed.as_secs()).ok().map(Instant)
+}
+
 impl Population {
     /// Reads the population of all sources: from `wiring`, else from the files that prov.toml names.
     ///
@@ -60,7 +69,7 @@ impl Population {
     /// [`Error::Report`] where a source has no file, a file can't be read as a table, or a column is missing.
     pub fn load(policy: &Policy, wiring: &Wiring, at: &Moment) -> Result<Population, Error> {
         let schema = policy.schema();
-        for name in wiring.sources.keys() {
+        for name in wiring.sources.keys().chain(wiring.as_of.keys()) {
             if !schema.sources.iter().any(|s| s.name == *name) {
                 let near = did_you_mean(name, schema.sources.iter().map(|s| s.name.as_str()));
                 let help = near.map_or_else(
@@ -96,7 +105,12 @@ impl Population {
                 ]
             });
             match read.and_then(|bytes| read_table(&shown, &bytes)) {
-                Ok(raw) => raws.push((index as u32, raw.of_source(&source.name))),
+                Ok(raw) => {
+                    let mut raw = raw.of_source(&source.name);
+                    raw.table.as_of =
+                        wiring.as_of.get(&source.name).copied().unwrap_or_else(|| changed(&path));
+                    raws.push((index as u32, raw));
+                }
                 Err(found) => errors.extend(found),
             }
         }
@@ -181,6 +195,8 @@ impl Population {
             if let Some(count) = data.counts.iter_mut().find(|c| c.source == *name) {
                 count.rows += lines.len() as u64;
                 count.rejected += lines.len() as u64;
+                // A line that can't be read as a row has no column.
+                count.empty.values_mut().for_each(|n| *n += lines.len() as u64);
             }
             data.rejections.extend(rejections);
         }

@@ -54,7 +54,9 @@ pub fn setting(dir: &Path, when: &When, out: &Output, progress: &Progress) -> Re
     };
     let engine = policy.compile(backend)?.with_threads(out.global.threads.map(usize::from));
     progress.doing("reading the population");
-    let wiring = Wiring { sources: when.sources.iter().cloned().collect() };
+    let as_of = when.as_of.iter().map(|(name, at)| Ok((name.clone(), Some(policy.at(at)?.now))));
+    let as_of = as_of.collect::<Result<_, Failure>>()?;
+    let wiring = Wiring { sources: when.sources.iter().cloned().collect(), as_of };
     let people = Population::load(&policy, &wiring, &at)?;
     out.notices(&people.notices);
     if out.global.verbose {

@@ -4,7 +4,7 @@ use super::{Example::Shown, codes};
 
 codes! {
     GUARD_TRIPPED = "P0700" Error "a guard tripped" {
-        "The plan would do more than a guard of the policy lets any plan do: take access from too many at once, disable or delete too many accounts, end too many people; or a source brought too few rows. Guards count what the whole plan does, whatever its cause, so that a broken export or a careless rule is noticed before anything runs.\n\nLook at who is hit. If the export is broken, mend it and plan again. If the change is meant, apply with `--override GUARD --reason \"…\"`; the override is recorded. A tripped guard does not hold what leavers lose, save the guard `leavers`, which holds that alone."
+        "The plan would do more than a guard of the policy lets any plan do: take access from too many at once, disable or delete too many accounts, end too many people; or a source brought too few rows, is too old, or has a column that is empty more often than it should be. Guards count what the whole plan does, whatever its cause, so that a broken export or a careless rule is noticed before anything runs.\n\nLook at who is hit. If the export is broken, mend it and plan again. If the change is meant, apply with `--override GUARD --reason \"…\"`; the override is recorded. A tripped guard does not hold what leavers lose, save the guard `leavers`, which holds that alone."
         bad Shown("A policy says `guard revokes at most 5% of accounts per app`; of 200 accounts in `erp`, 40 would lose a role:\n\nguard `revokes` tripped in `erp`: 40 of 200 accounts, at most 10\n"),
         good Shown("guard `revokes` passed in `erp`: 4 of 200 accounts, at most 10\n"),
     }

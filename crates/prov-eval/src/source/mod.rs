@@ -14,7 +14,7 @@ use crate::world::{Catalogs, LookupTable, World};
 use circles::circles;
 use mapper::Mapper;
 use prov_ir::Program;
-use prov_model::{IdentityId, Moment, Population, RawTable, SourceCount};
+use prov_model::{GuardWhat, IdentityId, Moment, Population, RawTable, Schema, SourceCount};
 use roster::Roster;
 use rustc_hash::FxHashSet;
 
@@ -68,7 +68,7 @@ pub fn build_population_with(
     }
     population.rejections.sort();
     population.rejections.dedup();
-    population.counts = counts(&mappers, &rejected);
+    population.counts = counts(&mappers, &rejected, &program.schema);
     population.link(&program.schema);
     population.warnings.extend(circles(&population, program));
     population.warnings.sort();
@@ -80,7 +80,7 @@ fn examples(ids: impl Iterator<Item = String>) -> Vec<String> {
     ids.take(3).collect()
 }
 
-fn counts(mappers: &[Mapper<'_>], rejected: &[FxHashSet<u64>]) -> Vec<SourceCount> {
+fn counts(mappers: &[Mapper<'_>], rejected: &[FxHashSet<u64>], schema: &Schema) -> Vec<SourceCount> {
     let mut counts: Vec<SourceCount> = mappers
         .iter()
         .zip(rejected)
@@ -88,8 +88,23 @@ fn counts(mappers: &[Mapper<'_>], rejected: &[FxHashSet<u64>]) -> Vec<SourceCoun
             source: mapper.def.name.clone(),
             rows: mapper.rows.len() as u64,
             rejected: rejected.len() as u64,
+            empty: guarded(schema, mapper.program.source)
+                .map(|column| (column.to_owned(), mapper.rows.empty_in(column)))
+                .collect(),
+            as_of: mapper.rows.as_of,
         })
         .collect();
     counts.sort_by(|a, b| a.source.cmp(&b.source));
     counts
+}
+
+/// The columns of a source that a guard looks at.
+fn guarded(schema: &Schema, source: u32) -> impl Iterator<Item = &str> {
+    schema.guards.iter().filter_map(move |guard| match &guard.what {
+        GuardWhat::Empty { source: of, column } if *of == source => Some(column.as_str()),
+        GuardWhat::Empty { .. }
+        | GuardWhat::Age { .. }
+        | GuardWhat::Rows { .. }
+        | GuardWhat::Effects { .. } => None,
+    })
 }

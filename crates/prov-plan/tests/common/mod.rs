@@ -211,7 +211,7 @@ impl World {
             has: BTreeMap::new(),
             orphans: Vec::new(),
             memory: Memory::default(),
-            counts: vec![SourceCount { source: "hr".into(), rows: 3, rejected: 0 }],
+            counts: vec![SourceCount { source: "hr".into(), rows: 3, ..SourceCount::default() }],
             rejections: Vec::new(),
             today: day(TODAY),
         }

@@ -613,7 +613,8 @@ impl<'a> World<'a> {
             match population.counts.iter_mut().find(|c| c.source == source.name) {
                 Some(count) => count.rows += rows,
                 None => {
-                    let count = prov_model::SourceCount { source: source.name.clone(), rows, rejected: 0 };
+                    let count =
+                        prov_model::SourceCount { source: source.name.clone(), rows, ..Default::default() };
                     population.counts.push(count);
                 }
             }

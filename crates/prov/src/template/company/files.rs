@@ -286,7 +286,7 @@ fn memory(company: &Company, rows: u64) -> Memory {
         .map(|(p, f)| (p.id.clone(), Since { state: "terminated".into(), since: since(f) }))
         .collect();
     Memory {
-        sources: [("hr".to_owned(), SourceMemory { rows })].into(),
+        sources: [("hr".to_owned(), SourceMemory { rows, ..SourceMemory::default() })].into(),
         missing: [(GONE.to_owned(), Date(LAST_RUN.0 - 1))].into(),
         states,
         ..Memory::default()
