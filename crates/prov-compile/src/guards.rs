@@ -41,10 +41,10 @@ impl Checker<'_> {
 
     fn guard(&mut self, g: &ast::Guard, module: usize) -> Try<(String, GuardWhat, Vec<GuardLimit>)> {
         match g {
-            ast::Guard::Effects { what, of, app, limit, per } => {
-                if of.is_some() {
-                    return Err(Reported);
-                }
+            ast::Guard::Effects { what, of: Some(of), app, limit, per } => {
+                self.guard_of(what, of, app.as_ref().or(per.as_ref()), limit, module)
+            }
+            ast::Guard::Effects { what, of: None, app, limit, per } => {
                 let words = [
                     ("grants", EffectKind::Grants),
                     ("revokes", EffectKind::Revokes),
@@ -148,6 +148,34 @@ impl Checker<'_> {
             ExprKind::Const(Value::Elapsed(e)) if e.0 > 0 => Some(TimeSpan::Clock(*e)),
             _ => None,
         }
+    }
+
+    /// A guard of the entitlements of a pattern; `more` is an app that it names besides.
+    fn guard_of(
+        &mut self,
+        what: &ast::Name,
+        of: &ast::EntPattern,
+        more: Option<&ast::Name>,
+        limit: &ast::Limit,
+        module: usize,
+    ) -> Try<(String, GuardWhat, Vec<GuardLimit>)> {
+        let words = [("grants", EffectKind::Grants), ("revokes", EffectKind::Revokes)];
+        let effect =
+            self.word(what, "effect that a guard of an entitlement counts", &words).ok_or(Reported)?;
+        let pattern = self.entitlement_pattern(of, module)?;
+        if let Some(more) = more {
+            let app = self.schema.app(pattern.app).name.clone();
+            return self.fail(
+                Diagnostic::new(&codes::BAD_LIMIT, "a guard of an entitlement names its app there")
+                    .at(more.span, format!("`{app}` is meant already"))
+                    .help("take it away"),
+            );
+        }
+        let limits = self.limits(&limit.amounts)?;
+        // As written but for quotes, which an override would have to escape.
+        let written: Vec<&str> = self.sources.text(of.span()).split_whitespace().collect();
+        let written = written.join(" ").replace('"', "");
+        Ok((format!("{}.{written}", what.text), GuardWhat::Of { effect, pattern }, limits))
     }
 
     fn limits(&mut self, amounts: &[ast::Amount]) -> Try<Vec<GuardLimit>> {

@@ -47,9 +47,6 @@ impl Checker<'_> {
                     }
                     ItemKind::Birthright { body, .. } => self.unbuilt_members(body),
                     ItemKind::Guard(g) => match g {
-                        Guard::Effects { of: Some(of), .. } => {
-                            self.not_yet(of.span(), "a guard on one entitlement")
-                        }
                         Guard::Effects { .. }
                         | Guard::Rows { .. }
                         | Guard::Age { .. }

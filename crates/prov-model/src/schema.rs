@@ -547,6 +547,13 @@ pub enum GuardWhat {
         /// In each app for itself.
         per_app: bool,
     },
+    /// Grants or revokes of the entitlements of a pattern.
+    Of {
+        /// Which of the two.
+        effect: EffectKind,
+        /// What is counted.
+        pattern: crate::PatternDef,
+    },
     /// Rows of a source, which must not be fewer.
     Rows {
         /// Position in [`Schema::sources`].

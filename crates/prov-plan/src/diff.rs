@@ -1,7 +1,7 @@
 //! The diff: what must be done for everyone to have what they should. Invariant: a pure function of its input; people
 //! are worked on in chunks of a fixed size, so that the number of threads leaves no trace.
 
-use crate::guards::{Tally, verdicts};
+use crate::guards::{Tally, guarded, verdicts};
 use crate::memory::trusted;
 use crate::names::{Claims, Wish, claims};
 use crate::order::AppOrder;
@@ -12,6 +12,7 @@ use crate::{Because, Cause, Finding, Header, Plan, Reasons, SourceRows};
 use prov_model::{Actual, AppId, Desired, EntId, KindId, Memory, Schema, Type};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use std::cell::Cell;
 
 /// People in a chunk.
@@ -58,6 +59,8 @@ pub(crate) struct Context<'a> {
     /// By actual id: its app, and whether it is ours.
     pub class: Vec<(AppId, Class)>,
     pub claims: Claims,
+    /// By [`Ent`]: the guards that are of it; empty where no guard is of single entitlements.
+    guarded: Vec<SmallVec<[u32; 2]>>,
 }
 
 /// An entitlement of either state as drafts and actions hold it until the plan is put together: desired ids as they
@@ -83,7 +86,14 @@ impl<'a> Context<'a> {
             .unzip();
         let trusted = trusted(&world);
         let order = AppOrder::new(schema);
-        Context { input, world, order, trusted, common, class, claims: Claims::default() }
+        let all = desired.entitlements.iter().chain(actual.entitlements.iter()).map(|(_, e)| e);
+        let guarded = guarded(schema, all);
+        Context { input, world, order, trusted, common, class, claims: Claims::default(), guarded }
+    }
+
+    /// The guards of single entitlements that are of this one.
+    pub fn guards_of(&self, ent: Ent) -> &[u32] {
+        self.guarded.get(ent as usize).map_or(&[], |g| g)
     }
 
     /// The number that an entitlement of the actual state has among all.
@@ -168,7 +178,7 @@ fn work<'a>(context: &Context<'a>, chunks: &[(Range, Range)], which: &[usize]) -
             || Buffers::new(context),
             |buffers, &i| {
                 let (desired, actual) = chunks[i].clone();
-                let mut part = Part { tally: Tally::new(input.schema.apps.len()), ..Part::default() };
+                let mut part = Part { tally: Tally::new(input.schema), ..Part::default() };
                 merge(input, desired, actual, |id, d, a| person(context, buffers, &mut part, id, d, a));
                 part
             },
@@ -232,7 +242,7 @@ fn assemble(context: &Context<'_>, mut parts: Vec<Part<'_>>) -> Plan {
         entitlements: Vec::new(),
         causes: Vec::new(),
     };
-    let mut tally = Tally::new(schema.apps.len());
+    let mut tally = Tally::new(schema);
     let (mut unmanaged, mut accounts) = (FxHashMap::default(), FxHashMap::default());
     let mut causes: FxHashMap<Vec<Cause>, u32> = FxHashMap::default();
     let mut cause_maps = Vec::with_capacity(parts.len());

@@ -3,9 +3,11 @@
 
 pub(crate) mod feeds;
 
+use crate::diff::folds;
 use crate::{PlanInput, Verdict};
 use prov_diag::{Diagnostic, codes};
-use prov_model::{AppId, EffectKind, GuardDef, GuardLimit, GuardWhat, Mode};
+use prov_model::{AppId, EffectKind, Entitlement, GuardDef, GuardLimit, GuardWhat, Mode, PatternDef, Schema};
+use smallvec::SmallVec;
 
 /// How many of those who are hit a verdict names.
 const HIT: usize = 10;
@@ -39,6 +41,8 @@ pub(crate) struct Tally {
     effects: [Vec<Count>; 6],
     /// Accounts, and holders without one, by app.
     bases: Vec<u64>,
+    /// By guard, for those of single entitlements: whom it counts, and who holds of it.
+    of: Vec<(Count, u64)>,
     /// Identities that only the actual state knows.
     pub missing: u64,
 }
@@ -66,10 +70,12 @@ fn word(effect: EffectKind) -> &'static str {
 }
 
 impl Tally {
-    pub fn new(apps: usize) -> Tally {
+    pub fn new(schema: &Schema) -> Tally {
+        let apps = schema.apps.len();
         Tally {
             effects: std::array::from_fn(|_| vec![Count::default(); apps + 1]),
             bases: vec![0; apps],
+            of: vec![(Count::default(), 0); schema.guards.len()],
             missing: 0,
         }
     }
@@ -93,19 +99,62 @@ impl Tally {
         self.bases[app.index()] += n;
     }
 
+    /// Counts someone for a guard of single entitlements. People must come in order of id.
+    pub fn hit_of(&mut self, guard: u32, id: &str) {
+        self.of[guard as usize].0.hit(id, 1);
+    }
+
+    /// Counts someone who holds, before the plan, what such a guard is of.
+    pub fn base_of(&mut self, guard: u32) {
+        self.of[guard as usize].1 += 1;
+    }
+
     pub fn add(&mut self, other: Tally) {
         for (mine, theirs) in self.effects.iter_mut().zip(other.effects) {
             mine.iter_mut().zip(theirs).for_each(|(m, t)| m.add(t));
         }
         self.bases.iter_mut().zip(other.bases).for_each(|(m, t)| *m += t);
+        for (mine, (hit, held)) in self.of.iter_mut().zip(other.of) {
+            mine.0.add(hit);
+            mine.1 += held;
+        }
         self.missing += other.missing;
     }
+}
+
+/// By entitlement of a plan: the guards that are of it. Empty where there are none of single entitlements.
+pub(crate) fn guarded<'e>(
+    schema: &Schema,
+    entitlements: impl Iterator<Item = &'e Entitlement>,
+) -> Vec<SmallVec<[u32; 2]>> {
+    let of: Vec<(u32, &PatternDef)> = schema
+        .guards
+        .iter()
+        .zip(0..)
+        .filter_map(|(guard, i)| match &guard.what {
+            GuardWhat::Of { pattern, .. } => Some((i, pattern)),
+            GuardWhat::Effects { .. }
+            | GuardWhat::Rows { .. }
+            | GuardWhat::Empty { .. }
+            | GuardWhat::Age { .. } => None,
+        })
+        .collect();
+    if of.is_empty() {
+        return Vec::new();
+    }
+    let guards_of = |e: &Entitlement| {
+        let folded =
+            if folds(schema, e.app, e.kind) { prov_model::fold(&e.value) } else { (&*e.value).into() };
+        of.iter().filter(|(_, p)| p.covers(e.app, e.kind, &folded)).map(|(i, _)| *i).collect()
+    };
+    entitlements.map(guards_of).collect()
 }
 
 /// What all guards say: those of the policy in its order, then those that always are.
 pub(crate) fn verdicts(input: &PlanInput<'_>, tally: &Tally) -> Vec<Verdict> {
     let guards = &input.schema.guards;
-    let mut all: Vec<Verdict> = guards.iter().flat_map(|g| of_policy(input, tally, g)).collect();
+    let mut all: Vec<Verdict> =
+        guards.iter().enumerate().flat_map(|(i, g)| of_policy(input, tally, i, g)).collect();
     let own_lane = guards
         .iter()
         .any(|g| matches!(g.what, GuardWhat::Effects { effect: EffectKind::Leavers, app: None, .. }));
@@ -130,6 +179,15 @@ pub(crate) fn verdicts(input: &PlanInput<'_>, tally: &Tally) -> Vec<Verdict> {
 }
 
 impl Verdict {
+    /// Its name as a shell takes it after `--override`.
+    pub fn quoted(&self) -> String {
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if self.guard.chars().all(plain) {
+            return self.guard.clone();
+        }
+        format!("'{}'", self.guard.replace('\'', "'\\''"))
+    }
+
     /// A guard that tripped, as a diagnostic.
     pub fn diagnostic(&self) -> Option<Diagnostic> {
         if !self.tripped {
@@ -163,7 +221,8 @@ impl Verdict {
 
     fn told(&self, message: String, hit: Option<String>) -> Diagnostic {
         let look = if self.what == "empty" || self.what == "age" { "at the feed" } else { "at who is hit" };
-        let help = format!("look {look}; if it is meant: `--override {} --reason \"…\"`", self.guard);
+        let quoted = self.quoted();
+        let help = format!("look {look}; if it is meant: `--override {quoted} --reason \"…\"`");
         let mut diagnostic = Diagnostic::new(&codes::GUARD_TRIPPED, message).help(help);
         diagnostic.reason = hit;
         match &self.file {
@@ -177,11 +236,15 @@ fn first(input: &PlanInput<'_>) -> Vec<String> {
     input.actual.ids.iter().take(HIT).map(|id| id.to_string()).collect()
 }
 
-fn of_policy(input: &PlanInput<'_>, tally: &Tally, guard: &GuardDef) -> Vec<Verdict> {
+fn of_policy(input: &PlanInput<'_>, tally: &Tally, index: usize, guard: &GuardDef) -> Vec<Verdict> {
     let mut verdicts = match guard.what {
         GuardWhat::Rows { source, of_last_run } => vec![feeds::rows(input, guard, source, of_last_run)],
         GuardWhat::Empty { source, ref column } => vec![feeds::empty(input, guard, source, column)],
         GuardWhat::Age { source, at_most } => vec![feeds::age(input, guard, source, at_most)],
+        GuardWhat::Of { effect, ref pattern } => {
+            let (counted, base) = &tally.of[index];
+            vec![judge(input, tally, &guard.name, effect, Some(pattern.app), &guard.limits, (counted, *base))]
+        }
         GuardWhat::Effects { effect, app, per_app } => {
             let apps: Vec<Option<AppId>> = match (app, per_app) {
                 (Some(app), _) => vec![Some(app)],
@@ -214,7 +277,6 @@ fn effects(
 ) -> Verdict {
     let schema = input.schema;
     let counted = &tally.effects[slot(effect)][app.map_or(0, |a| a.index() + 1)];
-    let people = input.desired.ids.len() as u64 + tally.missing;
     let accounts = match app {
         Some(app) => tally.bases[app.index()],
         None => {
@@ -222,6 +284,21 @@ fn effects(
             ours.map(|(_, n)| n).sum()
         }
     };
+    judge(input, tally, name, effect, app, limits, (counted, accounts))
+}
+
+/// Compares what was counted with the limits; shares are of so many accounts.
+fn judge(
+    input: &PlanInput<'_>,
+    tally: &Tally,
+    name: &str,
+    effect: EffectKind,
+    app: Option<AppId>,
+    limits: &[GuardLimit],
+    (counted, accounts): (&Count, u64),
+) -> Verdict {
+    let schema = input.schema;
+    let people = input.desired.ids.len() as u64 + tally.missing;
     let (base, unit) = match (effect, app) {
         (EffectKind::Leavers, _) => (people, "people"),
         (_, Some(app)) if schema.app(app).account.is_none() => (accounts, "holders"),

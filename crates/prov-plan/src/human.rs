@@ -494,5 +494,5 @@ fn advice(verdict: &Verdict) -> String {
         "age" => "only leavers go on: an old export most often means that the feed has stopped",
         _ => "only leavers go on",
     };
-    format!("{held}; if it is meant: --override {} --reason \"…\"", clean(&verdict.guard))
+    format!("{held}; if it is meant: --override {} --reason \"…\"", clean(&verdict.quoted()))
 }

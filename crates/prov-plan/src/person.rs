@@ -11,8 +11,10 @@ use crate::plan::{Action, NONE};
 use crate::standing::{Situation, Standing, accounts_of, desired_account};
 use crate::{AccountQuestion, ActionId, ActionKind, Cause, Change};
 use prov_model::{
-    Account, AppId, DesiredAccount, EffectKind, EntId, HoldReason, Mode, RuleId, Severity, VerbKind,
+    Account, AppId, DesiredAccount, EffectKind, EntId, GuardWhat, HoldReason, Mode, RuleId, Severity,
+    VerbKind,
 };
+use smallvec::SmallVec;
 
 /// What is reused from person to person.
 pub(crate) struct Buffers {
@@ -223,6 +225,13 @@ fn measure(
         }
     }
     buffers.apps.fill(InApp::default());
+    let mut guards: SmallVec<[u32; 8]> = SmallVec::new();
+    for &ent in held.iter().filter(|e| context.class[e.0 as usize].1 == Class::Managed) {
+        guards.extend_from_slice(context.guards_of(context.ent_of_actual(ent)));
+    }
+    guards.sort_unstable();
+    guards.dedup();
+    guards.into_iter().for_each(|guard| part.tally.base_of(guard));
 }
 
 impl<'a> Person<'_, 'a> {
@@ -375,9 +384,33 @@ impl<'a> Person<'_, 'a> {
                 apps.push(draft.app);
             }
         }
+        for guard in self.guards_hit() {
+            self.part.tally.hit_of(guard, self.id);
+        }
         if self.situation.leaver() && !apps.is_empty() {
             self.part.tally.leaver(self.id, apps.into_iter());
         }
+    }
+
+    /// The guards of single entitlements that count someone.
+    fn guards_hit(&self) -> SmallVec<[u32; 8]> {
+        let (context, schema) = (self.context, self.context.input.schema);
+        let mut hit: SmallVec<[u32; 8]> = SmallVec::new();
+        for draft in self.drafts.iter().filter(|d| d.ent != NONE && schema.app(d.app).mode != Mode::Report) {
+            let counts = |guard: &&u32| match schema.guards[**guard as usize].what {
+                GuardWhat::Of { effect: EffectKind::Grants, .. } => draft.kind == ActionKind::Grant,
+                GuardWhat::Of { effect: EffectKind::Revokes, .. } => draft.kind == ActionKind::Revoke,
+                GuardWhat::Of { .. }
+                | GuardWhat::Effects { .. }
+                | GuardWhat::Rows { .. }
+                | GuardWhat::Empty { .. }
+                | GuardWhat::Age { .. } => false,
+            };
+            hit.extend(context.guards_of(draft.ent).iter().filter(counts).copied());
+        }
+        hit.sort_unstable();
+        hit.dedup();
+        hit
     }
 
     fn state_causes(&mut self) {

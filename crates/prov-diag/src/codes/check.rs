@@ -184,7 +184,7 @@ codes! {
         good Policy("app crm via file { entitlement role(enum(reader, writer)) highest wins }\n"),
     }
     BAD_LIMIT = "P0313" Error "a limit that makes no sense" {
-        "A guard's limit is a share (`5%`), a whole number (`20`) or the greater of several (`max(20, 1% of people)`). Rows of a source are compared with the last run by a share, or with a number. A column may be empty in a share or number of rows, and a feed is at most a length of time old (`26 hours`)."
+        "A guard's limit is a share (`5%`), a whole number (`20`) or the greater of several (`max(20, 1% of people)`). Rows of a source are compared with the last run by a share, or with a number. A column may be empty in a share or number of rows, and a feed is at most a length of time old (`26 hours`). A guard `of` an entitlement has its app from there, and takes neither `in APP` nor `per app`."
         bad Policy("guard revokes at most 500%\n"),
         good Policy("guard revokes at most 5% of accounts per app\n"),
     }
@@ -299,7 +299,7 @@ codes! {
         good super::Example::Shown("prov new acme\nprov check acme\n"),
     }
     NOT_BUILT = "P0900" Error "something that has no meaning yet" {
-        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `protect`, `limit`, `prove`, `federation`, `login` mappings, roles with parameters, `as` in grants, second accounts, `@stage`, guards on single entitlements."
+        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `protect`, `limit`, `prove`, `federation`, `login` mappings, roles with parameters, `as` in grants, second accounts, `@stage`."
         bad Policy("limit ad.group(\"a\") at most 20\n"),
         good Policy("birthright b when true { grant ad.group(\"a\") }\n"),
     }

@@ -105,6 +105,7 @@ fn guarded(schema: &Schema, source: u32) -> impl Iterator<Item = &str> {
         GuardWhat::Empty { .. }
         | GuardWhat::Age { .. }
         | GuardWhat::Rows { .. }
+        | GuardWhat::Of { .. }
         | GuardWhat::Effects { .. } => None,
     })
 }
