@@ -286,7 +286,8 @@ impl Run {
         let (Some(beside), Some(desired), Some(plan)) = (&self.beside, &self.desired, &self.plan) else {
             return Ok(());
         };
-        if !self.by_hand.unreadable.is_empty() {
+        // Nor does it know exceptions yet.
+        if !self.by_hand.unreadable.is_empty() || !self.by_hand.exceptions.is_empty() {
             return Ok(());
         }
         let read = |name: &str, bytes: &[u8]| {

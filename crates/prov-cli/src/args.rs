@@ -119,6 +119,9 @@ pub struct When {
     /// Roles that were given by hand: a table instead of the one in prov.toml
     #[arg(long, value_name = "FILE")]
     pub assignments: Option<PathBuf>,
+    /// What reviewers denied or allowed: a table instead of the one in prov.toml
+    #[arg(long, value_name = "FILE")]
+    pub exceptions: Option<PathBuf>,
     /// What is remembered of earlier runs; a file that is not there is empty
     #[arg(long, value_name = "FILE")]
     pub memory: Option<PathBuf>,

@@ -53,7 +53,7 @@ impl Engine {
         condition: ExprId,
     ) -> Option<bool> {
         let world = self.ready().world(population, moment, background, None);
-        let by_hand = ByHand::of(&world.program.schema, population, background, Some(who));
+        let by_hand = ByHand::of(world.program, population, moment, background, Some(who));
         let world = World { by_hand: Some(&by_hand), ..world };
         let names = self.names_for(world, who, population);
         let world = World { names: names.as_ref(), ..world };
@@ -73,7 +73,7 @@ impl Engine {
         condition: ExprId,
     ) -> Clause {
         let world = self.ready().world(population, moment, background, None);
-        let by_hand = ByHand::of(&world.program.schema, population, background, Some(who));
+        let by_hand = ByHand::of(world.program, population, moment, background, Some(who));
         let world = World { by_hand: Some(&by_hand), ..world };
         let names = self.names_for(world, who, population);
         let world = World { names: names.as_ref(), ..world };

@@ -1,10 +1,14 @@
-//! Roles that were given by hand: which assignments of the background are honoured, and why the others are not.
+//! Roles that were given by hand: which assignments of the background are honoured, and why the others are not;
+//! and which exceptions act on whom.
 //! Invariant: an assignment is honoured by what holds at this moment; that it was honoured once means nothing.
 
+use crate::exceptions::{Acting, effect};
 use crate::facts::Tri;
 use crate::interp::{Interp, Res, Subject};
+use prov_ir::Program;
 use prov_model::{
-    Assignment, AssignmentIssue, Background, IdentityId, Population, Schema, Span, TimePoint, Type, Value,
+    Assignment, AssignmentIssue, Background, IdentityId, Moment, Population, Schema, Span, TimePoint, Type,
+    Value,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -14,16 +18,19 @@ pub(crate) struct ByHand {
     /// Positions among the assignments, in their order.
     assignments: FxHashMap<(IdentityId, u32), Vec<u32>>,
     unreadable: FxHashSet<(IdentityId, u32)>,
+    exceptions: FxHashMap<(IdentityId, u32), Vec<Acting>>,
 }
 
 impl ByHand {
     /// Those of a whole population, or of one identity.
     pub(crate) fn of(
-        schema: &Schema,
+        program: &Program,
         population: &Population,
+        moment: &Moment,
         background: &Background,
         only: Option<(IdentityId, u32)>,
     ) -> ByHand {
+        let schema = &program.schema;
         let mut out = ByHand::default();
         let id = only.map(|(ty, row)| schema.global_id(ty, population.of(ty).table.key(row).unwrap_or("")));
         let whom = |named: &str| match (&id, only) {
@@ -35,9 +42,21 @@ impl ByHand {
                 out.assignments.entry(who).or_default().push(i as u32);
             }
         }
+        for (i, e) in background.exceptions.iter().enumerate() {
+            if let Some(who) = whom(&e.identity)
+                && let Ok(effect) = effect(program, e, who.0, moment)
+            {
+                out.exceptions.entry(who).or_default().push(Acting { number: i as u32, effect });
+            }
+        }
         let broken = background.unreadable.iter().filter_map(|r| whom(r.identity.as_deref()?));
         out.unreadable.extend(broken);
         out
+    }
+
+    /// The exceptions that act on an identity.
+    pub(crate) fn exceptions(&self, ty: IdentityId, row: u32) -> &[Acting] {
+        self.exceptions.get(&(ty, row)).map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn is_unreadable(&self, ty: IdentityId, row: u32) -> bool {

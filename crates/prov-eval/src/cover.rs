@@ -61,7 +61,7 @@ impl Engine {
         let ready = self.ready();
         let states = self.states(population, moment, background);
         let world = ready.world(population, moment, background, Some(&states));
-        let by_hand = ByHand::of(&world.program.schema, population, background, None);
+        let by_hand = ByHand::of(world.program, population, moment, background, None);
         let world = World { by_hand: Some(&by_hand), ..world };
         let known = self.known(world, &Rows::All);
         let world = World { names: known.names.as_ref(), ..world };

@@ -10,7 +10,7 @@ use crate::roles::RoleBlock;
 use crate::world::{NO_STATE, Unknown};
 use crate::writes::Write;
 use prov_model::{
-    AppId, AssignmentIssue, DesiredAccount, EntId, EntitlementIssue, IdentityId, SeparationHit,
+    AppId, AssignmentIssue, DesiredAccount, EntId, Entitlement, EntitlementIssue, IdentityId, SeparationHit,
 };
 
 /// Why an identity is held.
@@ -47,6 +47,10 @@ pub(crate) struct Decision {
     pub unmatched: Vec<(u32, AssignmentIssue)>,
     /// Forbids that withhold a role.
     pub forbidden_roles: Vec<u32>,
+    /// Roles that an exception denies: the role, and the exception's position in the background.
+    pub denied_roles: Vec<(u32, u32)>,
+    /// As [`prov_model::Desired::active_denies`].
+    pub active_denies: Vec<(u32, Entitlement)>,
     /// What rules give, before anything is taken off.
     pub live: Vec<Granted>,
     pub keeps: KeepsAfter,
@@ -99,7 +103,7 @@ impl<'a> Interp<'a> {
             decision.withheld.sort_unstable();
             if !leaver {
                 decision.separated = settled.separated;
-                decision.forbidden_roles = self.forbidden_roles();
+                (decision.forbidden_roles, decision.denied_roles) = self.withheld_by_name();
             }
             let accounts = self.accounts(ty, leaver);
             let unknown = grants.unknown.or(settled.unknown).or(accounts.1);
@@ -118,6 +122,7 @@ impl<'a> Interp<'a> {
             def.is_some_and(|d| (0..self.world.program.schema.apps.len()).any(|a| d.keeps(AppId(a as u32))));
         if keeps || hold.is_some() {
             decision.active_forbids = self.active_forbids(ty);
+            decision.active_denies = self.denied().map(|(n, e)| (n, e.clone())).collect();
         }
         decision
     }
@@ -132,30 +137,32 @@ impl<'a> Interp<'a> {
         })
     }
 
-    /// The forbids that keep the identity at hand from a role that comes.
-    fn forbidden_roles(&mut self) -> Vec<u32> {
-        let withheld = self.withheld_roles();
-        let forbids = withheld.into_iter().filter_map(|(_, block)| match block {
-            RoleBlock::Forbidden(forbid) => Some(forbid),
-            RoleBlock::Separated(_) => None,
-        });
-        let mut forbids: Vec<u32> = forbids.collect();
+    /// The forbids that keep the identity at hand from a role that comes, and the roles that exceptions deny.
+    fn withheld_by_name(&mut self) -> (Vec<u32>, Vec<(u32, u32)>) {
+        let (mut forbids, mut denied) = (Vec::new(), Vec::new());
+        for (role, block) in self.withheld_roles() {
+            match block {
+                RoleBlock::Forbidden(forbid) => forbids.push(forbid),
+                RoleBlock::Denied(exception) => denied.push((role, exception)),
+                RoleBlock::Separated(_) => {}
+            }
+        }
         forbids.sort_unstable();
-        forbids
+        (forbids, denied)
     }
 
     /// The rules that are had, sorted, and whether that is known of all that come.
     fn had_rules(&mut self) -> (Vec<u32>, Option<Unknown>) {
         let mut had: Vec<u32> = Vec::new();
         for &rule in self.facts.assigned() {
-            if self.shape.gated || self.facts.rule(rule) == Tri::Yes {
+            if self.is_gated() || self.facts.rule(rule) == Tri::Yes {
                 had.extend(&self.shape.rules[rule as usize].brings);
             }
         }
         had.sort_unstable();
         had.dedup();
         let mut unknown = None;
-        if self.shape.gated {
+        if self.is_gated() {
             had.retain(|&rule| match self.had(rule) {
                 Tri::Yes => true,
                 Tri::No => false,

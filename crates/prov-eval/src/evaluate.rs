@@ -4,6 +4,7 @@
 
 use crate::by_hand::{ByHand, stray};
 use crate::decide::{Decision, Hold};
+use crate::exceptions::idle;
 use crate::index::RuleIndex;
 use crate::interp::{Interp, Subject};
 use crate::names::Rows;
@@ -12,8 +13,9 @@ use crate::world::{Catalogs, LookupTable, NO_STATE, World};
 use crate::writes::Write;
 use prov_ir::Program;
 use prov_model::{
-    AssignmentIssue, Background, Csr, Desired, DesiredAccount, EntId, EntitlementIssue, Entitlements,
-    HoldReason, IdentityFlags, IdentityId, Keep, Moment, Population, Separated, SeparationHit, WriteBack,
+    AssignmentIssue, Background, Csr, Desired, DesiredAccount, EntId, Entitlement, EntitlementIssue,
+    Entitlements, HoldReason, IdentityFlags, IdentityId, Keep, Moment, Population, RuleId, Separated,
+    SeparationHit, WriteBack,
 };
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -46,6 +48,8 @@ struct BlockResult {
     withheld: Vec<(u32, EntId, EntitlementIssue)>,
     active_forbids: Vec<(u32, Vec<u32>)>,
     forbidden_roles: Vec<(u32, u32)>,
+    denied_roles: Vec<(u32, RuleId, u32)>,
+    active_denies: Vec<(u32, Vec<(u32, Entitlement)>)>,
     separated: Vec<(u32, SeparationHit<EntId>)>,
     keeps: Vec<(u32, Vec<Keep>)>,
     /// By number of the assignment.
@@ -93,7 +97,7 @@ impl Engine {
         let ready = &*self.0;
         let states = self.states(population, moment, background);
         let world = ready.world(population, moment, background, Some(&states));
-        let by_hand = ByHand::of(&world.program.schema, population, background, None);
+        let by_hand = ByHand::of(world.program, population, moment, background, None);
         let world = World { by_hand: Some(&by_hand), ..world };
         let known = self.known(world, &Rows::All);
         let world = World { names: known.names.as_ref(), ..world };
@@ -116,6 +120,8 @@ impl Engine {
         }
         let row = |n: u32| background.assignments.get(n as usize).cloned();
         desired.unmatched = unmatched.into_iter().filter_map(|(n, why)| Some((row(n)?, why))).collect();
+        desired.exceptions = background.exceptions.clone();
+        desired.idle_exceptions = idle(world.program, population, moment, background);
         desired.unreadable = background.unreadable.to_vec();
         desired.links = known.links;
         let conflicts = known.conflicts.into_iter();
@@ -210,6 +216,11 @@ impl BlockResult {
         self.holdings.push(decision.held);
         self.withheld.extend(decision.withheld.into_iter().map(|(id, issue)| (at, id, issue)));
         self.forbidden_roles.extend(decision.forbidden_roles.into_iter().map(|f| (at, f)));
+        let rule = |role: u32| world.program.rules[role as usize].rule;
+        self.denied_roles.extend(decision.denied_roles.into_iter().map(|(r, e)| (at, rule(r), e)));
+        if !decision.active_denies.is_empty() {
+            self.active_denies.push((at, decision.active_denies));
+        }
         self.unmatched.extend(decision.unmatched);
         self.separated.extend(decision.separated.into_iter().map(|hit| (at, hit)));
         if !decision.keeps.next.is_empty() {
@@ -280,6 +291,10 @@ fn merge(
         holdings: Csr::default(),
         withheld: Vec::new(),
         unmatched: Vec::new(),
+        exceptions: Arc::default(),
+        idle_exceptions: Vec::new(),
+        denied_roles: Vec::new(),
+        active_denies: BTreeMap::new(),
         unreadable: Vec::new(),
         forbidden_roles: Vec::new(),
         separated: Vec::new(),
@@ -321,6 +336,8 @@ fn merge(
         let withheld =
             block.withheld.into_iter().map(|(at, id, issue)| (base + at, ids[id.0 as usize], issue));
         desired.withheld.extend(withheld);
+        desired.denied_roles.extend(block.denied_roles.into_iter().map(|(at, r, e)| (base + at, r, e)));
+        desired.active_denies.extend(block.active_denies.into_iter().map(|(at, d)| (base + at, d)));
         desired.forbidden_roles.extend(block.forbidden_roles.into_iter().map(|(at, f)| (base + at, f)));
         for (at, mut hit) in block.separated {
             for (_, item) in &mut hit.items {

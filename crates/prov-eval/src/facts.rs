@@ -431,7 +431,11 @@ impl<'a> Interp<'a> {
             return known;
         }
         let when = self.world.program.forbids[position as usize].when;
-        let value = Tri::of(self.nested(self.subject, |me| me.holds(when)));
+        let value = if self.suspending_forbid(position).is_empty() {
+            Tri::of(self.nested(self.subject, |me| me.holds(when)))
+        } else {
+            Tri::No
+        };
         self.facts.forbids[position as usize] = Some(value);
         self.facts.touched_forbids.push(position);
         value

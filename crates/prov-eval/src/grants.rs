@@ -182,6 +182,12 @@ impl<'a> Interp<'a> {
         self.yield_kept(grants, &mut settled, whole);
         self.separate(&mut settled, whole);
         self.highest(&mut settled);
+        for (id, exception) in std::mem::take(&mut self.keeps.denied) {
+            let known = &self.interner.entitlements;
+            if !settled.held.iter().any(|h| known.same_as(*h) == known.same_as(id)) {
+                settled.withheld.push((id, EntitlementIssue::Denied(exception)));
+            }
+        }
         settled
     }
 
@@ -259,7 +265,7 @@ impl<'a> Interp<'a> {
         }
     }
 
-    /// Applies forbids to one entitlement.
+    /// Applies forbids and exceptions to one entitlement.
     fn settle_one(&mut self, id: EntId, same: EntId, settled: &mut Settled) {
         if !self.interner.covered.contains_key(&same) {
             let covered = self.covered(same);
@@ -276,6 +282,13 @@ impl<'a> Interp<'a> {
                 Tri::No => {}
                 Tri::Unknown(unknown) => settled.unknown = settled.unknown.or(Some(unknown)),
             }
+        }
+        let item = self.interner.entitlements.get(same);
+        let value =
+            if self.shape.folds(item.app, item.kind) { fold(&item.value) } else { (&*item.value).into() };
+        for exception in self.denials(item.app, item.kind, &value) {
+            forbidden = true;
+            settled.withheld.push((id, EntitlementIssue::Denied(exception)));
         }
         if !forbidden {
             settled.held.push(id);

@@ -43,6 +43,8 @@ pub(crate) struct Keeps {
     facts: Option<Vec<KeepFact>>,
     /// Of grants that were expanded.
     pub keeping: Vec<Keeping>,
+    /// What an exception ends by denying the role that gave it, with the exception, since it was settled last.
+    pub denied: Vec<(EntId, u32)>,
     /// Whether a moment of loss is being sought.
     seeking: bool,
 }
@@ -51,6 +53,7 @@ impl Keeps {
     pub(crate) fn clear(&mut self) {
         self.facts = None;
         self.keeping.clear();
+        self.denied.clear();
     }
 }
 
@@ -136,10 +139,21 @@ impl<'a> Interp<'a> {
             }
             let ends = self.keep_ends(number);
             if ends > self.clock.now {
+                if let Some(exception) = self.denied_keep(number) {
+                    self.keeps.denied.push((entitlement, exception));
+                    continue;
+                }
                 self.wake_at(ends);
                 grants.push(Granted::kept(entitlement, number));
             }
         }
+    }
+
+    /// The exception that denies the role by which a keep came, or one that brings that role.
+    fn denied_keep(&self, number: usize) -> Option<u32> {
+        let rule = self.world.program.rule_by_name(&self.keep_fact(number)?.keep.rule)?;
+        let through = &self.shape.rules[rule as usize].had_through;
+        through.iter().find_map(|&role| self.denials_of_role(role).next())
     }
 
     /// Whether a keep's own rule gives it.

@@ -13,6 +13,7 @@ mod by_hand;
 mod cover;
 mod decide;
 mod evaluate;
+mod exceptions;
 pub mod explain;
 mod facts;
 mod grants;

@@ -44,6 +44,10 @@ pub enum Withheld {
     RoleForbidden(u32),
     /// The role that grants it is withheld: its position in [`Program::rules`], and that of the separation.
     RoleSeparated(u32, u32),
+    /// By the exception at this position of the background.
+    Denied(u32),
+    /// The role that grants it (its position in [`Program::rules`]) is withheld by that exception.
+    RoleDenied(u32, u32),
     /// A higher value of the kind is held.
     Outranked(Entitlement),
     /// The lifecycle state of this number drops it.
@@ -117,7 +121,7 @@ impl Engine {
         background: &Background,
     ) -> OneDesired {
         let world = self.ready().world(population, moment, background, None);
-        let by_hand = ByHand::of(&world.program.schema, population, background, Some(who));
+        let by_hand = ByHand::of(world.program, population, moment, background, Some(who));
         let world = World { by_hand: Some(&by_hand), ..world };
         let known = self.known(world, &Rows::One(who.0, who.1));
         self.one(World { names: known.names.as_ref(), ..world }, who)
@@ -133,7 +137,7 @@ impl Engine {
         given: &[GivenName],
     ) -> OneDesired {
         let world = self.ready().world(population, moment, background, None);
-        let by_hand = ByHand::of(&world.program.schema, population, background, Some(who));
+        let by_hand = ByHand::of(world.program, population, moment, background, Some(who));
         let world = World { by_hand: Some(&by_hand), ..world };
         let names = self.told(world, who, given);
         self.one(World { names: names.as_ref(), ..world }, who)
@@ -188,7 +192,7 @@ impl Engine {
     ) -> Matches {
         let ready = self.ready();
         let states = self.states(population, moment, background);
-        let by_hand = ByHand::of(&ready.program.schema, population, background, None);
+        let by_hand = ByHand::of(&ready.program, population, moment, background, None);
         let world = ready.world(population, moment, background, Some(&states));
         let world = World { by_hand: Some(&by_hand), ..world };
         let steps = reads_facts(world.program, condition);
@@ -240,7 +244,12 @@ impl OneDesired {
                         lifecycle.and_then(|l| l.defs.get(*state as usize)).map(|d| d.rule)
                     }
                     Withheld::NoAccount => schema.app(entitlement.app).account.as_ref().map(|a| a.rule),
-                    Withheld::NotInCatalog | Withheld::Blank | Withheld::Outranked(_) => None,
+                    // Exceptions are no rules.
+                    Withheld::Denied(_)
+                    | Withheld::RoleDenied(..)
+                    | Withheld::NotInCatalog
+                    | Withheld::Blank
+                    | Withheld::Outranked(_) => None,
                 });
             }
         }
@@ -296,6 +305,7 @@ impl<'a> Interp<'a> {
                 EntitlementIssue::NotInCatalog => Withheld::NotInCatalog,
                 EntitlementIssue::Blank => Withheld::Blank,
                 EntitlementIssue::Forbidden(f) => Withheld::Forbidden(*f),
+                EntitlementIssue::Denied(e) => Withheld::Denied(*e),
                 EntitlementIssue::Separated(s) => Withheld::Separated(*s),
                 EntitlementIssue::Outranked => {
                     let of_kind = |e: &&Caused| {
@@ -363,6 +373,7 @@ impl<'a> Interp<'a> {
         for (role, block) in self.withheld_roles() {
             let why = match block {
                 RoleBlock::Forbidden(forbid) => Withheld::RoleForbidden(forbid),
+                RoleBlock::Denied(exception) => Withheld::RoleDenied(role, exception),
                 RoleBlock::Separated(separation) => Withheld::RoleSeparated(role, separation),
             };
             for &rule in &self.shape.rules[role as usize].brings {
@@ -391,7 +402,7 @@ impl<'a> Interp<'a> {
         had: bool,
     ) -> Vec<Cause> {
         let same = self.interner.entitlements.same_as(id);
-        let open: Vec<bool> = match had && self.shape.gated {
+        let open: Vec<bool> = match had && self.is_gated() {
             true => (0..self.shape.rules.len() as u32).map(|r| self.had(r) == Tri::Yes).collect(),
             false => vec![true; self.shape.rules.len()],
         };

@@ -1,6 +1,6 @@
 //! Which roles the identity at hand has, where forbids and separations withhold some.
 //! Invariant: a role is had in three steps: it comes (by its own condition, or by a role that is had and includes it),
-//! forbids take it, separations take it, all at once, on what the forbids left.
+//! forbids and exceptions take it, separations take it, all at once, on what the forbids left.
 
 use crate::explain::Outcome;
 use crate::facts::Tri;
@@ -21,6 +21,8 @@ pub(crate) struct RoleFact {
 pub(crate) enum RoleBlock {
     /// The forbid at this position of [`prov_model::Schema::role_forbids`].
     Forbidden(u32),
+    /// The exception at this position of the background.
+    Denied(u32),
     /// The separation at this position of [`prov_model::Schema::separations`].
     Separated(u32),
 }
@@ -48,7 +50,7 @@ fn less(had: Tri, by: Tri) -> Tri {
 impl<'a> Interp<'a> {
     /// Whether the identity at hand has a role, by the steps taken so far.
     pub(crate) fn has_role(&mut self, rule: u32) -> Tri {
-        if self.shape.gated {
+        if self.is_gated() {
             return self.had(rule);
         }
         let mut result = Tri::No;
@@ -91,6 +93,9 @@ impl<'a> Interp<'a> {
             for &forbid in &shape.rules[rule as usize].forbids {
                 result = less(result, self.role_forbid(forbid));
             }
+            if self.denials_of_role(rule).next().is_some() {
+                result = Tri::No;
+            }
         }
         self.facts.role_mut(rule).left = Some(result);
         result
@@ -126,6 +131,7 @@ impl<'a> Interp<'a> {
     /// steps so far give is worked out.
     fn look(&mut self, separation: u32, held: Option<&[EntId]>) -> (SeparationHit<EntId>, Tri) {
         let def = &self.world.program.schema.separations[separation as usize];
+        let suspended = !self.suspending_separation(separation).is_empty();
         let mut items: Vec<(u32, Separated<EntId>)> = Vec::new();
         let (mut there, mut perhaps, mut unknown) = (0, 0, None);
         for (number, side) in def.sides.iter().enumerate() {
@@ -162,7 +168,9 @@ impl<'a> Interp<'a> {
         }
         items.sort_unstable();
         items.dedup();
-        let is = if there >= def.at_least {
+        let is = if suspended {
+            Tri::No
+        } else if there >= def.at_least {
             Tri::Yes
         } else {
             unknown.filter(|_| there + perhaps >= def.at_least).map_or(Tri::No, Tri::Unknown)
@@ -289,7 +297,7 @@ impl<'a> Interp<'a> {
     /// Roles that come and are not had, with why, in order of position. The steps must have been taken.
     pub(crate) fn withheld_roles(&mut self) -> Vec<(u32, RoleBlock)> {
         let mut out = Vec::new();
-        if !self.shape.gated {
+        if !self.is_gated() {
             return out;
         }
         for rule in 0..self.world.program.rules.len() as u32 {
@@ -303,6 +311,7 @@ impl<'a> Interp<'a> {
                     out.push((rule, RoleBlock::Forbidden(forbid)));
                 }
             }
+            out.extend(self.denials_of_role(rule).map(|n| (rule, RoleBlock::Denied(n))));
             if self.left(rule) == Tri::Yes {
                 for &(separation, side) in &of.separations {
                     let def = &self.world.program.schema.separations[separation as usize];
@@ -321,7 +330,11 @@ impl<'a> Interp<'a> {
             return known;
         }
         let when = self.world.program.role_forbids[position as usize].when;
-        let value = Tri::of(self.nested(self.subject, |me| me.holds(when)));
+        let value = if self.suspending_role_forbid(position).is_empty() {
+            Tri::of(self.nested(self.subject, |me| me.holds(when)))
+        } else {
+            Tri::No
+        };
         self.facts.role_forbids[position as usize] = Some(value);
         value
     }

@@ -2,10 +2,11 @@
 //! Invariant: identities are in order of global id in both states, so that a diff is one merge.
 
 use crate::{
-    AccountLink, AppId, Assignment, AssignmentIssue, IdentityId, Keep, KindId, LinkConflict, Moment,
-    Rejection, SeparationHit, SourceCount, fold,
+    AccountLink, AppId, Assignment, AssignmentIssue, Exception, ExceptionIssue, IdentityId, Keep, KindId,
+    LinkConflict, Moment, Rejection, RuleId, SeparationHit, SourceCount, fold,
 };
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// An entitlement of an [`Entitlements`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -233,6 +234,8 @@ pub enum EntitlementIssue {
     Blank,
     /// A forbid withheld it: position in [`crate::Schema::forbids`].
     Forbidden(u32),
+    /// An exception denies it: position in [`Desired::exceptions`].
+    Denied(u32),
     /// A separation withheld it: position in [`crate::Schema::separations`].
     Separated(u32),
     /// A higher value of the same kind wins.
@@ -263,6 +266,15 @@ pub struct Desired {
     pub withheld: Vec<(u32, EntId, EntitlementIssue)>,
     /// Assignments that are not honoured, in the order of their files.
     pub unmatched: Vec<(Assignment, AssignmentIssue)>,
+    /// The exceptions there are, in the order of their files.
+    pub exceptions: Arc<Vec<Exception>>,
+    /// Those that do nothing, by position, with why; sorted.
+    pub idle_exceptions: Vec<(u32, ExceptionIssue)>,
+    /// Roles withheld by an exception, as (position, rule of the role, position in [`Desired::exceptions`]), sorted.
+    pub denied_roles: Vec<(u32, RuleId, u32)>,
+    /// Which entitlements exceptions deny, for identities that are held or in a state that keeps entitlements; values as
+    /// they are compared.
+    pub active_denies: BTreeMap<u32, Vec<(u32, Entitlement)>>,
     /// Rows of assignments and exceptions that could not be read.
     pub unreadable: Vec<Rejection>,
     /// Roles withheld by a forbid, as (position, position in [`crate::Schema::role_forbids`]), sorted.

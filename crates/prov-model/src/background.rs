@@ -136,6 +136,37 @@ impl Assignment {
     }
 }
 
+/// Why an exception does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ExceptionIssue {
+    /// Its end has come.
+    Expired,
+    /// There is no such identity.
+    UnknownIdentity,
+    /// A deny of a role that is not there.
+    UnknownRole,
+    /// A deny of a role of another identity type.
+    OtherType,
+    /// A deny of an app or a kind that is not there, or of other values than the kind has.
+    UnknownEntitlement,
+    /// An allow of no forbid and no separation.
+    UnknownRule,
+}
+
+impl ExceptionIssue {
+    /// Why, in a few words about the exception.
+    pub fn words(self) -> &'static str {
+        match self {
+            ExceptionIssue::Expired => "it has ended",
+            ExceptionIssue::UnknownIdentity => "there is no such identity",
+            ExceptionIssue::UnknownRole => "there is no such role",
+            ExceptionIssue::OtherType => "the role is for another identity type",
+            ExceptionIssue::UnknownEntitlement => "there is no such entitlement",
+            ExceptionIssue::UnknownRule => "no `forbid` and no `separate` has this name or reason",
+        }
+    }
+}
+
 impl Background {
     /// Every instant at which an assignment or an exception begins or ends, sorted, without doubles: results can change
     /// then. `at_most` says how long a role may be had, by its name.
@@ -157,7 +188,8 @@ pub struct Exception {
     pub identity: String,
     /// Whether it allows (else it denies).
     pub allow: bool,
-    /// What it names: a role, a forbid, a separation, or an entitlement `app.kind(value)`, as spelled.
+    /// What it names, as spelled. A deny: a role, or an entitlement `app.kind(value)`. An allow: a forbid or a separation,
+    /// by its name or its reason.
     pub what: String,
     /// The first moment at which it no longer counts.
     pub until: TimePoint,
@@ -167,6 +199,19 @@ pub struct Exception {
     pub ticket: Option<String>,
     /// The file, and the line from 1.
     pub origin: (Arc<str>, u64),
+}
+
+impl Exception {
+    /// What it does, in few words: `deny crm.role(pay)`.
+    pub fn name(&self) -> String {
+        format!("{} {}", if self.allow { "allow" } else { "deny" }, self.what)
+    }
+
+    /// Until when, why, and for which ticket.
+    pub fn terms(&self) -> String {
+        let ticket = self.ticket.as_ref().map(|t| format!(" ({t})")).unwrap_or_default();
+        format!("until {}: {}{ticket}", self.until, self.reason)
+    }
 }
 
 /// What an evaluation reads beside the population and the moment. Cheap to clone.

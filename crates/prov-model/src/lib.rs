@@ -27,7 +27,7 @@ pub use access::{
     Account, AccountOrigin, Actual, Csr, Desired, DesiredAccount, EntId, Entitlement, EntitlementIssue,
     Entitlements, GivenName, HoldReason, IdentityFlags, WriteBack, join_values, split_values,
 };
-pub use background::{Assignment, AssignmentIssue, Background, Exception, Span, TimePoint};
+pub use background::{Assignment, AssignmentIssue, Background, Exception, ExceptionIssue, Span, TimePoint};
 pub use builtin::{Builtin, BuiltinInfo, CallError, ParamType, ResultType, slice};
 pub use cell::{CellError, cell_record, cell_rows, cell_value, key_spelling, shorten};
 pub use column::{Column, ColumnBuilder, Dict, Table, Validity};

@@ -422,6 +422,8 @@ pub enum RuleKind {
     Guard,
     /// A `writeback`.
     Writeback,
+    /// A row of the table `exceptions`.
+    Exception,
 }
 
 /// Something that can be named as a cause.

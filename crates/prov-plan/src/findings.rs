@@ -6,8 +6,8 @@ use crate::standing::{Situation, Standing};
 use crate::{Because, Cause, Finding, FindingKind, Held};
 use prov_diag::codes;
 use prov_model::{
-    Account, AppId, Assignment, AssignmentIssue, EntId, Entitlement, EntitlementIssue, HoldReason,
-    LinkConflict, Rejection, Separated,
+    Account, AppId, Assignment, AssignmentIssue, EntId, Entitlement, EntitlementIssue, Exception,
+    ExceptionIssue, HoldReason, LinkConflict, Rejection, Separated,
 };
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ pub(crate) fn missing(context: &Context<'_>, part: &mut Part<'_>, id: &str, stan
     let mut finding = Finding::new(FindingKind::Missing, codes::MISSING_IDENTITY.id, message);
     finding.identity = Some(id.to_owned());
     if let Standing::In(Situation { missing: Some(source), .. }) = standing {
-        finding.because = vec![Because::of(context.input.schema, Cause::from(source.rule))];
+        finding.because = vec![Because::of(&context.input, Cause::from(source.rule))];
     }
     part.findings.push(finding);
 }
@@ -102,11 +102,16 @@ pub(crate) fn withheld(
             }
             // Told once, by the separation.
             EntitlementIssue::Outranked | EntitlementIssue::Separated(_) => continue,
+            EntitlementIssue::Denied(number) => {
+                let Some(exception) = input.desired.exceptions.get(*number as usize) else { continue };
+                let message = format!("`{shown}` is denied {}", exception.terms());
+                (message, Some(Cause::Exception(*number)))
+            }
             EntitlementIssue::Forbidden(index) => {
                 let Some(forbid) = input.schema.forbids.get(*index as usize) else { continue };
                 let because = input.schema.rule(forbid.rule).because.as_deref();
                 let because = because.map(|b| format!(": {b}")).unwrap_or_default();
-                (format!("`{shown}` is forbidden{because}"), Some(forbid.rule))
+                (format!("`{shown}` is forbidden{because}"), Some(Cause::from(forbid.rule)))
             }
         };
         let mut finding = Finding::new(FindingKind::Withheld, codes::WITHHELD.id, message);
@@ -116,7 +121,7 @@ pub(crate) fn withheld(
             kind: input.schema.kind(ent.app, ent.kind).name.clone(),
             value: Some(ent.value.to_string()),
         });
-        finding.because = cause.map(|c| Because::of(input.schema, Cause::from(c))).into_iter().collect();
+        finding.because = cause.map(|c| Because::of(input, c)).into_iter().collect();
         part.findings.push(finding);
     }
 }
@@ -150,9 +155,10 @@ pub(crate) fn apart(
         let message = format!("may not be held together: {}{because}", sides.join(" and "));
         let mut finding = Finding::new(FindingKind::Separated, codes::SEPARATED.id, message);
         finding.identity = Some(id.to_owned());
-        finding.because = vec![Because::of(schema, Cause::from(def.rule))];
+        finding.because = vec![Because::of(&context.input, Cause::from(def.rule))];
         part.findings.push(finding);
     }
+    denied(context, part, id, position);
     let start = desired.forbidden_roles.partition_point(|f| f.0 < position);
     for (_, forbid) in desired.forbidden_roles[start..].iter().take_while(|f| f.0 == position) {
         let Some(def) = schema.role_forbids.get(*forbid as usize) else { continue };
@@ -161,7 +167,21 @@ pub(crate) fn apart(
         let message = format!("the role `{}` is forbidden{because}", schema.rule(def.role.rule).name);
         let mut finding = Finding::new(FindingKind::Withheld, codes::WITHHELD.id, message);
         finding.identity = Some(id.to_owned());
-        finding.because = vec![Because::of(schema, Cause::from(def.rule))];
+        finding.because = vec![Because::of(&context.input, Cause::from(def.rule))];
+        part.findings.push(finding);
+    }
+}
+
+/// Roles of someone that exceptions deny.
+fn denied(context: &Context<'_>, part: &mut Part<'_>, id: &str, position: u32) {
+    let (desired, schema) = (context.input.desired, context.input.schema);
+    let start = desired.denied_roles.partition_point(|d| d.0 < position);
+    for (_, role, number) in desired.denied_roles[start..].iter().take_while(|d| d.0 == position) {
+        let Some(exception) = desired.exceptions.get(*number as usize) else { continue };
+        let message = format!("the role `{}` is denied {}", schema.rule(*role).name, exception.terms());
+        let mut finding = Finding::new(FindingKind::Withheld, codes::WITHHELD.id, message);
+        finding.identity = Some(id.to_owned());
+        finding.because = vec![Because::of(&context.input, Cause::Exception(*number))];
         part.findings.push(finding);
     }
 }
@@ -302,14 +322,16 @@ pub(crate) fn common(
         finding.identity = Some(link.owner.to_string());
         finding.app = Some(def.name.clone());
         finding.account = Some(link.account.to_string());
-        finding.because =
-            def.account.iter().map(|a| Because::of(input.schema, Cause::from(a.rule))).collect();
+        finding.because = def.account.iter().map(|a| Because::of(input, Cause::from(a.rule))).collect();
         findings.push(finding);
     }
     let by_hand = input.desired.unreadable.iter();
     findings
         .extend(input.desired.rejections.iter().chain(&input.actual.rejections).chain(by_hand).map(rejected));
     findings.extend(input.desired.unmatched.iter().map(|(a, why)| unmatched(a, *why)));
+    let idle = input.desired.idle_exceptions.iter();
+    findings
+        .extend(idle.filter_map(|(n, why)| Some(excepted(input.desired.exceptions.get(*n as usize)?, *why))));
     for orphan in &input.actual.orphans {
         let app = &input.schema.app(orphan.app).name;
         let state = if orphan.enabled { "" } else { ", disabled" };
@@ -374,6 +396,25 @@ fn unmatched(a: &Assignment, why: AssignmentIssue) -> Finding {
     finding.identity = Some(a.identity.clone());
     finding.file = Some(a.origin.0.to_string());
     finding.line = Some(a.origin.1).filter(|&l| l > 0);
+    finding
+}
+
+fn excepted(e: &Exception, why: ExceptionIssue) -> Finding {
+    let (kind, code) = match why {
+        ExceptionIssue::Expired => (FindingKind::Expired, codes::EXPIRED.id),
+        ExceptionIssue::UnknownIdentity
+        | ExceptionIssue::UnknownRole
+        | ExceptionIssue::OtherType
+        | ExceptionIssue::UnknownEntitlement
+        | ExceptionIssue::UnknownRule => (FindingKind::UnmatchedException, codes::UNMATCHED_EXCEPTION.id),
+    };
+    let ticket = e.ticket.as_ref().map(|t| format!(" ({t})")).unwrap_or_default();
+    let until = if why == ExceptionIssue::Expired { format!(" on {}", e.until) } else { String::new() };
+    let message = format!("the exception `{}`{ticket}: {}{until}", e.name(), why.words());
+    let mut finding = Finding::new(kind, code, message);
+    finding.identity = Some(e.identity.clone());
+    finding.file = Some(e.origin.0.to_string());
+    finding.line = Some(e.origin.1).filter(|&l| l > 0);
     finding
 }
 

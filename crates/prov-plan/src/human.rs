@@ -408,6 +408,8 @@ fn of_kind(kind: FindingKind, n: usize) -> &'static str {
         FindingKind::NamelessAccount => "accounts without a name",
         FindingKind::UnmatchedAssignment if one => "assignment not honoured",
         FindingKind::UnmatchedAssignment => "assignments not honoured",
+        FindingKind::UnmatchedException if one => "exception that names nothing",
+        FindingKind::UnmatchedException => "exceptions that name nothing",
         FindingKind::Expired if one => "assignment or exception ended",
         FindingKind::Expired => "assignments and exceptions ended",
         FindingKind::RejectedRow if one => "row rejected",

@@ -184,7 +184,8 @@ fn forbidden<'a>(
     held: &[EntId],
 ) -> &'static str {
     let input = &context.input;
-    if position.is_none_or(|p| !input.desired.active_forbids.contains_key(&p)) {
+    let (forbids, denies) = (&input.desired.active_forbids, &input.desired.active_denies);
+    if position.is_none_or(|p| !forbids.contains_key(&p) && !denies.contains_key(&p)) {
         return "held as it is";
     }
     let situation = Situation { state: None, since: input.desired.at.today, missing: None, missed: None };
@@ -447,13 +448,21 @@ impl<'a> Person<'_, 'a> {
     /// The number of the causes at hand in the part, and the greatest risk that they bring.
     fn because(&mut self, otherwise: impl FnOnce() -> RuleId) -> Why {
         let rules = &self.context.input.schema.rules;
-        self.causes.retain(|c| c.rule.index() < rules.len());
+        let known = |c: &Cause| match c {
+            Cause::Rule { rule, .. } => rule.index() < rules.len(),
+            Cause::Exception(_) => true,
+        };
+        self.causes.retain(known);
         if self.causes.is_empty() {
-            self.causes.extend(Some(Cause::from(otherwise())).filter(|c| c.rule.index() < rules.len()));
+            self.causes.extend(Some(Cause::from(otherwise())).filter(known));
         }
         self.causes.sort_unstable();
         self.causes.dedup();
-        let risk = self.causes.iter().filter_map(|c| rules[c.rule.index()].severity).max();
+        let severity = |c: &Cause| match c {
+            Cause::Rule { rule, .. } => rules[rule.index()].severity,
+            Cause::Exception(_) => None,
+        };
+        let risk = self.causes.iter().filter_map(severity).max();
         let index = match self.part.cause_index.get(self.causes.as_slice()) {
             Some(&index) => index,
             None => {

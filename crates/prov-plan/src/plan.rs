@@ -309,6 +309,8 @@ pub enum FindingKind {
     NamelessAccount,
     /// An assignment of a role that is not honoured.
     UnmatchedAssignment,
+    /// An exception that names nothing there is.
+    UnmatchedException,
     /// An assignment or an exception that has ended.
     Expired,
     /// A row that could not be read.
@@ -329,12 +331,13 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All, in order.
-    pub const ALL: [FindingKind; 13] = [
+    pub const ALL: [FindingKind; 14] = [
         FindingKind::Withheld,
         FindingKind::Separated,
         FindingKind::Conflict,
         FindingKind::NamelessAccount,
         FindingKind::UnmatchedAssignment,
+        FindingKind::UnmatchedException,
         FindingKind::Expired,
         FindingKind::RejectedRow,
         FindingKind::UnknownApp,
@@ -353,6 +356,7 @@ impl FindingKind {
             FindingKind::Conflict => "conflict",
             FindingKind::NamelessAccount => "nameless_account",
             FindingKind::UnmatchedAssignment => "unmatched_assignment",
+            FindingKind::UnmatchedException => "unmatched_exception",
             FindingKind::Expired => "expired",
             FindingKind::RejectedRow => "rejected_row",
             FindingKind::UnknownApp => "unknown_app",
@@ -602,6 +606,7 @@ pub(crate) fn rule_kind_name(kind: RuleKind) -> &'static str {
         RuleKind::Source => "source",
         RuleKind::Guard => "guard",
         RuleKind::Writeback => "writeback",
+        RuleKind::Exception => "exception",
     }
 }
 
@@ -617,6 +622,7 @@ pub(crate) fn parse_rule_kind(name: &str) -> Option<RuleKind> {
         RuleKind::Source,
         RuleKind::Guard,
         RuleKind::Writeback,
+        RuleKind::Exception,
     ]
     .into_iter()
     .find(|k| rule_kind_name(*k) == name)

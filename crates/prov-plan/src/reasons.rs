@@ -1,20 +1,25 @@
 //! What the diff asks of whoever knows the rules. Invariant: it asks only about actions that stand in the plan.
 
 use crate::Because;
-use prov_model::{AppId, EntId, KindId, RuleId, Schema};
+use prov_model::{AppId, EntId, KindId, RuleId, RuleKind};
 
-/// A rule as a cause; `line` is that of the very grant in it, or 0 for the rule's head.
+/// What causes a change: a rule (`line` is that of the very grant in it, or 0 for the rule's head), or an exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Cause {
-    /// The rule.
-    pub rule: RuleId,
-    /// A line of the rule's file, from 1; 0 = the rule's own.
-    pub line: u32,
+pub enum Cause {
+    /// A rule of the policy.
+    Rule {
+        /// Which.
+        rule: RuleId,
+        /// A line of its file, from 1; 0 = the rule's own.
+        line: u32,
+    },
+    /// An exception, by position in [`prov_model::Desired::exceptions`].
+    Exception(u32),
 }
 
 impl From<RuleId> for Cause {
     fn from(rule: RuleId) -> Cause {
-        Cause { rule, line: 0 }
+        Cause::Rule { rule, line: 0 }
     }
 }
 
@@ -72,13 +77,20 @@ impl Reasons for NoReasons {
 }
 
 impl Because {
-    pub(crate) fn of(schema: &Schema, cause: Cause) -> Because {
-        let rule = schema.rule(cause.rule);
-        Because {
-            rule: rule.name.clone(),
-            file: rule.file.clone(),
-            line: if cause.line == 0 { rule.line } else { cause.line },
-            kind: rule.kind,
+    pub(crate) fn of(input: &crate::diff::PlanInput<'_>, cause: Cause) -> Because {
+        match cause {
+            Cause::Rule { rule, line } => {
+                let rule = input.schema.rule(rule);
+                let line = if line == 0 { rule.line } else { line };
+                Because { rule: rule.name.clone(), file: rule.file.clone(), line, kind: rule.kind }
+            }
+            Cause::Exception(number) => {
+                let exception = input.desired.exceptions.get(number as usize);
+                let (file, line) = exception.map_or_else(|| ("".into(), 0), |e| e.origin.clone());
+                let name = exception.map_or_else(String::new, prov_model::Exception::name);
+                let kind = RuleKind::Exception;
+                Because { rule: name, file: file.to_string(), line: u32::try_from(line).unwrap_or(0), kind }
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 use crate::error::Error;
 use crate::policy::Policy;
 use crate::population::read_file;
-use prov_data::{read_assignments, read_table};
+use prov_data::{read_assignments, read_exceptions, read_table};
 use prov_diag::Diagnostic;
 use prov_model::{Assignment, Background, Exception, Rejection};
 use std::path::{Path, PathBuf};
@@ -46,11 +46,10 @@ impl ByHand {
             out.assignments = Arc::new(rows);
         }
         if let Some(path) = wired("exceptions", exceptions) {
-            // A decision that is silently passed over would give or leave access that nobody meant.
-            return Err(Error::input(
-                format!("`{}`: exceptions have no meaning in this version of Prov yet", path.display()),
-                "take the table out for now",
-            ));
+            let raw = read_table(&shown(policy, &path), &read_file(&path)?).map_err(Error::data)?;
+            let (rows, rejections, errors) = read_exceptions(&raw.table);
+            out.take(&mut unreadable, raw.notices, raw.rejections, rejections, errors)?;
+            out.exceptions = Arc::new(rows);
         }
         unreadable.sort();
         out.unreadable = Arc::new(unreadable);

@@ -120,7 +120,7 @@ impl Reasons for EngineReasons<'_> {
                 if let Some(first) = cause.path.first().filter(|f| *f != last) {
                     out.push(program.rules[*first as usize].rule.into());
                 }
-                out.push(Cause { rule: rule.rule, line });
+                out.push(Cause::Rule { rule: rule.rule, line });
             }
             if caused.causes.is_empty() {
                 out.extend(caused.kept.iter().filter_map(|keep| self.rule_named(&keep.rule)));
@@ -160,6 +160,9 @@ impl Reasons for EngineReasons<'_> {
                     }
                     prov_eval::Withheld::Separated(i) | prov_eval::Withheld::RoleSeparated(_, i) => {
                         out.push(schema.separations[*i as usize].rule.into());
+                    }
+                    prov_eval::Withheld::Denied(e) | prov_eval::Withheld::RoleDenied(_, e) => {
+                        out.push(Cause::Exception(*e));
                     }
                     prov_eval::Withheld::Dropped(_) => {
                         self.state_cause(one, out);

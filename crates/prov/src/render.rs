@@ -4,8 +4,8 @@ use crate::identity::OneResult;
 use crate::policy::Policy;
 use prov_eval::Explanation;
 use prov_eval::explain::{
-    AssignmentExplanation, Clause, ClauseKind, LinkExplanation, NameOrigin, Outcome, Place, Read, RuleRef,
-    Verdict, WithheldExplanation,
+    AssignmentExplanation, Clause, ClauseKind, ExceptionExplanation, LinkExplanation, NameOrigin, Outcome,
+    Place, Read, RuleRef, Verdict, WithheldExplanation,
 };
 use std::fmt::Write as _;
 
@@ -82,6 +82,10 @@ fn withheld_by(w: &WithheldExplanation) -> String {
         | WithheldExplanation::RoleSeparated { role, rule } => {
             format!("the role {role} is withheld by {}, {}", reason(rule), at(rule))
         }
+        WithheldExplanation::Denied { exception } => excepted(exception),
+        WithheldExplanation::RoleDenied { role, exception } => {
+            format!("the role {role} is withheld by {}", excepted(exception))
+        }
         WithheldExplanation::Outranked { value } => format!("{value:?} is higher, and the highest wins"),
         WithheldExplanation::State { rule } => format!("the state {} drops it, {}", rule.name, at(rule)),
         WithheldExplanation::NoAccount { rule } => format!("there is to be no account, {}", at(rule)),
@@ -98,6 +102,12 @@ fn assigned(a: &AssignmentExplanation) -> String {
     }
     let _ = write!(out, ", {}:{}", a.file, a.line);
     out
+}
+
+/// An exception with its end, its reason and its ticket.
+fn excepted(e: &ExceptionExplanation) -> String {
+    let ticket = e.ticket.as_ref().map(|t| format!(" ({t})")).unwrap_or_default();
+    format!("{} until {}: {}{ticket}, {}:{}", e.name, e.until, e.reason, e.file, e.line)
 }
 
 /// A forbid or a separation with its reason.
@@ -253,6 +263,7 @@ impl Page<'_> {
                 1,
                 &format!("{} {}{because} {}", self.paint(f.outcome, what), f.rule.name, self.place(&f.rule)),
             );
+            self.suspended(&f.suspended);
             if let Some(c) = &f.when {
                 self.clause(2, c);
             }
@@ -270,6 +281,7 @@ impl Page<'_> {
             let hit = s.outcome == Outcome::True;
             let what = self.paint(s.outcome, if hit { "is hit" } else { "is not hit" });
             self.line(1, &format!("{} {what} {}", reason(&s.rule), self.place(&s.rule)));
+            self.suspended(&s.suspended);
             for side in &s.sides {
                 let there = if side.there.is_empty() { "nothing".to_owned() } else { side.there.join(", ") };
                 let withheld = match (hit && !side.there.is_empty(), side.withheld) {
@@ -279,6 +291,12 @@ impl Page<'_> {
                 };
                 self.line(2, &format!("{}: {there}{withheld}", side.side));
             }
+        }
+    }
+
+    fn suspended(&mut self, by: &[ExceptionExplanation]) {
+        for e in by {
+            self.line(2, &format!("suspended by {}", excepted(e)));
         }
     }
 

@@ -68,7 +68,7 @@ pub fn setting(dir: &Path, when: &When, out: &Output, progress: &Progress) -> Re
             people.len()
         ));
     }
-    let by_hand = ByHand::load(&policy, when.assignments.as_deref(), None)?;
+    let by_hand = ByHand::load(&policy, when.assignments.as_deref(), when.exceptions.as_deref())?;
     out.notices(&by_hand.notices);
     let wired = policy.project().memory.file.as_ref().map(|f| policy.dir().join(f));
     let memory = match when.memory.clone().or(wired) {

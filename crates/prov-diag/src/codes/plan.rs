@@ -48,6 +48,11 @@ codes! {
         bad Shown("`assignments.csv`, on 2026-03-10:\n\nidentity,role,from,until\nE1,prod_admin,2026-03-01,2026-03-02\n"),
         good Shown("The row is gone."),
     }
+    UNMATCHED_EXCEPTION = "P0753" Warning "an exception does nothing" {
+        "The table `exceptions` denies someone a role or an entitlement that the policy does not have, suspends a rule that is not there, or speaks of nobody that is known. The row changes nothing.\n\nA deny names a role, or an entitlement as `app.kind(value)`; an allow names the `forbid` or `separate` that it suspends, by its reason or by the name under which `prov explain` shows it."
+        bad Shown("`role treasurer …`, and in exceptions.csv:\n\nidentity,effect,what,until,reason\nE1,deny,tresurer,2026-04-01,case 17\n"),
+        good Shown("identity,effect,what,until,reason\nE1,deny,treasurer,2026-04-01,case 17\n"),
+    }
     CONFLICT = "P0711" Warning "accounts conflict" {
         "Someone has several accounts in one app, `correlate` finds several or one that is somebody else's, or the name of the account to be made is taken by somebody else's account, by one that belongs to nobody, or is wanted by two people. Prov does not guess whose an account is: nothing is made, renamed or granted there until it is settled. Who has left is disabled in all of their accounts all the same.\n\nLink or remove the surplus account in the app, or give the name by `unique(…)`."
         bad Shown("`accounts.csv`:\n\napp,account,identity,enabled\nad,jdupont,1,true\nad,jdupont2,1,true\n"),

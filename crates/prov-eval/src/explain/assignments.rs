@@ -1,9 +1,27 @@
-//! Assignments in explanations. Invariant: whether one is honoured is asked of the function that decides.
+//! Assignments and exceptions in explanations. Invariant: whether one is honoured is asked of the function that decides.
 
-use super::{AssignmentExplanation, Outcome};
+use super::{AssignmentExplanation, ExceptionExplanation, Outcome};
 use crate::interp::Interp;
 
 impl Interp<'_> {
+    /// Exceptions by position in the background.
+    pub(super) fn exceptions_explained(&self, numbers: Vec<u32>) -> Vec<ExceptionExplanation> {
+        numbers.into_iter().filter_map(|n| self.exception_explained(n)).collect()
+    }
+
+    /// One of them.
+    pub(super) fn exception_explained(&self, number: u32) -> Option<ExceptionExplanation> {
+        let e = self.world.background?.exceptions.get(number as usize)?;
+        Some(ExceptionExplanation {
+            name: e.name(),
+            until: e.until.to_string(),
+            reason: e.reason.clone(),
+            ticket: e.ticket.clone(),
+            file: e.origin.0.to_string(),
+            line: e.origin.1,
+        })
+    }
+
     /// The assignments of a role to the identity at hand, honoured or not.
     pub(super) fn assignments_of(&mut self, rule: u32) -> Vec<AssignmentExplanation> {
         let given = self.given(rule);

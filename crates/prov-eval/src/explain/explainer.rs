@@ -33,7 +33,7 @@ impl Engine {
         background: &Background,
     ) -> Explanation {
         let world = self.ready().world(population, moment, background, None);
-        let by_hand = ByHand::of(&world.program.schema, population, background, Some(who));
+        let by_hand = ByHand::of(world.program, population, moment, background, Some(who));
         let world = World { by_hand: Some(&by_hand), ..world };
         let known = self.known(world, &Rows::One(who.0, who.1));
         let world = World { names: known.names.as_ref(), ..world };
@@ -487,6 +487,7 @@ impl<'a> Interp<'a> {
                 rule: self.rule_ref(program.schema.forbids[position as usize].rule),
                 outcome: self.forbid(position).into(),
                 when: program.forbids[position as usize].when.map(|w| self.clause(w, 0)),
+                suspended: self.exceptions_explained(self.suspending_forbid(position)),
             })
             .collect()
     }
@@ -535,6 +536,13 @@ impl<'a> Interp<'a> {
                     let role = schema.rule(program.rules[*role as usize].rule).name.clone();
                     WithheldExplanation::RoleSeparated { role, rule }
                 }
+                Withheld::Denied(e) => {
+                    WithheldExplanation::Denied { exception: self.exception_explained(*e)? }
+                }
+                Withheld::RoleDenied(role, e) => WithheldExplanation::RoleDenied {
+                    role: schema.rule(program.rules[*role as usize].rule).name.clone(),
+                    exception: self.exception_explained(*e)?,
+                },
                 Withheld::Outranked(by) => WithheldExplanation::Outranked { value: by.value.to_string() },
                 Withheld::Dropped(state) => {
                     let lifecycle = schema.identity(ty).lifecycle.as_ref()?;

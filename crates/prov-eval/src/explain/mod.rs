@@ -457,6 +457,9 @@ pub struct ForbidExplanation {
     /// Its condition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<Clause>,
+    /// Exceptions that suspend it for the identity.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suspended: Vec<ExceptionExplanation>,
 }
 
 /// A separation that speaks of what was asked about.
@@ -468,6 +471,9 @@ pub struct SeparationExplanation {
     pub outcome: Outcome,
     /// Its sides, with what of them is there.
     pub sides: Vec<SideExplanation>,
+    /// Exceptions that suspend it for the identity.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suspended: Vec<ExceptionExplanation>,
 }
 
 /// A side of a separation.
@@ -539,6 +545,24 @@ pub struct AssignmentExplanation {
     pub line: u64,
 }
 
+/// A row of the table `exceptions` that acts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExceptionExplanation {
+    /// What it does: `deny crm.role(pay)`.
+    pub name: String,
+    /// The first moment at which it no longer counts.
+    pub until: String,
+    /// Why.
+    pub reason: String,
+    /// The ticket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// The file of its row.
+    pub file: String,
+    /// The line there.
+    pub line: u64,
+}
+
 /// What withholds an entitlement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "by")]
@@ -574,6 +598,18 @@ pub enum WithheldExplanation {
         role: String,
         /// The separation.
         rule: RuleRef,
+    },
+    /// An exception denies it.
+    Denied {
+        /// Which.
+        exception: ExceptionExplanation,
+    },
+    /// An exception denies the role that grants it.
+    RoleDenied {
+        /// The role.
+        role: String,
+        /// Which.
+        exception: ExceptionExplanation,
     },
     /// A higher value of the kind.
     Outranked {

@@ -66,5 +66,7 @@ fn explained(
         there.sort();
         SideExplanation { side: side.shown.clone(), withheld: def.resolve.withholds(number), there }
     });
-    SeparationExplanation { rule: me.rule_ref(def.rule), outcome, sides: sides.collect() }
+    let sides = sides.collect();
+    let suspended = me.exceptions_explained(me.suspending_separation(separation));
+    SeparationExplanation { rule: me.rule_ref(def.rule), outcome, sides, suspended }
 }

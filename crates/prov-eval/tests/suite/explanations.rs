@@ -124,6 +124,8 @@ fn forbids_states_and_missing_accounts_withhold_by_name() {
                 WithheldExplanation::Separation { .. }
                 | WithheldExplanation::RoleForbidden { .. }
                 | WithheldExplanation::RoleSeparated { .. }
+                | WithheldExplanation::Denied { .. }
+                | WithheldExplanation::RoleDenied { .. }
                 | WithheldExplanation::NotInCatalog { .. }
                 | WithheldExplanation::Blank
                 | WithheldExplanation::Outranked { .. },

@@ -123,14 +123,19 @@ impl Person<'_, '_> {
         self.access(ActionKind::Revoke, here, context.ent_of_actual(id), because);
     }
 
-    /// The forbids that end what a state would keep.
+    /// The forbids and exceptions that end what a state would keep.
     fn forbidding(&mut self, ent: &prov_model::Entitlement) {
         let input = self.context.input;
-        let Some(active) = self.position.and_then(|p| input.desired.active_forbids.get(&p)) else { return };
+        let Some(position) = self.position else { return };
         let folds = crate::diff::folds(input.schema, ent.app, ent.kind);
         let compared = if folds { fold(&ent.value) } else { (&*ent.value).into() };
+        let denied = input.desired.active_denies.get(&position).into_iter().flatten();
+        let denied = denied.filter(|(_, e)| (e.app, e.kind, &*e.value) == (ent.app, ent.kind, &*compared));
+        self.causes.extend(denied.map(|(exception, _)| Cause::Exception(*exception)));
+        let active = input.desired.active_forbids.get(&position);
         let covers = active
-            .iter()
+            .into_iter()
+            .flatten()
             .filter_map(|&f| input.schema.forbids.get(f as usize))
             .filter(|f| f.covers(ent.app, ent.kind, &compared));
         self.causes.extend(covers.map(|f| Cause::from(f.rule)));
@@ -157,18 +162,19 @@ impl Person<'_, '_> {
                     let start = all.partition_point(|w| w.0 < position);
                     let mine = all[start..].iter().take_while(|w| w.0 == position);
                     for (_, _, issue) in mine.filter(|w| ids.same_as(w.1) == id) {
-                        let rule = match issue {
+                        let cause = match issue {
                             EntitlementIssue::Forbidden(f) => {
-                                input.schema.forbids.get(*f as usize).map(|f| f.rule)
+                                input.schema.forbids.get(*f as usize).map(|f| f.rule.into())
                             }
+                            EntitlementIssue::Denied(e) => Some(Cause::Exception(*e)),
                             EntitlementIssue::Separated(s) => {
-                                input.schema.separations.get(*s as usize).map(|s| s.rule)
+                                input.schema.separations.get(*s as usize).map(|s| s.rule.into())
                             }
                             EntitlementIssue::NotInCatalog
                             | EntitlementIssue::Blank
                             | EntitlementIssue::Outranked => None,
                         };
-                        self.causes.extend(rule.map(Cause::from));
+                        self.causes.extend(cause);
                     }
                 }
                 if self.causes.is_empty() {

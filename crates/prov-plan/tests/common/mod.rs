@@ -283,6 +283,10 @@ impl World {
             holdings: Csr::default(),
             withheld: Vec::new(),
             unmatched: Vec::new(),
+            exceptions: Default::default(),
+            idle_exceptions: Vec::new(),
+            denied_roles: Vec::new(),
+            active_denies: Default::default(),
             unreadable: Vec::new(),
             forbidden_roles: Vec::new(),
             separated: Vec::new(),
@@ -361,7 +365,7 @@ pub struct Everyone;
 
 impl Reasons for Everyone {
     fn grant(&self, _: u32, _: EntId, out: &mut Vec<Cause>) {
-        out.push(Cause { rule: RuleId(0), line: 11 });
+        out.push(Cause::Rule { rule: RuleId(0), line: 11 });
     }
 }
 

@@ -1,0 +1,218 @@
+//! The table `exceptions`: what reviewers deny someone, and which forbids and separations they suspend.
+//! Invariant: what an exception does follows from its row, the policy and the moment alone, so it is settled before any
+//! step is taken; it never grants.
+
+use crate::interp::{Interp, Subject};
+use prov_ir::Program;
+use prov_model::{
+    AppId, Background, Entitlement, Exception, ExceptionIssue, IdentityId, KindId, Moment, Population,
+    RuleKind, fold, join_values, nfc,
+};
+
+/// An exception that acts on an identity.
+#[derive(Debug)]
+pub(crate) struct Acting {
+    /// Its position in the background.
+    pub number: u32,
+    pub effect: Effect,
+}
+
+/// What it does.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Withholds the role at this position of the program's rules.
+    DenyRole(u32),
+    /// Withholds an entitlement; the value is as it is compared.
+    DenyEntitlement(Entitlement),
+    /// Suspends rules: positions of forbids, of forbids of roles, of separations.
+    Suspend { forbids: Vec<u32>, role_forbids: Vec<u32>, separations: Vec<u32> },
+}
+
+/// What an exception does to an identity of a type, or why it does nothing.
+pub(crate) fn effect(
+    program: &Program,
+    exception: &Exception,
+    ty: IdentityId,
+    moment: &Moment,
+) -> Result<Effect, ExceptionIssue> {
+    let effect = if exception.allow {
+        suspends(program, &exception.what)
+    } else {
+        denies(program, &exception.what, ty)
+    }?;
+    if exception.until.has_come(moment) { Err(ExceptionIssue::Expired) } else { Ok(effect) }
+}
+
+/// The exceptions that do nothing, by position, with why.
+pub(crate) fn idle(
+    program: &Program,
+    population: &Population,
+    moment: &Moment,
+    background: &Background,
+) -> Vec<(u32, ExceptionIssue)> {
+    let why = |e: &Exception| match population.find(&program.schema, &e.identity) {
+        None => Some(ExceptionIssue::UnknownIdentity),
+        Some((ty, _)) => effect(program, e, ty, moment).err(),
+    };
+    let all = background.exceptions.iter().enumerate();
+    all.filter_map(|(i, e)| Some((i as u32, why(e)?))).collect()
+}
+
+/// The rules that an allow names: by the name under which plans and explanations show them (however it is spaced), or by
+/// their reason.
+fn suspends(program: &Program, what: &str) -> Result<Effect, ExceptionIssue> {
+    let schema = &program.schema;
+    let plain = |s: &str| s.split_whitespace().collect::<Vec<_>>().join(" ");
+    let asked = plain(what);
+    let named = |rule: prov_model::RuleId| {
+        let info = schema.rule(rule);
+        plain(&info.name) == asked || info.because.as_deref().is_some_and(|b| plain(b) == asked)
+    };
+    let positions = |rules: &mut dyn Iterator<Item = prov_model::RuleId>| -> Vec<u32> {
+        rules.zip(0..).filter(|(rule, _)| named(*rule)).map(|(_, position)| position).collect()
+    };
+    let forbids = positions(&mut schema.forbids.iter().map(|f| f.rule));
+    let role_forbids = positions(&mut schema.role_forbids.iter().map(|f| f.rule));
+    let separations = positions(&mut schema.separations.iter().map(|s| s.rule));
+    if forbids.is_empty() && role_forbids.is_empty() && separations.is_empty() {
+        return Err(ExceptionIssue::UnknownRule);
+    }
+    Ok(Effect::Suspend { forbids, role_forbids, separations })
+}
+
+/// What a deny withholds.
+fn denies(program: &Program, what: &str, ty: IdentityId) -> Result<Effect, ExceptionIssue> {
+    let what = what.trim();
+    if !what.contains(['.', '(']) {
+        let role = program.rule_by_name(what).map(|r| (r, &program.rules[r as usize]));
+        let role = role.filter(|(_, r)| program.schema.rule(r.rule).kind == RuleKind::Role);
+        let (position, rule) = role.ok_or(ExceptionIssue::UnknownRole)?;
+        if rule.identity != ty {
+            return Err(ExceptionIssue::OtherType);
+        }
+        return Ok(Effect::DenyRole(position));
+    }
+    entitlement(program, what).map(Effect::DenyEntitlement).ok_or(ExceptionIssue::UnknownEntitlement)
+}
+
+/// Reads `app.kind("value", …)`; the one value of a kind may stand without quotes, whatever is in it.
+fn entitlement(program: &Program, text: &str) -> Option<Entitlement> {
+    let (head, inner) = match text.split_once('(') {
+        Some((head, rest)) => (head, rest.trim_end().strip_suffix(')')?.trim()),
+        None => (text, ""),
+    };
+    let (app, kind) = head.trim().split_once('.')?;
+    let schema = &program.schema;
+    let app = AppId(schema.apps.iter().position(|a| a.name == app.trim())? as u32);
+    let kind = KindId(schema.app(app).kinds.iter().position(|k| k.name == kind.trim())? as u32);
+    let count = schema.kind(app, kind).types.len();
+    let values = match count {
+        1 if !inner.starts_with('"') => {
+            vec![inner.to_owned()].into_iter().filter(|v| !v.is_empty()).collect()
+        }
+        _ => listed(inner)?,
+    };
+    if values.len() != count {
+        return None;
+    }
+    let value = join_values(&values.iter().map(|v| nfc(v).into_owned()).collect::<Vec<_>>());
+    let value = if program.folds(app, kind) { fold(&value).into_owned() } else { value };
+    Some(Entitlement { app, kind, value: value.into() })
+}
+
+/// Values with commas between them, each in quotes or bare.
+fn listed(text: &str) -> Option<Vec<String>> {
+    let mut out = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let after = match rest.strip_prefix('"') {
+            Some(quoted) => {
+                let (mut value, mut chars) = (String::new(), quoted.chars());
+                loop {
+                    match chars.next()? {
+                        '"' => break,
+                        '\\' => value.push(chars.next()?),
+                        c => value.push(c),
+                    }
+                }
+                out.push(value);
+                chars.as_str().trim_start()
+            }
+            None => {
+                let end = rest.find(',').unwrap_or(rest.len());
+                let (bare, after) = rest.split_at(end);
+                out.push(bare.trim().to_owned());
+                after
+            }
+        };
+        rest = match after.strip_prefix(',') {
+            Some(more) => more.trim_start(),
+            None if after.is_empty() => "",
+            None => return None,
+        };
+    }
+    Some(out)
+}
+
+impl<'a> Interp<'a> {
+    /// The exceptions that act on the identity at hand.
+    fn exceptions(&self) -> &'a [Acting] {
+        match (self.subject, self.world.by_hand) {
+            (Subject::Identity(ty, row), Some(by_hand)) => by_hand.exceptions(ty, row),
+            _ => &[],
+        }
+    }
+
+    /// Whether a role may come to the identity at hand and yet not be had.
+    pub(crate) fn is_gated(&self) -> bool {
+        self.shape.gated || self.exceptions().iter().any(|e| matches!(e.effect, Effect::DenyRole(_)))
+    }
+
+    /// The exceptions that deny a role.
+    pub(crate) fn denials_of_role(&self, role: u32) -> impl Iterator<Item = u32> + use<'a> {
+        let denies = move |e: &&Acting| matches!(e.effect, Effect::DenyRole(r) if r == role);
+        self.exceptions().iter().filter(denies).map(|e| e.number)
+    }
+
+    /// The exceptions that deny an entitlement; `value` is as it is compared.
+    pub(crate) fn denials(&self, app: AppId, kind: KindId, value: &str) -> Vec<u32> {
+        let denied = self.denied();
+        let same = |e: &Entitlement| (e.app, e.kind, &*e.value) == (app, kind, value);
+        denied.filter(|(_, e)| same(e)).map(|(number, _)| number).collect()
+    }
+
+    /// All entitlements that exceptions deny the identity at hand.
+    pub(crate) fn denied(&self) -> impl Iterator<Item = (u32, &'a Entitlement)> + use<'a> {
+        self.exceptions().iter().filter_map(|e| match &e.effect {
+            Effect::DenyEntitlement(entitlement) => Some((e.number, entitlement)),
+            Effect::DenyRole(_) | Effect::Suspend { .. } => None,
+        })
+    }
+
+    /// The exceptions that suspend a forbid.
+    pub(crate) fn suspending_forbid(&self, position: u32) -> Vec<u32> {
+        self.suspending(|forbids, _, _| forbids.contains(&position))
+    }
+
+    /// The exceptions that suspend a forbid of a role.
+    pub(crate) fn suspending_role_forbid(&self, position: u32) -> Vec<u32> {
+        self.suspending(|_, role_forbids, _| role_forbids.contains(&position))
+    }
+
+    /// The exceptions that suspend a separation.
+    pub(crate) fn suspending_separation(&self, position: u32) -> Vec<u32> {
+        self.suspending(|_, _, separations| separations.contains(&position))
+    }
+
+    fn suspending(&self, names: impl Fn(&[u32], &[u32], &[u32]) -> bool) -> Vec<u32> {
+        let of = |e: &Acting| match &e.effect {
+            Effect::Suspend { forbids, role_forbids, separations }
+                if names(forbids, role_forbids, separations) =>
+            {
+                Some(e.number)
+            }
+            Effect::Suspend { .. } | Effect::DenyRole(_) | Effect::DenyEntitlement(_) => None,
+        };
+        self.exceptions().iter().filter_map(of).collect()
+    }
+}
