@@ -272,7 +272,7 @@ impl<'a> Interp<'a> {
             self.interner.covered.insert(same, covered);
         }
         let forbids = self.interner.covered.get(&same).cloned().unwrap_or_default();
-        let mut forbidden = false;
+        let (mut forbidden, mut open) = (false, None);
         for &position in &forbids {
             match self.forbid(position) {
                 Tri::Yes => {
@@ -280,7 +280,7 @@ impl<'a> Interp<'a> {
                     settled.withheld.push((id, EntitlementIssue::Forbidden(position)));
                 }
                 Tri::No => {}
-                Tri::Unknown(unknown) => settled.unknown = settled.unknown.or(Some(unknown)),
+                Tri::Unknown(unknown) => open = open.or(Some(unknown)),
             }
         }
         let item = self.interner.entitlements.get(same);
@@ -290,7 +290,9 @@ impl<'a> Interp<'a> {
             forbidden = true;
             settled.withheld.push((id, EntitlementIssue::Denied(exception)));
         }
+        // What one forbid withholds for certain no other can change.
         if !forbidden {
+            settled.unknown = settled.unknown.or(open);
             settled.held.push(id);
         }
     }
