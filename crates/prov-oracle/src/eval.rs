@@ -407,7 +407,7 @@ impl<'w, 'a> Eval<'w, 'a> {
 
     fn call(&self, f: &'a Expr, args: &'a [ast::Arg], s: &Scope<'a>) -> Res<Value> {
         let ExprKind::Name(name) = &f.kind else { return bug("a call of what is no function") };
-        let library = self.world.library(f);
+        let library = self.world.module_of(f);
         if let Some(function) = self.world.policy.function(library, f.span.source, &name.text) {
             // It sees its parameters and nothing else; a row stays, so that what fails in it rejects the row.
             let mut inner = Scope { row: s.row, ..Scope::default() };

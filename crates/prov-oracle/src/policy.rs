@@ -27,7 +27,7 @@ pub(crate) struct Trees {
     pub sources: SourceMap,
     pub files: Vec<ast::File>,
     /// Which of the files are of the standard library, by module.
-    pub library: BTreeMap<SourceId, &'static str>,
+    pub standard: BTreeMap<SourceId, &'static str>,
 }
 
 impl Trees {
@@ -43,9 +43,9 @@ impl Trees {
                 let Some((name, text)) = STDLIB.iter().find(|(name, _)| *name == module) else {
                     return Err(format!("{NOT_READ}the module `std.{module}`"));
                 };
-                if !trees.library.values().any(|known| known == name) {
+                if !trees.standard.values().any(|known| known == name) {
                     let id = trees.add(&format!("<stdlib>/{name}.prov"), text)?;
-                    trees.library.insert(id, name);
+                    trees.standard.insert(id, name);
                 }
             }
             at += 1;
@@ -199,7 +199,7 @@ impl<'a> Policy<'a> {
             if item.annotations.iter().any(|a| a.name.text == "stage") {
                 return Err(NOT_READ.to_owned() + "@stage");
             }
-            let module = trees.library.get(&source).copied().unwrap_or("");
+            let module = trees.standard.get(&source).copied().unwrap_or("");
             match &item.kind {
                 ItemKind::Use { path, names } => policy.bring_in(source, path, names),
                 ItemKind::Timezone(zone) => policy.timezone = Some(&zone.text),

@@ -153,7 +153,7 @@ impl<'a> World<'a> {
 
     fn type_of_call(&self, f: &'a Expr, args: &'a [ast::Arg], s: &Scope<'a>) -> Option<Ty> {
         let ExprKind::Name(name) = &f.kind else { return None };
-        let library = self.library(f);
+        let library = self.module_of(f);
         if let Some(function) = self.policy.function(library, f.span.source, &name.text) {
             let inner = Scope::default().with_params(&function.params);
             return function.result.clone().or_else(|| self.type_of(function.body, &inner));

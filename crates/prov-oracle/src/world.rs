@@ -89,8 +89,8 @@ impl<'a> World<'a> {
     }
 
     /// The module of the standard library that an expression stands in.
-    pub(crate) fn library(&self, e: &Expr) -> Option<&'static str> {
-        self.trees.library.get(&e.span.source).copied()
+    pub(crate) fn module_of(&self, e: &Expr) -> Option<&'static str> {
+        self.trees.standard.get(&e.span.source).copied()
     }
 
     /// A zone by name; one that there is not is the policy's.
