@@ -1,8 +1,8 @@
 //! What everyone has (files.md, "Actual state").
 //! Invariant: what the policy does not know is passed over; what can't be read makes its owner unreadable.
 
+use crate::entitlement::{Ent, compared, join, split};
 use crate::eval::Scope;
-use crate::facts::{Ent, compared, join, split};
 use crate::policy::{App, Kind};
 use crate::value::{Reading, Ty, fold, nfc};
 use crate::world::World;

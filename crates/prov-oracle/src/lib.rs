@@ -33,14 +33,19 @@
 mod actual;
 mod assigned;
 mod calendar;
+mod decide;
+mod entitlement;
 mod eval;
 mod facts;
 mod functions;
+mod grants;
 mod guards;
 mod names;
 mod pattern;
 mod plan;
 mod policy;
+mod roles;
+mod settle;
 mod sources;
 mod types;
 mod value;
@@ -129,7 +134,7 @@ pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
     Ok(out)
 }
 
-fn state(world: &world::World<'_>, position: usize, decision: &facts::Decision) -> String {
+fn state(world: &world::World<'_>, position: usize, decision: &decide::Decision) -> String {
     let has_states = world.policy.lifecycles.contains_key(world.people[position].of.as_str());
     let name = match Eval::new(world).state_def(position, decision.state) {
         Some(state) => state.name.text.clone(),
@@ -139,7 +144,7 @@ fn state(world: &world::World<'_>, position: usize, decision: &facts::Decision) 
     if decision.held { name + " held" } else { name }
 }
 
-fn desired(decision: &facts::Decision) -> Vec<String> {
+fn desired(decision: &decide::Decision) -> Vec<String> {
     let mut held: Vec<String> =
         decision.entitlements.iter().map(|e| format!("{}.{} {:?}", e.app, e.kind, e.value)).collect();
     held.sort();

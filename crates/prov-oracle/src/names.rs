@@ -2,8 +2,8 @@
 //! Invariant: names are given one after another, in the order that the reference says, before anything reads them.
 
 use crate::actual::Actual;
+use crate::decide::leaver;
 use crate::eval::{Eval, Scope, Stop};
-use crate::facts::leaver;
 use crate::value::{Ty, Value, fold, nfc};
 use crate::world::World;
 use prov_model::{Memory, NameMemory, NamesMemory};

@@ -4,11 +4,13 @@
 use crate::actual::{Account, Actual};
 use crate::assigned::Judged;
 use crate::calendar;
+use crate::decide::{Decision, Wanted, drops, leaver, verb};
+use crate::entitlement::Ent;
 use crate::eval::{Eval, Stop};
-use crate::facts::{Decision, Ent, Issue, Wanted, drops, leaver, verb};
 use crate::guards::Tally;
 use crate::pattern;
 use crate::policy::App;
+use crate::settle::Issue;
 use crate::world::World;
 use prov_model::{Date, Memory, Since, SourceMemory};
 use prov_syntax::ast::{self, Expr, State, VerbKind};

@@ -1,0 +1,197 @@
+//! What rules grant (items.md, "grant" and "each").
+//! Invariant: a grant is looked at only where its rule is had; what forbids and separations make of it is not known here.
+
+use crate::entitlement::{Ent, ent_of, join};
+use crate::eval::{Eval, Local, Res, Scope, Stop, bug};
+use crate::facts::known;
+use crate::policy::Kind;
+use crate::value::{Ty, Value, nfc};
+use prov_syntax::ast::{self, Expr, Member};
+
+/// `each x in LIST where (C)`.
+type Each<'a> = (&'a str, &'a Expr, Option<&'a Expr>);
+
+/// One entitlement of a grant, with what it stands in.
+struct Grant<'a> {
+    what: &'a ast::EntRef,
+    when: Option<&'a Expr>,
+    from: Option<&'a Expr>,
+    until: Option<&'a ast::Until>,
+    each: Vec<Each<'a>>,
+}
+
+fn grants_of<'a>(body: &'a [Member], each: &[Each<'a>], out: &mut Vec<Grant<'a>>) {
+    for member in body {
+        match member {
+            Member::Includes { .. } => {}
+            Member::Grant(grant) => out.extend(grant.entitlements.iter().map(|what| Grant {
+                what,
+                when: grant.when.as_ref(),
+                from: grant.from.as_ref(),
+                until: grant.until.as_ref(),
+                each: each.to_vec(),
+            })),
+            Member::Each { var, list, filter, body, .. } => {
+                let inner = [each, &[(var.text.as_str(), list, filter.as_ref())]].concat();
+                grants_of(body, &inner, out);
+            }
+        }
+    }
+}
+
+/// Whether a body includes a role.
+pub(crate) fn includes(body: &[Member], name: &str) -> bool {
+    body.iter().any(|m| match m {
+        Member::Includes { roles, .. } => roles.iter().any(|r| r.name.text == name),
+        Member::Grant(_) => false,
+        Member::Each { body, .. } => includes(body, name),
+    })
+}
+
+impl<'a> Eval<'_, 'a> {
+    /// What rules that are had grant, of those entitlements that are asked for. Also whether there may be more that can't
+    /// be known.
+    pub(crate) fn granted(
+        &self,
+        person: usize,
+        place: &dyn Fn(&str, &str) -> bool,
+        asked: &dyn Fn(&Ent) -> Res<bool>,
+    ) -> Res<(Vec<Ent>, bool)> {
+        let (of, scope) = self.me(person);
+        let (mut out, mut unsure) = (Vec::new(), false);
+        for rule in &self.world.policy.rules {
+            if rule.for_type.is_some_and(|t| t != of) {
+                continue;
+            }
+            let mut grants: Vec<Grant<'a>> = Vec::new();
+            grants_of(rule.body, &[], &mut grants);
+            grants.retain(|g| place(&g.what.app.text, &g.what.kind.text));
+            for grant in &grants {
+                let Some(kind) = self.kind_of(grant.what) else { return bug("a grant of no kind") };
+                // What it gives everyone may be none of what is asked for: then its rule is not asked.
+                if let Some(value) = self.constant(grant.what, kind)
+                    && !asked(&ent_of(grant.what, kind, value))?
+                {
+                    continue;
+                }
+                match known(self.has_role(person, rule.name))? {
+                    Some(true) => {
+                        let mut found = Vec::new();
+                        unsure |= self.expand(grant, &grant.each, &scope, kind, &mut found)?;
+                        out.append(&mut found);
+                    }
+                    Some(false) => {}
+                    None => unsure = true,
+                }
+            }
+        }
+        let mut kept = Vec::new();
+        for ent in out {
+            if asked(&ent)? {
+                kept.push(ent);
+            }
+        }
+        Ok((kept, unsure))
+    }
+
+    pub(crate) fn kind_of(&self, what: &ast::EntRef) -> Option<&Kind<'a>> {
+        self.world.policy.app(&what.app.text)?.kind(&what.kind.text)
+    }
+
+    /// The value of a grant that has the same for everyone.
+    fn constant(&self, what: &'a ast::EntRef, kind: &Kind<'a>) -> Option<String> {
+        let mut parts = Vec::new();
+        for (arg, ty) in what.args.iter().zip(&kind.types) {
+            if arg.each.is_some() {
+                return None;
+            }
+            parts.push(nfc(&self.eval(&arg.value, &Scope::default(), Some(ty)).ok()?.plain()));
+        }
+        Some(join(&parts))
+    }
+
+    /// What one grant gives; also whether there may be more that can't be known.
+    fn expand(
+        &self,
+        grant: &Grant<'a>,
+        each: &[Each<'a>],
+        s: &Scope<'a>,
+        kind: &Kind<'a>,
+        out: &mut Vec<Ent>,
+    ) -> Res<bool> {
+        let [(var, list, filter), rest @ ..] = each else {
+            let stands = match grant.when.map_or(Ok(Some(true)), |when| known(self.holds(when, s)))? {
+                Some(true) => known(self.in_time(grant, s))?,
+                Some(false) => Some(false),
+                // Outside of its time it gives nothing, whatever else can't be known.
+                None => Some(false).filter(|_| matches!(self.in_time(grant, s), Ok(false))),
+            };
+            return match stands {
+                Some(true) => self.values(grant.what, s, kind, out),
+                Some(false) => Ok(false),
+                None => Ok(true),
+            };
+        };
+        let (elements, ty) = match self.list(list, s) {
+            Ok(list) => list,
+            Err(Stop::Unknown) => return Ok(true),
+            Err(stop) => return Err(stop),
+        };
+        let mut unsure = false;
+        for one in elements {
+            let mut inner = s.clone();
+            inner.locals.push(Local { name: (*var).to_owned(), ty: ty.clone(), value: Ok(one) });
+            match filter.map_or(Ok(Some(true)), |c| known(self.holds(c, &inner)))? {
+                Some(true) => unsure |= self.expand(grant, rest, &inner, kind, out)?,
+                Some(false) => {}
+                None => unsure = true,
+            }
+        }
+        Ok(unsure)
+    }
+
+    /// Whether a grant stands at this moment (items.md, "grant").
+    fn in_time(&self, grant: &Grant<'a>, s: &Scope<'a>) -> Res<bool> {
+        let ahead = |e: &'a Expr| {
+            Ok(match self.eval(e, s, None)? {
+                Value::Date(d) => d.cmp(&self.world.today),
+                Value::Instant(i) => i.cmp(&self.world.now),
+                _ => return bug("a bound that is no time"),
+            })
+        };
+        let begun = grant.from.map_or(Ok(Some(true)), |from| known(ahead(from).map(|o| o.is_le())))?;
+        let ended = grant.until.map_or(Ok(Some(false)), |until| {
+            known(ahead(&until.date).map(|o| if until.inclusive { o.is_lt() } else { o.is_le() }))
+        })?;
+        match (begun, ended) {
+            (Some(false), _) | (_, Some(true)) => Ok(false),
+            (Some(true), Some(false)) => Ok(true),
+            _ => Err(Stop::Unknown),
+        }
+    }
+
+    /// Every combination of the values of a grant (items.md, "grant").
+    fn values(&self, what: &'a ast::EntRef, s: &Scope<'a>, kind: &Kind<'a>, out: &mut Vec<Ent>) -> Res<bool> {
+        let mut rows: Vec<Vec<String>> = vec![Vec::new()];
+        for (arg, ty) in what.args.iter().zip(&kind.types) {
+            let set = Ty::Set(Box::new(ty.clone()));
+            let want = if arg.each.is_some() { &set } else { ty };
+            let value = match self.eval(&arg.value, s, Some(want)) {
+                Ok(value) => value,
+                Err(Stop::Unknown) => return Ok(true),
+                Err(stop) => return Err(stop),
+            };
+            let column = match (&value, arg.each.is_some()) {
+                (Value::Absent, _) => Vec::new(),
+                (value, true) => value.elements().to_vec(),
+                (value, false) => vec![value.clone()],
+            };
+            let longer = |row: &Vec<String>| {
+                column.iter().map(|v| [row.clone(), vec![nfc(&v.plain())]].concat()).collect::<Vec<_>>()
+            };
+            rows = rows.iter().flat_map(longer).collect();
+        }
+        out.extend(rows.iter().map(|row| ent_of(what, kind, join(row))));
+        Ok(false)
+    }
+}
