@@ -107,7 +107,8 @@ impl Checker<'_> {
                     );
                 }
                 let result = if optional { states.optional() } else { states };
-                return Ok(self.add(ExprKind::StateOf(b), result, span));
+                let t = self.add(ExprKind::StateOf(b), result, span);
+                return Ok(self.narrow(t, scope));
             }
             if let Some(i) = def.inverses.iter().position(|v| v.name == name.text) {
                 let of = Type::List(Box::new(Type::Identity(def.inverses[i].from)));

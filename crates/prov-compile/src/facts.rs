@@ -36,6 +36,7 @@ impl Checker<'_> {
             ExprKind::Cell(c) => format!("c{c}"),
             ExprKind::AccountAttr(app, i) => format!("p{}.{i}", app.0),
             ExprKind::Field(base, f) => format!("{}.{f}", self.path(*base)?),
+            ExprKind::StateOf(of) => format!("{}.state", self.path(*of)?),
             ExprKind::Lookup(t, key) => format!("t{}[{}]", t.0, self.path(*key)?),
             ExprKind::Named(name, _) => format!("let {name}"),
             ExprKind::ToText(inner) => self.path(*inner)?,
@@ -76,7 +77,10 @@ impl Checker<'_> {
         while let Some(id) = at {
             facts.0.extend(self.path(id));
             at = match &self.exprs[id.0 as usize].kind {
-                ExprKind::Field(base, _) | ExprKind::ToText(base) | ExprKind::Named(_, base) => Some(*base),
+                ExprKind::Field(base, _)
+                | ExprKind::StateOf(base)
+                | ExprKind::ToText(base)
+                | ExprKind::Named(_, base) => Some(*base),
                 _ => None,
             };
         }

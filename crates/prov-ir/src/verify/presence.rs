@@ -16,6 +16,7 @@ pub(crate) fn path(program: &Program, id: ExprId) -> Option<String> {
         ExprKind::Cell(c) => format!("c{c}"),
         ExprKind::AccountAttr(app, i) => format!("p{}:{i}", app.0),
         ExprKind::Field(base, f) => format!("{}.{f}", path(program, *base)?),
+        ExprKind::StateOf(of) => format!("{}.state", path(program, *of)?),
         ExprKind::Lookup(t, key) => format!("t{}[{}]", t.0, path(program, *key)?),
         ExprKind::Named(name, _) => format!("let {name}"),
         ExprKind::ToText(inner) => path(program, *inner)?,
@@ -58,7 +59,10 @@ pub(crate) fn present(program: &Program, id: ExprId) -> Facts {
     while let Some(id) = at {
         facts.extend(path(program, id));
         at = match &program.expr(id).kind {
-            ExprKind::Field(base, _) | ExprKind::ToText(base) | ExprKind::Named(_, base) => Some(*base),
+            ExprKind::Field(base, _)
+            | ExprKind::StateOf(base)
+            | ExprKind::ToText(base)
+            | ExprKind::Named(_, base) => Some(*base),
             _ => None,
         };
     }
