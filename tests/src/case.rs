@@ -69,6 +69,7 @@ const WORDS: &[&str] = &[
     "holds",
     "gives",
     "plan",
+    "because",
     "found",
     "told",
     "apply",

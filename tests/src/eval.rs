@@ -424,6 +424,11 @@ impl Run {
                 let result = same(&d.block, &lines);
                 self.again(result)?
             }
+            "because" => {
+                self.planned()?;
+                let lines: Vec<String> = self.plan.iter().flat_map(causes).collect();
+                same(&d.block, &lines)
+            }
             "found" => {
                 self.planned()?;
                 let lines: Vec<String> = self.plan.iter().flat_map(|p| &p.findings).map(finding).collect();
@@ -540,6 +545,16 @@ pub fn actions(plan: &Plan) -> impl Iterator<Item = String> {
             line += if is { mark } else { "" };
         }
         line
+    })
+}
+
+/// The rules behind the actions of a plan, a line each.
+fn causes(plan: &Plan) -> impl Iterator<Item = String> {
+    plan.actions().map(|a| {
+        let causes: Vec<String> =
+            a.because().iter().map(|b| format!("{} {}:{}", b.rule, b.file, b.line)).collect();
+        let of = a.entitlement().map_or(String::new(), |(kind, value)| format!(".{kind}({value:?})"));
+        format!("{} {} {}{of}: {}", a.kind().name(), a.identity(), a.app(), causes.join(", "))
     })
 }
 

@@ -253,16 +253,14 @@ impl Checker<'_> {
         }
         let fields: Vec<FieldDef> = attributes.iter().map(|a| a.0.clone()).collect();
         let app_name = self.schema.app(app).name.clone();
+        // Each block is a cause of its own, named by its type where it says one.
+        let name = match &account.for_type {
+            None => format!("{app_name}.account"),
+            Some(ty) => format!("{app_name}.account for {}", ty.text),
+        };
+        let rule = self.rule(RuleKind::Account, name, account.head, None, &account.annotations, None);
         match self.schema.app(app).account.clone() {
             None => {
-                let rule = self.rule(
-                    RuleKind::Account,
-                    format!("{app_name}.account"),
-                    account.head,
-                    None,
-                    &account.annotations,
-                    None,
-                );
                 self.schema.apps[app.index()].account = Some(AccountDef {
                     rule,
                     from,
@@ -293,7 +291,6 @@ impl Checker<'_> {
                 }
             }
         }
-        let rule = self.schema.app(app).account.as_ref().map(|a| a.rule)?;
         for (number, (_, id, _)) in attributes.iter().enumerate() {
             if self.reads_name(*id).is_some() {
                 self.named.insert((app, number as u32));

@@ -243,7 +243,10 @@ impl OneDesired {
                         let lifecycle = schema.identity(self.who.0).lifecycle.as_ref();
                         lifecycle.and_then(|l| l.defs.get(*state as usize)).map(|d| d.rule)
                     }
-                    Withheld::NoAccount => schema.app(entitlement.app).account.as_ref().map(|a| a.rule),
+                    Withheld::NoAccount => {
+                        let first = || schema.app(entitlement.app).account.as_ref().map(|a| a.rule);
+                        program.account_rule(entitlement.app, self.who.0).or_else(first)
+                    }
                     // Exceptions are no rules.
                     Withheld::Denied(_)
                     | Withheld::RoleDenied(..)

@@ -390,6 +390,11 @@ impl Program {
         &self.exprs[id.0 as usize]
     }
 
+    /// The block by which identities of a type have an account in an app, as a cause; none where no block is for them.
+    pub fn account_rule(&self, app: AppId, identity: IdentityId) -> Option<RuleId> {
+        self.accounts.iter().find(|a| (a.app, a.identity) == (app, identity)).map(|a| a.rule)
+    }
+
     /// The moment of a day or an instant in the policy's zone; see [`prov_model::parse_at`].
     pub fn moment(&self, at: &str) -> Option<Moment> {
         prov_model::parse_at(at, &self.zone)

@@ -3,7 +3,7 @@
 use crate::diff::{Context, Part};
 use crate::names::Block;
 use crate::standing::{Situation, Standing};
-use crate::{Because, Cause, Finding, FindingKind, Held};
+use crate::{AccountQuestion, Because, Cause, Finding, FindingKind, Held};
 use prov_diag::codes;
 use prov_model::{
     Account, AppId, Assignment, AssignmentIssue, EntId, Entitlement, EntitlementIssue, Exception,
@@ -322,7 +322,14 @@ pub(crate) fn common(
         finding.identity = Some(link.owner.to_string());
         finding.app = Some(def.name.clone());
         finding.account = Some(link.account.to_string());
-        finding.because = def.account.iter().map(|a| Because::of(input, Cause::from(a.rule))).collect();
+        let mut causes = Vec::new();
+        if let Ok(position) = input.desired.ids.binary_search(&link.owner) {
+            input.reasons.account(position as u32, link.app, AccountQuestion::Wanted, &mut causes);
+        }
+        if causes.is_empty() {
+            causes.extend(def.account.iter().map(|a| Cause::from(a.rule)));
+        }
+        finding.because = causes.into_iter().map(|cause| Because::of(input, cause)).collect();
         findings.push(finding);
     }
     let by_hand = input.desired.unreadable.iter();

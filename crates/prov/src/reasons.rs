@@ -2,7 +2,7 @@
 
 use crate::engine::Desired;
 use crate::policy::Policy;
-use prov_model::{AppId, EntId, Entitlement, KindId};
+use prov_model::{AppId, EntId, Entitlement, KindId, RuleId};
 use prov_plan::{AccountQuestion, Cause, Loss, Reasons};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,6 +67,13 @@ impl<'a> EngineReasons<'a> {
                 && (&*e.value == value || (folds && prov_model::fold(&e.value) == prov_model::fold(value)))
         };
         one.holdings.iter().chain(&one.withheld).find(|c| same(&c.entitlement))
+    }
+
+    /// The block that speaks of someone's account in an app; where none is for their type, the app's first.
+    fn account_rule(&self, position: u32, app: AppId) -> Option<RuleId> {
+        let (identity, _) = self.desired.data.rows[position as usize];
+        let first = || self.policy.schema().app(app).account.as_ref().map(|a| a.rule);
+        self.policy.program().account_rule(app, identity).or_else(first)
     }
 
     /// A rule that memory names, if there still is one.
@@ -168,7 +175,7 @@ impl Reasons for EngineReasons<'_> {
                         self.state_cause(one, out);
                     }
                     prov_eval::Withheld::NoAccount => {
-                        out.extend(schema.app(loss.app).account.as_ref().map(|a| Cause::from(a.rule)))
+                        out.extend(self.account_rule(position, loss.app).map(Cause::from));
                     }
                     prov_eval::Withheld::NotInCatalog
                     | prov_eval::Withheld::Blank
@@ -179,11 +186,10 @@ impl Reasons for EngineReasons<'_> {
     }
 
     fn account(&self, position: u32, app: AppId, question: AccountQuestion, out: &mut Vec<Cause>) {
+        out.extend(self.account_rule(position, app).map(Cause::from));
         match question {
             AccountQuestion::Wanted | AccountQuestion::Attributes => {}
             AccountQuestion::Unwanted | AccountQuestion::Enabled | AccountQuestion::NotEnabled => {
-                let rule = self.policy.program().accounts.iter().find(|a| a.app == app).map(|a| a.rule);
-                out.extend(rule.map(Cause::from));
                 self.ask(position, |one| self.state_cause(one, out));
             }
         }

@@ -550,7 +550,8 @@ impl<'a> Interp<'a> {
                     WithheldExplanation::State { rule }
                 }
                 Withheld::NoAccount => {
-                    let rule = self.rule_ref(schema.app(*app).account.as_ref()?.rule);
+                    let first = || schema.app(*app).account.as_ref().map(|a| a.rule);
+                    let rule = self.rule_ref(self.world.program.account_rule(*app, ty).or_else(first)?);
                     WithheldExplanation::NoAccount { rule }
                 }
             })
