@@ -191,7 +191,7 @@ impl Run {
                 let (desired, plan) = (self.desired.take(), self.plan.take());
                 if let (Some(desired), Some(plan)) = (desired, plan) {
                     let actual = self.actual()?;
-                    self.memory = self.engine.memory_after(&desired, &actual, &self.memory);
+                    self.memory = self.engine.memory_after(&desired, &actual, &self.memory, &plan);
                     self.world.apply(&plan);
                 }
             }
@@ -235,7 +235,9 @@ impl Run {
         let desired = one.evaluate_with(&people, at, &background);
         let other = three.evaluate_with(&self.population(true)?, at, &background);
         // Names that this run gives are known to whoever looks at one person afterwards.
-        let after = self.engine.memory_after(&desired, &self.actual()?, &self.memory);
+        let actual = self.actual()?;
+        let plan = self.engine.plan(&desired, &actual, &self.memory);
+        let after = self.engine.memory_after(&desired, &actual, &self.memory, &plan);
         let memory = Memory { names: after.names, ..self.memory.clone() };
         let known = Background { memory: memory.into(), ..background };
         for id in desired.ids() {
@@ -339,7 +341,7 @@ impl Run {
             memory: &self.memory,
             at: &self.at_text,
         };
-        let after = self.engine.memory_after(desired, actual, &self.memory);
+        let after = self.engine.memory_after(desired, actual, &self.memory, plan);
         let engine = crate::oracle::outcome(desired, plan, &after);
         let fail = |message: String| Error::Input { message, help: String::new() };
         let oracle = match prov_oracle::run(&case) {
@@ -460,7 +462,8 @@ impl Run {
             }
             "remembers" => {
                 let actual = self.actual()?;
-                let after = self.engine.memory_after(desired, &actual, &self.memory);
+                let plan = self.engine.plan(desired, &actual, &self.memory);
+                let after = self.engine.memory_after(desired, &actual, &self.memory, &plan);
                 let found: String = after.to_json().split_whitespace().collect();
                 if found == d.value { Ok(()) } else { Err(format!("remembers {found}")) }
             }

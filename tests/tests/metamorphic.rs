@@ -261,7 +261,7 @@ fn a_plan_that_was_carried_out_leaves_nothing_to_do() {
         let plan = first.plan();
         let mut world = World::of(&case.accounts, &case.entitlements);
         world.apply(&plan);
-        let memory = first.engine.memory_after(&first.desired, &first.actual, &first.memory);
+        let memory = first.engine.memory_after(&first.desired, &first.actual, &first.memory, &plan);
         let mut other = case.clone();
         let [(_, accounts), (_, held)] = world.files();
         (other.accounts, other.entitlements) = (Rows::of_csv(&accounts), Rows::of_csv(&held));

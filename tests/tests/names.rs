@@ -73,7 +73,7 @@ impl Company {
         let named = |id: &str| Some((id.to_owned(), desired.accounts(id).first()?.name().to_owned()));
         let names = desired.ids().filter_map(named).collect();
         if keep {
-            self.memory = engine.memory_after(&desired, &actual, &self.memory);
+            self.memory = engine.memory_after(&desired, &actual, &self.memory, &plan);
             self.world.apply(&plan);
         }
         Run { plan, names }

@@ -102,7 +102,7 @@ fn by_calendar(engine: &Engine, people: &Population, at: &Moment) -> BTreeSet<St
         if day > 0 && (!plan.is_empty() || entered != states) {
             days.insert(now.today.to_string());
         }
-        background.memory = Arc::new(engine.memory_after(&desired, &actual, &background.memory));
+        background.memory = Arc::new(engine.memory_after(&desired, &actual, &background.memory, &plan));
         actual = actual.after(engine.policy(), &plan);
         states = entered;
     }

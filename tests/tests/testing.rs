@@ -1,7 +1,7 @@
 //! The language's own tests, run: `suite/testing`, a policy a file, beside a snapshot of what `prov test` says of it.
 //! Invariant: every case is run on one thread and on several, with the same outcome.
 
-use prov::testing::{self, Options};
+use prov::testing::{self, Options, Snapshots};
 use prov_tests::PRELUDE;
 use prov_tests::case::{self, Case};
 use prov_tests::project::Project;
@@ -69,4 +69,32 @@ fn tests_pass_and_fail_as_their_snapshots_say() {
         }
     }
     assert!(wrong.is_empty(), "snapshots differ: {wrong:?}");
+}
+
+/// The sample of the language's design passes its own test, whole but for what it proves.
+#[test]
+fn the_sample_of_the_design_passes_its_own_test() {
+    let all = case::all(&suite("eval")).expect("cases");
+    let sample = all.iter().find(|c| c.name == "acme").expect("the sample");
+    let project = Project::of_case(sample, &[]).expect("a folder");
+    // The values of the case's catalog are those that its people need; ann of the test needs no others.
+    let loaded = project.check().expect("read");
+    let Some(policy) = loaded.policy else {
+        panic!("{}", loaded.report.human(prov::RenderOptions::default()))
+    };
+    let run = |snapshots| {
+        let run = testing::run(&policy, &Options { snapshots, ..Options::default() });
+        let lines: String = run.results.iter().map(|r| testing::human_test(r, false)).collect();
+        lines + &testing::human_summary(&policy, &run, false)
+    };
+    let first = run(Snapshots::Accept);
+    let again = run(Snapshots::Compare);
+    let files = std::fs::read_dir(project.dir().join("snapshots")).expect("a folder of snapshots");
+    let texts = files.map(|f| std::fs::read_to_string(f.expect("a file").path()).expect("a snapshot"));
+    let texts: Vec<String> = texts.collect();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(suite("snapshots-testing"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("the_sample", format!("{first}{again}{}", texts.join("\n"))));
 }

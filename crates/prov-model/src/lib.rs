@@ -9,6 +9,7 @@ mod background;
 mod builtin;
 mod cell;
 mod column;
+mod granted;
 mod keep;
 mod links;
 mod memory;
@@ -31,6 +32,7 @@ pub use background::{Assignment, AssignmentIssue, Background, Exception, Excepti
 pub use builtin::{Builtin, BuiltinInfo, CallError, ParamType, ResultType, slice};
 pub use cell::{CellError, cell_record, cell_rows, cell_value, key_spelling, shorten};
 pub use column::{Column, ColumnBuilder, Dict, Table, Validity};
+pub use granted::Granted;
 pub use keep::{Keep, KeepFor};
 pub use links::{AccountLink, LinkConflict};
 pub use memory::{Memory, MemoryError, Since, SourceMemory};

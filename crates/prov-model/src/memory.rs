@@ -1,7 +1,7 @@
 //! What the pure functions need of the past, as one versioned value that goes in and comes out.
 //! Invariant: nothing else of the past decides; a key that is not here means "no last run".
 
-use crate::{Date, Instant, Keep, NamesMemory};
+use crate::{Date, Granted, Instant, Keep, NamesMemory};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ const VERSION: u32 = 2;
 /// Memory, version 2. JSON: `{"version":2,"sources":{"hr":{"rows":1234}},"states":{"ID":{"state":"terminated",
 /// "since":"2026-03-02"}},"missing":{"ID":"2026-03-02"},"names":{"ad":{"login":{"jdupont":{"owner":"ID",
 /// "spelling":"jdupont","base":"jdupont"}}}},"at":"2026-03-02T09:30:00Z","keeps":{"ID":[{"app":"ad","kind":"group","value":"a",
-/// "rule":"sales","for":"14 days","until":"2026-03-16T09:30:00Z"}]}}`.
+/// "rule":"sales","for":"14 days","until":"2026-03-16T09:30:00Z"}]},"granted":{"ID":{"erp":{"role":["SALES_REP"]}}}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
@@ -38,6 +38,9 @@ pub struct Memory {
     /// Grants with `keep` by identity: those that rules give, and those that are held on for a while.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub keeps: BTreeMap<String, Vec<Keep>>,
+    /// What Prov granted and is still held, by identity; of kinds that no `managed` covers as a whole.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub granted: BTreeMap<String, Granted>,
 }
 
 /// What is remembered of a source.
@@ -81,6 +84,7 @@ impl Default for Memory {
             links: BTreeMap::new(),
             at: None,
             keeps: BTreeMap::new(),
+            granted: BTreeMap::new(),
         }
     }
 }

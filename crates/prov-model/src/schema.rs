@@ -249,6 +249,14 @@ pub struct AppDef {
     pub managed: Vec<ManagedDef>,
 }
 
+impl AppDef {
+    /// Whether every value of a kind is ours to revoke.
+    pub fn manages_all_of(&self, kind: KindId) -> bool {
+        let all = |p: &Pattern| !p.is_regex && p.source == "*";
+        self.managed.iter().any(|m| m.kind.is_none_or(|k| k == kind) && m.pattern.as_ref().is_none_or(all))
+    }
+}
+
 /// An app's accounts.
 #[derive(Clone, Debug)]
 pub struct AccountDef {

@@ -113,7 +113,7 @@ impl Planner<'_, '_> {
                 let accounts = self.accounts_of(id, app.name).len() as u64;
                 let held = self.actual.held.get(id).map_or(&[][..], Vec::as_slice);
                 let holds =
-                    held.iter().any(|e| e.app == app.name && self.is_managed(app, e).unwrap_or(false));
+                    held.iter().any(|e| e.app == app.name && self.is_managed(id, app, e).unwrap_or(false));
                 all += if accounts == 0 { u64::from(holds) } else { accounts };
             }
         }

@@ -38,6 +38,7 @@ mod entitlement;
 mod eval;
 mod facts;
 mod functions;
+mod granted;
 mod grants;
 mod guards;
 mod names;
@@ -128,9 +129,10 @@ pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
     let planner = Planner { world: &world, actual: &actual, memory: case.memory, decisions: &decisions };
     let rows = case.sources.iter().map(|(name, rows)| (name.clone(), rows.len() as u64)).collect();
     let lines = planner.plan(&rows).map_err(told)?;
+    let memory = planner.memory_after(&rows, &lines).map_err(told)?.to_json();
     out.actions = lines.actions;
     out.findings = lines.findings.into_iter().collect();
-    out.memory = planner.memory_after(&rows).map_err(told)?.to_json();
+    out.memory = memory;
     Ok(out)
 }
 

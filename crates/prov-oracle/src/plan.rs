@@ -7,6 +7,7 @@ use crate::calendar;
 use crate::decide::{Decision, Wanted, drops, leaver, verb};
 use crate::entitlement::Ent;
 use crate::eval::{Eval, Stop};
+use crate::granted::Given;
 use crate::guards::Tally;
 use crate::pattern;
 use crate::policy::App;
@@ -23,6 +24,8 @@ pub(crate) struct Lines {
     pub findings: BTreeSet<String>,
     /// What guards count.
     tally: Tally,
+    /// What is granted, revoked and deleted, for what is remembered.
+    pub given: Given,
 }
 
 /// Where an identity stands (plan.md, "Who is held").
@@ -323,9 +326,9 @@ impl<'w, 'a> Planner<'w, 'a> {
         Ok(())
     }
 
-    /// Whether an entitlement is one that Prov may take away (items.md, "managed").
-    pub(crate) fn is_managed(&self, app: &App<'a>, ent: &Ent) -> Result<bool, Stop> {
-        let mut managed = false;
+    /// Whether what someone holds is what Prov may take away (items.md, "managed").
+    pub(crate) fn is_managed(&self, id: &str, app: &App<'a>, ent: &Ent) -> Result<bool, Stop> {
+        let mut managed = self.granted(id, ent);
         for part in &app.managed {
             let of = part.kind.as_ref().is_none_or(|k| k.text == ent.kind);
             let folds = app.kind(&ent.kind).is_some_and(|k| k.types.contains(&crate::value::Ty::Text));
@@ -354,10 +357,11 @@ impl<'w, 'a> Planner<'w, 'a> {
     }
 
     /// What is to be remembered once the plan has been carried out.
-    pub(crate) fn memory_after(&self, rows: &BTreeMap<String, u64>) -> Result<Memory, Stop> {
+    pub(crate) fn memory_after(&self, rows: &BTreeMap<String, u64>, lines: &Lines) -> Result<Memory, Stop> {
         let held = |position: usize| self.decisions[position].held;
         let names = self.world.names_after(self.actual, self.memory, &held);
-        let mut after = Memory { sources: self.memory.sources.clone(), names, ..Memory::default() };
+        let granted = self.granted_after(&lines.given);
+        let mut after = Memory { sources: self.memory.sources.clone(), names, granted, ..Memory::default() };
         for (source, rows) in rows {
             after.sources.insert(source.clone(), SourceMemory { rows: *rows, ..SourceMemory::default() });
         }
@@ -395,6 +399,7 @@ impl<'w, 'a> One<'_, 'w, 'a> {
     fn act(&mut self, action: &str, app: &App<'a>, account: Option<&str>, ent: Option<&Ent>, changes: &str) {
         if app.mode != "report" {
             self.lines.tally.act(action, app.name, self.id, account, self.left);
+            self.lines.given.act(action, app.name, self.id, account, ent);
         }
         let account = account.map_or("-".to_owned(), |a| format!("{a:?}"));
         let (kind, value) =
@@ -566,7 +571,7 @@ impl<'w, 'a> One<'_, 'w, 'a> {
         if app.kind(&ent.kind).is_some_and(|k| k.irrevocable) {
             return Ok(());
         }
-        let managed = self.planner.is_managed(app, ent)?;
+        let managed = self.planner.is_managed(self.id, app, ent)?;
         if !managed {
             if !granted {
                 *unmanaged.entry((ent.app.clone(), ent.kind.clone())).or_default() += 1;

@@ -1,6 +1,7 @@
 //! The diff: what must be done for everyone to have what they should. Invariant: a pure function of its input; people
 //! are worked on in chunks of a fixed size, so that the number of threads leaves no trace.
 
+use crate::granted::gave;
 use crate::guards::{Tally, guarded, verdicts};
 use crate::memory::trusted;
 use crate::names::{Claims, Wish, claims};
@@ -9,7 +10,7 @@ use crate::person::{Buffers, person};
 use crate::plan::{Action, NONE};
 use crate::standing::World;
 use crate::{Because, Cause, Finding, Header, Plan, Reasons, SourceRows};
-use prov_model::{Actual, AppId, Desired, EntId, KindId, Memory, Schema, Type};
+use prov_model::{Actual, AppId, Desired, EntId, Granted, KindId, Memory, Schema, Type};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -56,7 +57,7 @@ pub(crate) struct Context<'a> {
     pub trusted: Vec<bool>,
     /// By actual id: the number shared with the desired ids. Desired ids keep theirs.
     pub common: Vec<u32>,
-    /// By actual id: its app, and whether it is ours.
+    /// By actual id: its app, and whether it is ours, whoever granted it.
     pub class: Vec<(AppId, Class)>,
     pub claims: Claims,
     /// By [`Ent`]: the guards that are of it; empty where no guard is of single entitlements.
@@ -94,6 +95,14 @@ impl<'a> Context<'a> {
     /// The guards of single entitlements that are of this one.
     pub fn guards_of(&self, ent: Ent) -> &[u32] {
         self.guarded.get(ent as usize).map_or(&[], |g| g)
+    }
+
+    /// Whether what someone holds is ours, by what memory says Prov granted them.
+    pub fn class_for(&self, id: EntId, granted: Option<&Granted>) -> Class {
+        let class = self.class[id.0 as usize].1;
+        let PlanInput { schema, actual, .. } = self.input;
+        let gave = || granted.is_some_and(|g| gave(schema, g, actual.entitlements.get(id)));
+        if class == Class::Unmanaged && gave() { Class::Managed } else { class }
     }
 
     /// The number that an entitlement of the actual state has among all.

@@ -6,6 +6,7 @@
 pub mod csv;
 mod diff;
 mod findings;
+mod granted;
 mod guards;
 pub mod human;
 mod json;
@@ -20,7 +21,7 @@ mod standing;
 
 pub use diff::{PlanInput, plan};
 pub use json::PlanError;
-pub use memory::memory_after;
+pub use memory::{memory_after, memory_if};
 pub use order::verify_order;
 pub use plan::{
     ActionId, ActionKind, ActionView, Because, Change, Finding, FindingKind, Header, Held, Plan, SourceRows,

@@ -1,18 +1,38 @@
 //! What a run leaves behind for the next. Invariant: a pure function; an instant is remembered only where a verb or a
 //! source waits for a time after it, and a name that somebody had is never forgotten.
 
+use crate::granted::granted_after;
 use crate::standing::{Standing, World};
+use crate::{ActionView, Plan};
 use prov_model::{Actual, Desired, Memory, NameMemory, NamesMemory, Schema, Since, StateDef, fold};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The memory after a run that was applied: rows by source, since when identities are in a state with a verb that
-/// waits, since when identities of the actual state are missing. What is held keeps what was remembered of it.
-pub fn memory_after(schema: &Schema, desired: &Desired, actual: &Actual, memory: &Memory) -> Memory {
-    let links = links(schema, desired);
-    if desired.links.is_empty() {
-        return Memory { links, ..remember(schema, desired, actual, memory) };
-    }
-    Memory { links, ..remember(schema, desired, &actual.linked(&desired.links), memory) }
+/// The memory after a run whose plan was applied, but for what is only reported: rows by source, since when identities
+/// are in a state with a verb that waits, since when identities of the actual state are missing, what was granted. What is
+/// held keeps what was remembered of it.
+pub fn memory_after(
+    schema: &Schema,
+    desired: &Desired,
+    actual: &Actual,
+    memory: &Memory,
+    plan: &Plan,
+) -> Memory {
+    memory_if(schema, desired, actual, memory, plan, |action| !action.is_report())
+}
+
+/// The same, where of the plan those actions ran that `runs` holds for.
+pub fn memory_if(
+    schema: &Schema,
+    desired: &Desired,
+    actual: &Actual,
+    memory: &Memory,
+    plan: &Plan,
+    runs: impl Fn(ActionView<'_>) -> bool,
+) -> Memory {
+    let linked = (!desired.links.is_empty()).then(|| actual.linked(&desired.links));
+    let actual = linked.as_ref().unwrap_or(actual);
+    let granted = granted_after(schema, actual, memory, plan, runs);
+    Memory { links: links(schema, desired), granted, ..remember(schema, desired, actual, memory) }
 }
 
 /// Whose accounts are that name nobody: under the name they have, and under the one that the plan gives them.

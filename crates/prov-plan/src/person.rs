@@ -11,8 +11,8 @@ use crate::plan::{Action, NONE};
 use crate::standing::{Situation, Standing, accounts_of, desired_account};
 use crate::{AccountQuestion, ActionId, ActionKind, Cause, Change};
 use prov_model::{
-    Account, AppId, DesiredAccount, EffectKind, EntId, GuardWhat, HoldReason, Mode, RuleId, Severity,
-    VerbKind,
+    Account, AppId, DesiredAccount, EffectKind, EntId, Granted, GuardWhat, HoldReason, Mode, RuleId,
+    Severity, VerbKind,
 };
 use smallvec::SmallVec;
 
@@ -94,6 +94,8 @@ struct Person<'m, 'a> {
     id: &'a str,
     position: Option<u32>,
     situation: Situation<'a>,
+    /// What memory says Prov granted them.
+    granted: Option<&'a Granted>,
     accounts: &'a [Account],
     drafts: Vec<Draft<'a>>,
 }
@@ -113,7 +115,8 @@ pub(crate) fn person<'a>(
     let apps = context.input.schema.apps.len();
     buffers.apps.clear();
     buffers.apps.resize(apps, InApp::default());
-    measure(context, buffers, part, accounts, held);
+    let granted = context.input.memory.granted.get(id);
+    measure(context, buffers, part, accounts, held, granted);
     if d.is_none() {
         part.tally.missing += 1;
         findings::missing(context, part, id, context.standing(id, None));
@@ -131,7 +134,7 @@ pub(crate) fn person<'a>(
             let acts = if unreadable {
                 "held as it is"
             } else {
-                forbidden(context, buffers, part, id, d, accounts, held)
+                forbidden(context, buffers, part, (id, d, granted), accounts, held)
             };
             return findings::held(context, part, id, reason, acts);
         }
@@ -149,7 +152,7 @@ pub(crate) fn person<'a>(
     findings::apart(context, part, id, d, &situation);
     let Buffers { apps, held: actual, causes } = buffers;
     let mut person =
-        Person { context, part, causes, id, position: d, situation, accounts, drafts: Vec::new() };
+        Person { context, part, causes, id, position: d, situation, granted, accounts, drafts: Vec::new() };
     for app in context.order.apps() {
         person.app(apps, app);
     }
@@ -178,8 +181,7 @@ fn forbidden<'a>(
     context: &Context<'a>,
     buffers: &mut Buffers,
     part: &mut Part<'a>,
-    id: &'a str,
-    position: Option<u32>,
+    (id, position, granted): (&'a str, Option<u32>, Option<&'a Granted>),
     accounts: &'a [Account],
     held: &[EntId],
 ) -> &'static str {
@@ -194,7 +196,8 @@ fn forbidden<'a>(
         let account = (accounts_of(accounts, app).len() == 1).then_some(Named::Actual);
         apps[app.index()] = InApp { account, keeps: true, ..InApp::default() };
     }
-    let mut person = Person { context, part, causes, id, position, situation, accounts, drafts: Vec::new() };
+    let mut person =
+        Person { context, part, causes, id, position, situation, granted, accounts, drafts: Vec::new() };
     for &id in held {
         person.surplus(apps, id, false);
     }
@@ -212,23 +215,27 @@ fn measure(
     part: &mut Part<'_>,
     accounts: &[Account],
     held: &[EntId],
+    granted: Option<&Granted>,
 ) {
     for account in accounts {
         part.tally.base(account.app, 1);
         buffers.apps[account.app.index()].exists = true;
     }
     for &ent in held {
-        let (app, class) = context.class[ent.0 as usize];
+        let (app, _) = context.class[ent.0 as usize];
         let seen = &mut buffers.apps[app.index()].exists;
-        if !*seen && class == Class::Managed {
+        if !*seen && context.class_for(ent, granted) == Class::Managed {
             *seen = true;
             part.tally.base(app, 1);
         }
     }
     buffers.apps.fill(InApp::default());
     let mut guards: SmallVec<[u32; 8]> = SmallVec::new();
-    for &ent in held.iter().filter(|e| context.class[e.0 as usize].1 == Class::Managed) {
-        guards.extend_from_slice(context.guards_of(context.ent_of_actual(ent)));
+    for &ent in held {
+        let of = context.guards_of(context.ent_of_actual(ent));
+        if !of.is_empty() && context.class_for(ent, granted) == Class::Managed {
+            guards.extend_from_slice(of);
+        }
     }
     guards.sort_unstable();
     guards.dedup();

@@ -198,7 +198,7 @@ fn r7_5_states_with_waiting_verbs_are_remembered_from_the_first_day() {
     w.person("2", "active");
     w.has("gone").holds(&["badge.site(hq)"]);
     let (desired, actual) = (w.desired(), w.actual());
-    let first = memory_after(&w.schema, &desired, &actual, &w.memory);
+    let first = memory_after(&w.schema, &desired, &actual, &w.memory, &w.plan());
     assert_eq!(first.states.keys().collect::<Vec<_>>(), ["1"]);
     assert_eq!(first.states["1"].since, w.today);
     assert_eq!(first.missing["gone"], w.today);
@@ -206,11 +206,11 @@ fn r7_5_states_with_waiting_verbs_are_remembered_from_the_first_day() {
     w.memory = first.clone();
     w.today = w.today.plus(days(10));
     w.person("gone", "active");
-    let second = memory_after(&w.schema, &w.desired(), &actual, &w.memory);
+    let second = memory_after(&w.schema, &w.desired(), &actual, &w.memory, &w.plan());
     assert_eq!(second.states, first.states, "the clock goes on");
     assert!(second.missing.is_empty(), "who is back is not missing");
     w.want.get_mut("1").unwrap().state = 3;
-    assert!(memory_after(&w.schema, &w.desired(), &actual, &second).states.is_empty());
+    assert!(memory_after(&w.schema, &w.desired(), &actual, &second, &w.plan()).states.is_empty());
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn r7_5_who_is_held_keeps_the_clock_of_their_state() {
     w.memory.states.insert("1".into(), since.clone());
     let want = w.person("1", "active");
     (want.held, want.state) = (true, u32::MAX);
-    let after = memory_after(&w.schema, &w.desired(), &w.actual(), &w.memory);
+    let after = memory_after(&w.schema, &w.desired(), &w.actual(), &w.memory, &w.plan());
     assert_eq!(after.states["1"], since);
 }
 
@@ -466,7 +466,7 @@ fn r11_23_missing_means_a_leaver_state_after_its_time() {
     );
     let because: Vec<_> = plan.action(0).unwrap().because().iter().map(|b| b.rule.as_str()).collect();
     assert_eq!(because, ["person.terminated", "hr"]);
-    let after = memory_after(&w.schema, &w.desired(), &w.actual(), &w.memory);
+    let after = memory_after(&w.schema, &w.desired(), &w.actual(), &w.memory, &w.plan());
     assert_eq!(after.missing["1"], day("2026-02-27"));
     assert_eq!(after.states["1"].since, day("2026-03-02"), "three days after it was missed first");
     w.missing_means_terminated(0);

@@ -138,10 +138,10 @@ impl Engine {
         self.pool(|| prov_plan::plan(input))
     }
 
-    /// What is to be remembered once a plan has been carried out.
-    pub fn memory_after(&self, desired: &Desired, actual: &Actual, memory: &Memory) -> Memory {
+    /// What is to be remembered once a plan of them has been carried out.
+    pub fn memory_after(&self, desired: &Desired, actual: &Actual, memory: &Memory, plan: &Plan) -> Memory {
         let desired = &*self.seeing(desired, actual, memory);
-        prov_plan::memory_after(self.policy.schema(), &desired.data, &actual.data, memory)
+        prov_plan::memory_after(self.policy.schema(), &desired.data, &actual.data, memory, plan)
     }
 
     /// A desired state that was worked out with what its names hang on.

@@ -79,7 +79,7 @@ impl Run<'_> {
         let desired = self.engine.evaluate_with(self.people, at, &self.background);
         let memory: Arc<Memory> = self.background.memory.clone();
         let plan = self.engine.plan(&desired, &self.actual, &memory);
-        self.background.memory = Arc::new(self.engine.memory_after(&desired, &self.actual, &memory));
+        self.background.memory = Arc::new(self.engine.memory_after(&desired, &self.actual, &memory, &plan));
         self.actual = self.actual.after(self.engine.policy(), &plan);
         (desired, plan)
     }

@@ -51,7 +51,7 @@ fn both(case: &Case) -> Compared {
         Err(e) => return Compared::Broken(e.to_string()),
     };
     let plan = made.plan();
-    let after = made.engine.memory_after(&made.desired, &made.actual, &made.memory);
+    let after = made.engine.memory_after(&made.desired, &made.actual, &made.memory, &plan);
     let engine = oracle::outcome(&made.desired, &plan, &after);
     let files: Vec<(String, String)> = case.texts().into_iter().filter(|t| t.0.ends_with(".prov")).collect();
     let tables = |list: &[(String, Rows)]| -> BTreeMap<String, RawTable> {

@@ -28,7 +28,7 @@ impl Case {
         world.apply(&plan);
         // What is remembered: of that run, or of a run after it.
         if rng.chance(75) {
-            let mut memory = made.engine.memory_after(&desired, &Actual::empty(), &made.memory);
+            let mut memory = made.engine.memory_after(&desired, &Actual::empty(), &made.memory, &plan);
             for source in memory.sources.values_mut() {
                 source.rows = (source.rows as i64 + rng.range(-2, 3)).max(0) as u64;
             }
@@ -42,6 +42,18 @@ impl Case {
             self.memory = memory.to_json();
         }
         drift(&mut rng, &mut world, &made);
+        // What Prov granted at some other time, or another Prov.
+        if rng.chance(25) && !world.held.is_empty() {
+            let mut memory = prov::Memory::from_json(&self.memory).unwrap_or_default();
+            for _ in 0..rng.range(1, 4) {
+                let [app, id, kind, value] =
+                    world.held.iter().nth(rng.below(world.held.len())).cloned().unwrap_or_default();
+                let (app, value) =
+                    if rng.chance(10) { ("nowhere".to_owned(), "x".to_owned()) } else { (app, value) };
+                memory.granted.entry(id).or_default().give(&app, &kind, &value, false);
+            }
+            self.memory = memory.to_json();
+        }
         let ids: Vec<String> = made.desired.ids().map(str::to_owned).collect();
         let [(_, accounts), (_, held)] = world.files();
         self.accounts = Rows::of_csv(&accounts);

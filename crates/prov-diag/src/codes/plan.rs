@@ -59,7 +59,7 @@ codes! {
         good Shown("app,account,identity,enabled\nad,jdupont,1,true\nad,jdupont2,2,true\n"),
     }
     UNMANAGED = "P0712" Notice "access that the policy does not manage" {
-        "People hold access in an app that no rule gives them and no `managed` pattern covers. Prov never takes away what it is not told to manage; it says how much of it there is.\n\nTo have it taken away, write `managed KIND` (or `managed KIND matches \"eng-*\"`) in the app; to have it explained, write the rule that grants it."
+        "People hold access in an app that no rule gives them, no `managed` pattern covers, and Prov did not grant. Prov never takes away what it neither gave nor is told to manage; it says how much of it there is.\n\nTo have it taken away, write `managed KIND` (or `managed KIND matches \"eng-*\"`) in the app; to have it explained, write the rule that grants it."
         bad Shown("`app ad via ldap { entitlement group(text) }`, and groups that were given by hand.\n"),
         good Shown("`app ad via ldap { managed group  entitlement group(text) }`\n"),
     }

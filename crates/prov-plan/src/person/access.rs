@@ -1,5 +1,5 @@
 //! One person's access: what is held against what should be.
-//! Invariant: only what is managed is revoked.
+//! Invariant: only what is managed, or what Prov granted, is revoked.
 
 use super::{Held, InApp, Nothing, Person};
 use crate::diff::{Class, Context};
@@ -92,7 +92,7 @@ impl Person<'_, '_> {
     pub(super) fn surplus(&mut self, apps: &mut [InApp], id: EntId, granted: bool) {
         let context = self.context;
         let ids = &context.input.actual.entitlements;
-        let (ent, (_, class)) = (ids.get(id), context.class[id.0 as usize]);
+        let (ent, class) = (ids.get(id), context.class_for(id, self.granted));
         let here = &mut apps[ent.app.index()];
         self.causes.clear();
         if here.keeps {

@@ -248,8 +248,11 @@ impl<'a> World<'a> {
         }
         let desired = self.engine.evaluate_with(&people, &moment, &background);
         let plan = self.engine.plan(&desired, &self.actual, &background.memory);
-        self.memory = Arc::new(self.engine.memory_after(&desired, &self.actual, &background.memory));
-        let after = prov_plan::apply_if(self.policy().schema(), &plan, &self.actual.data, |_| true);
+        let (schema, memory) = (self.policy().schema(), &background.memory);
+        let remembered =
+            prov_plan::memory_if(schema, &desired.data, &self.actual.data, memory, &plan, |_| true);
+        let after = prov_plan::apply_if(schema, &plan, &self.actual.data, |_| true);
+        self.memory = Arc::new(remembered);
         self.actual = Actual { data: Arc::new(after), notices: Vec::new() };
         self.ran = Some(Ran { people, moment: moment.clone(), background, desired });
         self.plans.push((moment, plan));
