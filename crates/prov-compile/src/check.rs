@@ -264,6 +264,7 @@ impl<'a> Checker<'a> {
         let (forbids, role_forbids) = self.lower_forbids();
         self.lower_separations(&rules);
         self.lower_guards();
+        self.lower_protects();
         self.check_unused_lets();
         let program = self.finish(sources, lifecycles, accounts, rules, forbids, role_forbids);
         // After all else: nothing of the policy follows from a test.

@@ -16,6 +16,7 @@ mod lifecycle;
 mod modules;
 mod operators;
 mod pattern;
+mod protect;
 mod rules;
 mod separate;
 mod source;

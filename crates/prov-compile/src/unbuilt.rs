@@ -26,7 +26,6 @@ impl Checker<'_> {
                 }
                 let head = item.head;
                 match &item.kind {
-                    ItemKind::Protect(_) => self.not_yet(head, "`protect`"),
                     ItemKind::Limit { .. } => self.not_yet(head, "`limit`"),
                     ItemKind::Federation { .. } => self.not_yet(head, "`federation`"),
                     ItemKind::Login { .. } => self.not_yet(head, "a `login` mapping"),
@@ -61,6 +60,7 @@ impl Checker<'_> {
                     | ItemKind::Lifecycle { .. }
                     | ItemKind::Forbid { .. }
                     | ItemKind::Separate(_)
+                    | ItemKind::Protect(_)
                     | ItemKind::Table { .. }
                     | ItemKind::Let { .. }
                     | ItemKind::Fn { .. }

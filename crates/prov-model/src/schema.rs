@@ -2,7 +2,7 @@
 //! engines, the readers and the plan read it. Ids are positions in its lists, in canonical (name) order.
 
 use crate::text::glob_regex;
-use crate::{Date, Duration, RoleForbidDef, SeparateDef, Span, Type, Value};
+use crate::{Date, Duration, ProtectDef, RoleForbidDef, SeparateDef, Span, Type, Value};
 use regex::Regex;
 use serde::Serialize;
 use std::fmt;
@@ -62,6 +62,8 @@ pub struct Schema {
     pub separations: Vec<SeparateDef>,
     /// Guards on the plan.
     pub guards: Vec<GuardDef>,
+    /// What no plan may take away, in order of name.
+    pub protects: Vec<ProtectDef>,
     /// What sources are told of accounts.
     pub writebacks: Vec<WritebackDef>,
 }
@@ -428,6 +430,8 @@ pub enum RuleKind {
     Source,
     /// A `guard`.
     Guard,
+    /// A `protect`.
+    Protect,
     /// A `writeback`.
     Writeback,
     /// A row of the table `exceptions`.

@@ -8,6 +8,7 @@ use crate::names::{Claims, Wish, claims};
 use crate::order::AppOrder;
 use crate::person::{Buffers, person};
 use crate::plan::{Action, NONE};
+use crate::protect::{self, Members, Protected};
 use crate::standing::World;
 use crate::{Because, Cause, Finding, Header, Plan, Reasons, SourceRows};
 use prov_model::{Actual, AppId, Desired, EntId, Granted, KindId, Memory, Schema, Type};
@@ -15,6 +16,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// People in a chunk.
 const CHUNK: usize = 2048;
@@ -62,6 +64,7 @@ pub(crate) struct Context<'a> {
     pub claims: Claims,
     /// By [`Ent`]: the guards that are of it; empty where no guard is of single entitlements.
     guarded: Vec<SmallVec<[u32; 2]>>,
+    pub protected: Protected<'a>,
 }
 
 /// An entitlement of either state as drafts and actions hold it until the plan is put together: desired ids as they
@@ -87,9 +90,11 @@ impl<'a> Context<'a> {
             .unzip();
         let trusted = trusted(&world);
         let order = AppOrder::new(schema);
-        let all = desired.entitlements.iter().chain(actual.entitlements.iter()).map(|(_, e)| e);
-        let guarded = guarded(schema, all);
-        Context { input, world, order, trusted, common, class, claims: Claims::default(), guarded }
+        let all = || desired.entitlements.iter().chain(actual.entitlements.iter()).map(|(_, e)| e);
+        let protected = Protected::new(schema, all());
+        let guarded = guarded(schema, all());
+        let claims = Claims::default();
+        Context { input, world, order, trusted, common, class, claims, guarded, protected }
     }
 
     /// The guards of single entitlements that are of this one.
@@ -152,6 +157,8 @@ pub(crate) struct Part<'a> {
     pub unmanaged: FxHashMap<u32, u64>,
     /// Accounts by app, where the app has no account block.
     pub unmanaged_accounts: FxHashMap<u32, u64>,
+    /// Members of what is protected, by shared number.
+    pub members: FxHashMap<u32, Members<'a>>,
 }
 
 /// Makes the plan that takes the actual state to the desired one.
@@ -175,7 +182,30 @@ fn compare(input: PlanInput<'_>) -> Plan {
     for (i, part) in again.iter().zip(work(&context, &chunks, &again)) {
         parts[*i] = part;
     }
-    assemble(&context, parts)
+    let members = protect(&mut context, &chunks, &mut parts);
+    assemble(&context, parts, &members)
+}
+
+/// Holds back what would leave too few members of something protected. To hold one back may keep others from coming, so
+/// that is asked until nothing more is held back. Gives the members that there are then.
+fn protect<'a>(
+    context: &mut Context<'a>,
+    chunks: &[(Range, Range)],
+    parts: &mut [Part<'a>],
+) -> BTreeMap<u32, Members<'a>> {
+    loop {
+        let members = protect::members(parts);
+        let more: BTreeSet<u32> = protect::too_few(context.input.schema, &members).collect();
+        if more.is_empty() {
+            return members;
+        }
+        let again: Vec<usize> = (0..parts.len()).filter(|&i| protect::concerns(&parts[i], &more)).collect();
+        // INVARIANT: what is closed has no revokes that count, so that each round closes another entitlement.
+        context.protected.closed.extend(more);
+        for (i, part) in again.iter().zip(work(context, chunks, &again)) {
+            parts[*i] = part;
+        }
+    }
 }
 
 fn work<'a>(context: &Context<'a>, chunks: &[(Range, Range)], which: &[usize]) -> Vec<Part<'a>> {
@@ -240,7 +270,7 @@ fn merge<'a>(
     }
 }
 
-fn assemble(context: &Context<'_>, mut parts: Vec<Part<'_>>) -> Plan {
+fn assemble(context: &Context<'_>, mut parts: Vec<Part<'_>>, members: &BTreeMap<u32, Members<'_>>) -> Plan {
     let PlanInput { schema, desired, .. } = context.input;
     let apps = schema.apps.len() as u32;
     let mut plan = Plan {
@@ -311,6 +341,9 @@ fn assemble(context: &Context<'_>, mut parts: Vec<Part<'_>>) -> Plan {
             }
         }
     }
+    let shared = used.iter().map(|(&ent, &place)| (place, context.shared(ent))).collect();
+    protect::hand_over(context, &mut plan.actions, &plan.strings, &shared, members);
+    protect::findings(context, members, &mut plan.findings);
     crate::findings::common(context, &unmanaged, &accounts, &mut plan.findings);
     plan.findings.sort_by(Finding::order);
     plan.header.people = desired.ids.len() as u64;

@@ -447,7 +447,7 @@ fn rejected(rejection: &Rejection) -> Finding {
     finding
 }
 
-fn spelled(context: &Context<'_>, ent: &Entitlement) -> String {
+pub(crate) fn spelled(context: &Context<'_>, ent: &Entitlement) -> String {
     let schema = context.input.schema;
     format!("{}.{}({})", schema.app(ent.app).name, schema.kind(ent.app, ent.kind).name, ent.value)
 }

@@ -277,7 +277,11 @@ impl<'p, W: Write> View<'p, W> {
         if self.plan.is_empty() {
             let unknown = [FindingKind::Held, FindingKind::Missing];
             let all_known = !unknown.iter().any(|kind| self.plan.header.by_finding.contains_key(kind));
+            let protected = self.plan.header.by_finding.contains_key(&FindingKind::Protected);
             let (tone, text) = match (all_known, self.plan.tripped().next()) {
+                (_, None) if protected => {
+                    (Tone::Dim, "Nothing to do: what remains to be taken away is protected.")
+                }
                 (true, None) => (Tone::Good, "Nothing to do: everyone has what they should."),
                 (false, None) => (
                     Tone::Dim,
@@ -402,6 +406,12 @@ fn of_kind(kind: FindingKind, n: usize) -> &'static str {
         FindingKind::Withheld => "grants withheld",
         FindingKind::Separated if one => "separation hit",
         FindingKind::Separated => "separations hit",
+        FindingKind::Protected if one => "thing protected, and not taken away",
+        FindingKind::Protected => "things protected, and not taken away",
+        FindingKind::TooFew if one => "entitlement with fewer members than are protected",
+        FindingKind::TooFew => "entitlements with fewer members than are protected",
+        FindingKind::UnmatchedProtect if one => "protected identity that is nowhere",
+        FindingKind::UnmatchedProtect => "protected identities that are nowhere",
         FindingKind::Conflict if one => "conflict of accounts",
         FindingKind::Conflict => "conflicts of accounts",
         FindingKind::NamelessAccount if one => "account without a name",

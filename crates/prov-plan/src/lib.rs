@@ -15,6 +15,7 @@ mod names;
 mod order;
 mod person;
 mod plan;
+mod protect;
 mod reasons;
 mod simulate;
 mod standing;

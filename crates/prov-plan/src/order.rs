@@ -244,7 +244,18 @@ pub fn verify_order(plan: &Plan, schema: &Schema) -> Result<(), String> {
         if action.after().any(|a| a.index() >= action.index()) {
             return fail("waits for what comes later");
         }
-        if action.after().any(|a| a.identity() != action.identity()) {
+        // Who loses what is protected may wait for those who get it.
+        let hands_over = |a: &ActionView<'_>| {
+            let comes =
+                matches!(a.kind(), ActionKind::Grant | ActionKind::CreateAccount | ActionKind::EnableAccount);
+            action.kind() == ActionKind::Revoke && !action.is_leaver() && a.app() == action.app() && comes
+        };
+        let next = |a: &ActionView<'_>| {
+            a.kind() == ActionKind::Revoke
+                && a.entitlement() == action.entitlement()
+                && a.app() == action.app()
+        };
+        if action.after().any(|a| a.identity() != action.identity() && !hands_over(&a) && !next(&a)) {
             return fail("waits for someone else");
         }
         let section = turn(action.kind(), action.is_leaver(), false).0;

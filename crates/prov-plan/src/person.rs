@@ -3,6 +3,7 @@
 
 mod access;
 mod accounts;
+mod protect;
 
 use crate::diff::{Class, Context, Ent, Part, place};
 use crate::findings;
@@ -123,7 +124,7 @@ pub(crate) fn person<'a>(
     }
     let situation = match context.standing(id, d) {
         Standing::In(situation) => situation,
-        Standing::Missing { .. } => return,
+        Standing::Missing { .. } => return protect::left_alone(context, part, id, accounts, held),
         // Of whom it is not known what they have, nothing is planned.
         Standing::Held(reason @ Some(HoldReason::ActualRejected)) => {
             return findings::held(context, part, id, reason, "held as it is");
@@ -158,6 +159,7 @@ pub(crate) fn person<'a>(
     }
     person.holdings(apps, actual, held);
     person.write_backs(apps);
+    person.protect(apps, held);
     if !person.drafts.is_empty() {
         person.kills(apps);
         person.emit();
@@ -188,6 +190,7 @@ fn forbidden<'a>(
     let input = &context.input;
     let (forbids, denies) = (&input.desired.active_forbids, &input.desired.active_denies);
     if position.is_none_or(|p| !forbids.contains_key(&p) && !denies.contains_key(&p)) {
+        protect::left_alone(context, part, id, accounts, held);
         return "held as it is";
     }
     let situation = Situation { state: None, since: input.desired.at.today, missing: None, missed: None };
@@ -201,6 +204,7 @@ fn forbidden<'a>(
     for &id in held {
         person.surplus(apps, id, false);
     }
+    person.protect(apps, held);
     if person.drafts.is_empty() {
         return "held as it is";
     }

@@ -303,6 +303,12 @@ pub enum FindingKind {
     Withheld,
     /// Access that may not be held together.
     Separated,
+    /// What a `protect` holds back.
+    Protected,
+    /// Fewer members than a `protect` wants.
+    TooFew,
+    /// A `protect` of an identity that is nowhere.
+    UnmatchedProtect,
     /// Accounts of which it is not clear whose they are.
     Conflict,
     /// An account that would have no name.
@@ -331,9 +337,12 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All, in order.
-    pub const ALL: [FindingKind; 14] = [
+    pub const ALL: [FindingKind; 17] = [
         FindingKind::Withheld,
         FindingKind::Separated,
+        FindingKind::Protected,
+        FindingKind::TooFew,
+        FindingKind::UnmatchedProtect,
         FindingKind::Conflict,
         FindingKind::NamelessAccount,
         FindingKind::UnmatchedAssignment,
@@ -353,6 +362,9 @@ impl FindingKind {
         match self {
             FindingKind::Withheld => "withheld",
             FindingKind::Separated => "separated",
+            FindingKind::Protected => "protected",
+            FindingKind::TooFew => "too_few",
+            FindingKind::UnmatchedProtect => "unmatched_protect",
             FindingKind::Conflict => "conflict",
             FindingKind::NamelessAccount => "nameless_account",
             FindingKind::UnmatchedAssignment => "unmatched_assignment",
@@ -605,6 +617,7 @@ pub(crate) fn rule_kind_name(kind: RuleKind) -> &'static str {
         RuleKind::App => "app",
         RuleKind::Source => "source",
         RuleKind::Guard => "guard",
+        RuleKind::Protect => "protect",
         RuleKind::Writeback => "writeback",
         RuleKind::Exception => "exception",
     }
@@ -621,6 +634,7 @@ pub(crate) fn parse_rule_kind(name: &str) -> Option<RuleKind> {
         RuleKind::App,
         RuleKind::Source,
         RuleKind::Guard,
+        RuleKind::Protect,
         RuleKind::Writeback,
         RuleKind::Exception,
     ]

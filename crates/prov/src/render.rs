@@ -269,11 +269,26 @@ impl Page<'_> {
             }
         }
         self.separations(e);
+        self.protections(e);
         if e.rules.is_empty() && e.target.as_ref().is_some_and(|t| t.kind.is_some()) {
             self.line(1, "no rule of the policy can give it");
         }
         self.keeps(e);
         self.withheld(e, 1);
+    }
+
+    /// What no plan takes away, whatever the rules say.
+    fn protections(&mut self, e: &Explanation) {
+        for p in &e.protections {
+            let what = match p.at_least {
+                None => format!("no plan takes anything away from {}", e.identity),
+                Some(n) => format!("no plan revokes it where fewer than {n} would be left"),
+            };
+            self.line(
+                1,
+                &format!("{} {} {}", self.paint(Outcome::True, "protected:"), what, self.place(&p.rule)),
+            );
+        }
     }
 
     fn separations(&mut self, e: &Explanation) {
@@ -330,6 +345,7 @@ impl Page<'_> {
         self.keeps(e);
         self.withheld(e, 2);
         self.separations(e);
+        self.protections(e);
     }
 
     fn keeps(&mut self, e: &Explanation) {

@@ -53,6 +53,21 @@ codes! {
         bad Shown("`role treasurer …`, and in exceptions.csv:\n\nidentity,effect,what,until,reason\nE1,deny,tresurer,2026-04-01,case 17\n"),
         good Shown("identity,effect,what,until,reason\nE1,deny,treasurer,2026-04-01,case 17\n"),
     }
+    PROTECTED = "P0754" Warning "something protected is not taken away" {
+        "A `protect` of the policy stands against what this plan would take away: an account of a protected identity would be disabled or deleted, something would be revoked from it, or revokes would leave an entitlement with fewer members than are protected. The action is not in the plan. Of one entitlement either all revokes that would cost a member are held back or none, since which member stays is not for Prov to choose; and what may not be held together with something that stays does not come either.\n\nMost often the rules or the data lost someone who is needed: mend that. If the change is meant, give the access to someone else first, or take the `protect` out."
+        bad Shown("`protect ad.group(\"admins\") at least 2 members`, and an edit of the rule that gives it, by which all three admins would lose it.\n"),
+        good Shown("The rule still gives it to two of them.\n"),
+    }
+    TOO_FEW = "P0755" Warning "fewer members than are protected" {
+        "A `protect … at least N members` of the policy is not met once this plan has run, though no revoke of it is carried out: there were too few members before, or some of them leave or may no longer sign in, which a `protect` of members does not hold up. Members are those who hold it, have not left, and whose account in the app is enabled.\n\nGive it to someone else. Where nobody has it at all, its name may be misspelled, or the app is not read yet."
+        bad Shown("`protect ad.group(\"admins\") at least 2 members`, and one of the two admins leaves.\n"),
+        good Shown("A third person has the group before that.\n"),
+    }
+    UNMATCHED_PROTECT = "P0756" Warning "a protected identity is nowhere" {
+        "A `protect identity` names a key that is in no source and in no app: it protects nobody. The key may be misspelled, or the account that it was meant for is gone.\n\nMend the key, or take the `protect` out."
+        bad Shown("`protect identity \"E0001\"`, where people.csv has `E001`.\n"),
+        good Shown("`protect identity \"E001\"`\n"),
+    }
     CONFLICT = "P0711" Warning "accounts conflict" {
         "Someone has several accounts in one app, `correlate` finds several or one that is somebody else's, or the name of the account to be made is taken by somebody else's account, by one that belongs to nobody, or is wanted by two people. Prov does not guess whose an account is: nothing is made, renamed or granted there until it is settled. Who has left is disabled in all of their accounts all the same.\n\nLink or remove the surplus account in the app, or give the name by `unique(…)`."
         bad Shown("`accounts.csv`:\n\napp,account,identity,enabled\nad,jdupont,1,true\nad,jdupont2,1,true\n"),

@@ -5,7 +5,7 @@ use super::{
     AccountExplanation, BoundExplanation, CauseExplanation, EntitlementExplanation, Explanation,
     ForbidExplanation, GrantExplanation, IncludedBy, KeepExplanation, LinkExplanation, NameExplanation,
     NameTrouble, Outcome, Quarantine, Read, RuleExplanation, RuleRef, StateExplanation, StateTried, Target,
-    Verdict, WithheldExplanation, separations,
+    Verdict, WithheldExplanation, protections, separations,
 };
 use crate::by_hand::ByHand;
 use crate::decide::{Decision, Hold};
@@ -87,6 +87,7 @@ impl<'a> Interp<'a> {
         let entitlements =
             held.iter().chain(&withheld).map(|c| self.entitlement(c, who.0)).collect::<Vec<_>>();
         Explanation {
+            protections: protections::of(self, &schema.global_id(who.0, key), target),
             identity: schema.global_id(who.0, key),
             today: self.world.moment.today,
             target: target.map(|(app, of)| Target {

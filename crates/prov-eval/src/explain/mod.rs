@@ -5,6 +5,7 @@
 mod assignments;
 mod clause;
 mod explainer;
+mod protections;
 mod separations;
 
 use prov_diag::{SourceId, Span};
@@ -195,11 +196,24 @@ pub struct Explanation {
     /// Separations that speak of what was asked about, and of roles that could give it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub separations: Vec<SeparationExplanation>,
+    /// What no plan takes away of what was asked about, whatever the rules say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub protections: Vec<ProtectionExplanation>,
     /// What is held or withheld: of the target; everything, where everything was asked for.
     pub entitlements: Vec<EntitlementExplanation>,
     /// What is held only since it is kept for a while after its cause was lost, and what was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keeps: Vec<KeepExplanation>,
+}
+
+/// A `protect` that speaks of the identity, or of what was asked about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProtectionExplanation {
+    /// It.
+    pub rule: RuleRef,
+    /// How many members it wants; none where it protects the identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<u64>,
 }
 
 /// An entitlement that is kept after its cause was lost, or was until its time was over.

@@ -212,6 +212,7 @@ impl Seeker<'_> {
                 when.iter().for_each(|c| self.whole(c));
             }
             ItemKind::Separate(_) => self.add(item.span, "remove a separation", ""),
+            ItemKind::Protect(_) => self.add(item.span, "remove a protection", ""),
             ItemKind::Let { value, .. } => self.expr(value),
             ItemKind::Fn { body, .. } => self.expr(body),
             ItemKind::Use { .. }
@@ -221,7 +222,6 @@ impl Seeker<'_> {
             | ItemKind::Source(_)
             | ItemKind::Table { .. }
             | ItemKind::Guard(_)
-            | ItemKind::Protect(_)
             | ItemKind::Limit { .. }
             | ItemKind::Federation { .. }
             | ItemKind::Login { .. }
