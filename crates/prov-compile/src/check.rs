@@ -265,6 +265,7 @@ impl<'a> Checker<'a> {
         self.lower_separations(&rules);
         self.lower_guards();
         self.lower_protects();
+        self.lower_limits();
         self.check_unused_lets();
         let program = self.finish(sources, lifecycles, accounts, rules, forbids, role_forbids);
         // After all else: nothing of the policy follows from a test.

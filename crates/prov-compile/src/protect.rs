@@ -1,4 +1,4 @@
-//! `protect`: what no plan may take away.
+//! `protect`: what no plan may take away; `limit`: how many may have something.
 //! Invariant: what is protected is known when the policy is checked, but for who and what there is in the data.
 
 use crate::check::{Checker, Reported, Scope, Subject, Try};
@@ -6,7 +6,7 @@ use crate::modules::list;
 use prov_diag::did_you_mean;
 use prov_diag::{Diagnostic, Span, codes};
 use prov_ir::ExprKind;
-use prov_model::{IdentityId, ProtectDef, ProtectWhat, RawCell, RuleKind, Type, Value, cell_value};
+use prov_model::{IdentityId, LimitDef, ProtectDef, ProtectWhat, RawCell, RuleKind, Type, Value, cell_value};
 use prov_syntax::ast::{self, EntPattern, ItemKind, Protect, StrPart};
 
 impl Checker<'_> {
@@ -37,6 +37,35 @@ impl Checker<'_> {
         }
     }
 
+    pub(crate) fn lower_limits(&mut self) {
+        let mut found: Vec<(String, ast::Item, prov_model::PatternDef, u64)> = Vec::new();
+        for (at, module) in self.modules.clone().iter().enumerate() {
+            for item in &module.file.items {
+                let ItemKind::Limit { pattern, at_most } = &item.kind else { continue };
+                let Ok(def) = self.members_pattern(pattern, at, "a `limit`") else { continue };
+                let Ok(n) = self.how_many(at_most, at, 0) else { continue };
+                let name = format!("limit {}", self.text(pattern.span()));
+                if let Some((_, first, ..)) = found.iter().find(|f| f.0 == name) {
+                    let first = first.head;
+                    self.report(
+                        Diagnostic::new(&codes::DUPLICATE_NAME, format!("`{name}` stands twice"))
+                            .at(item.head, "again here")
+                            .at(first, "first here")
+                            .help("keep one"),
+                    );
+                    continue;
+                }
+                found.push((name, item.clone(), def, n));
+            }
+        }
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        for (name, item, pattern, at_most) in found {
+            let docs = item.docs.as_deref();
+            let rule = self.rule(RuleKind::Limit, name, item.head, docs, &item.annotations, None);
+            self.schema.limits.push(LimitDef { rule, pattern, at_most });
+        }
+    }
+
     /// Its name as a cause, and what it protects.
     fn protect(&mut self, p: &Protect, module: usize) -> Try<(String, ProtectWhat)> {
         match p {
@@ -46,7 +75,7 @@ impl Checker<'_> {
             }
             Protect::Members { pattern, at_least } => {
                 let def = self.members_pattern(pattern, module, "a `protect`")?;
-                let at_least = self.how_many_members(at_least, module)?;
+                let at_least = self.how_many(at_least, module, 1)?;
                 let name = format!("protect {}", self.text(pattern.span()));
                 Ok((name, ProtectWhat::Members { pattern: def, at_least }))
             }
@@ -75,11 +104,17 @@ impl Checker<'_> {
         self.entitlement_pattern(pattern, module)
     }
 
-    fn how_many_members(&mut self, n: &ast::Expr, module: usize) -> Try<u64> {
-        let scope = Scope { has: false, ..Scope::new(module, Subject::Nobody, "a `protect`") };
+    /// A number that is written out, and not below the least that makes sense.
+    fn how_many(&mut self, n: &ast::Expr, module: usize, least: i64) -> Try<u64> {
+        let scope = Scope { has: false, ..Scope::new(module, Subject::Nobody, "a number") };
         let (id, _) = self.expr_as(n, &scope, &Type::Int)?;
         match self.kind(id) {
-            ExprKind::Const(Value::Int(n)) if *n > 0 => Ok(n.unsigned_abs()),
+            ExprKind::Const(Value::Int(n)) if *n >= least => Ok(n.unsigned_abs()),
+            _ if least == 0 => self.fail(
+                Diagnostic::new(&codes::BAD_LIMIT, "this is no number of seats")
+                    .at(n.span, "not a number that is known here, or below zero")
+                    .help("write for instance `at most 50`"),
+            ),
             _ => self.fail(
                 Diagnostic::new(&codes::BAD_LIMIT, "this protects nobody")
                     .at(n.span, "not a number above zero that is known here")

@@ -193,14 +193,14 @@ impl Checker<'_> {
         }
         let at_least = match &s.what {
             SeparateWhat::Sides(..) => 2,
-            SeparateWhat::AnyOf(n, list) => self.how_many(n, module, list.len())?,
+            SeparateWhat::AnyOf(n, list) => self.how_many_sides(n, module, list.len())?,
         };
         let resolve = self.resolve(s)?;
         if fine { Ok(SeparateDef { rule, sides, at_least, resolve }) } else { Err(Reported) }
     }
 
     /// The number in `any N of […]`.
-    fn how_many(&mut self, n: &ast::Expr, module: usize, sides: usize) -> Try<u32> {
+    fn how_many_sides(&mut self, n: &ast::Expr, module: usize, sides: usize) -> Try<u32> {
         let scope = Scope { has: false, ..Scope::new(module, Subject::Nobody, "a separation") };
         let (id, _) = self.expr_as(n, &scope, &Type::Int)?;
         match self.kind(id) {

@@ -26,7 +26,6 @@ impl Checker<'_> {
                 }
                 let head = item.head;
                 match &item.kind {
-                    ItemKind::Limit { .. } => self.not_yet(head, "`limit`"),
                     ItemKind::Federation { .. } => self.not_yet(head, "`federation`"),
                     ItemKind::Login { .. } => self.not_yet(head, "a `login` mapping"),
                     ItemKind::Prove { .. } => self.not_yet(head, "`prove`"),
@@ -61,6 +60,7 @@ impl Checker<'_> {
                     | ItemKind::Forbid { .. }
                     | ItemKind::Separate(_)
                     | ItemKind::Protect(_)
+                    | ItemKind::Limit { .. }
                     | ItemKind::Table { .. }
                     | ItemKind::Let { .. }
                     | ItemKind::Fn { .. }

@@ -43,7 +43,7 @@ pub use population::{
     DataWarning, IdentityTable, Membership, Oddity, Population, RawCell, RawRow, RawTable, Rejection,
     SourceCount,
 };
-pub use protect::{ProtectDef, ProtectWhat};
+pub use protect::{LimitDef, ProtectDef, ProtectWhat};
 pub use schema::{
     AccountDef, AnnotationDef, AppDef, AppId, AttrId, EffectKind, EnumDef, EnumId, FieldDef, ForbidDef,
     GuardDef, GuardLimit, GuardWhat, IdentityDef, IdentityId, InverseDef, KindDef, KindId, LifecycleDef,

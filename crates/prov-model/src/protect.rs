@@ -30,3 +30,14 @@ pub enum ProtectWhat {
         at_least: u64,
     },
 }
+
+/// `limit PATTERN at most N`: seats.
+#[derive(Clone, Debug)]
+pub struct LimitDef {
+    /// Its place.
+    pub rule: RuleId,
+    /// Whoever holds any of these takes one seat.
+    pub pattern: PatternDef,
+    /// So many there are.
+    pub at_most: u64,
+}

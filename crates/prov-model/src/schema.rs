@@ -2,7 +2,7 @@
 //! engines, the readers and the plan read it. Ids are positions in its lists, in canonical (name) order.
 
 use crate::text::glob_regex;
-use crate::{Date, Duration, ProtectDef, RoleForbidDef, SeparateDef, Span, Type, Value};
+use crate::{Date, Duration, LimitDef, ProtectDef, RoleForbidDef, SeparateDef, Span, Type, Value};
 use regex::Regex;
 use serde::Serialize;
 use std::fmt;
@@ -64,6 +64,8 @@ pub struct Schema {
     pub guards: Vec<GuardDef>,
     /// What no plan may take away, in order of name.
     pub protects: Vec<ProtectDef>,
+    /// Seats, in order of name.
+    pub limits: Vec<LimitDef>,
     /// What sources are told of accounts.
     pub writebacks: Vec<WritebackDef>,
 }
@@ -432,6 +434,8 @@ pub enum RuleKind {
     Guard,
     /// A `protect`.
     Protect,
+    /// A `limit`.
+    Limit,
     /// A `writeback`.
     Writeback,
     /// A row of the table `exceptions`.

@@ -3,6 +3,7 @@
 
 use crate::granted::gave;
 use crate::guards::{Tally, guarded, verdicts};
+use crate::limit::{self, Seats};
 use crate::memory::trusted;
 use crate::names::{Claims, Wish, claims};
 use crate::order::AppOrder;
@@ -65,6 +66,8 @@ pub(crate) struct Context<'a> {
     /// By [`Ent`]: the guards that are of it; empty where no guard is of single entitlements.
     guarded: Vec<SmallVec<[u32; 2]>>,
     pub protected: Protected<'a>,
+    /// By [`Ent`]: the limits that are of it.
+    pub limited: Vec<SmallVec<[u32; 2]>>,
 }
 
 /// An entitlement of either state as drafts and actions hold it until the plan is put together: desired ids as they
@@ -93,8 +96,9 @@ impl<'a> Context<'a> {
         let all = || desired.entitlements.iter().chain(actual.entitlements.iter()).map(|(_, e)| e);
         let protected = Protected::new(schema, all());
         let guarded = guarded(schema, all());
+        let limited = limit::limited(schema, all());
         let claims = Claims::default();
-        Context { input, world, order, trusted, common, class, claims, guarded, protected }
+        Context { input, world, order, trusted, common, class, claims, guarded, protected, limited }
     }
 
     /// The guards of single entitlements that are of this one.
@@ -159,6 +163,8 @@ pub(crate) struct Part<'a> {
     pub unmanaged_accounts: FxHashMap<u32, u64>,
     /// Members of what is protected, by shared number.
     pub members: FxHashMap<u32, Members<'a>>,
+    /// Holders of what is limited, by limit; empty where there was nobody to count.
+    pub seats: Vec<Seats<'a>>,
 }
 
 /// Makes the plan that takes the actual state to the desired one.
@@ -344,6 +350,7 @@ fn assemble(context: &Context<'_>, mut parts: Vec<Part<'_>>, members: &BTreeMap<
     let shared = used.iter().map(|(&ent, &place)| (place, context.shared(ent))).collect();
     protect::hand_over(context, &mut plan.actions, &plan.strings, &shared, members);
     protect::findings(context, members, &mut plan.findings);
+    limit::findings(context, &parts, &mut plan.findings);
     crate::findings::common(context, &unmanaged, &accounts, &mut plan.findings);
     plan.findings.sort_by(Finding::order);
     plan.header.people = desired.ids.len() as u64;

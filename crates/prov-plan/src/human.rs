@@ -412,6 +412,8 @@ fn of_kind(kind: FindingKind, n: usize) -> &'static str {
         FindingKind::TooFew => "entitlements with fewer members than are protected",
         FindingKind::UnmatchedProtect if one => "protected identity that is nowhere",
         FindingKind::UnmatchedProtect => "protected identities that are nowhere",
+        FindingKind::TooMany if one => "limit passed",
+        FindingKind::TooMany => "limits passed",
         FindingKind::Conflict if one => "conflict of accounts",
         FindingKind::Conflict => "conflicts of accounts",
         FindingKind::NamelessAccount if one => "account without a name",

@@ -10,6 +10,7 @@ mod granted;
 mod guards;
 pub mod human;
 mod json;
+mod limit;
 mod memory;
 mod names;
 mod order;

@@ -127,6 +127,7 @@ pub(crate) fn person<'a>(
         Standing::Missing { .. } => return protect::left_alone(context, part, id, accounts, held),
         // Of whom it is not known what they have, nothing is planned.
         Standing::Held(reason @ Some(HoldReason::ActualRejected)) => {
+            crate::limit::count(context, part, id, held, &[]);
             return findings::held(context, part, id, reason, "held as it is");
         }
         Standing::Held(reason) => {

@@ -309,6 +309,8 @@ pub enum FindingKind {
     TooFew,
     /// A `protect` of an identity that is nowhere.
     UnmatchedProtect,
+    /// More holders than a `limit` has seats.
+    TooMany,
     /// Accounts of which it is not clear whose they are.
     Conflict,
     /// An account that would have no name.
@@ -337,12 +339,13 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All, in order.
-    pub const ALL: [FindingKind; 17] = [
+    pub const ALL: [FindingKind; 18] = [
         FindingKind::Withheld,
         FindingKind::Separated,
         FindingKind::Protected,
         FindingKind::TooFew,
         FindingKind::UnmatchedProtect,
+        FindingKind::TooMany,
         FindingKind::Conflict,
         FindingKind::NamelessAccount,
         FindingKind::UnmatchedAssignment,
@@ -365,6 +368,7 @@ impl FindingKind {
             FindingKind::Protected => "protected",
             FindingKind::TooFew => "too_few",
             FindingKind::UnmatchedProtect => "unmatched_protect",
+            FindingKind::TooMany => "too_many",
             FindingKind::Conflict => "conflict",
             FindingKind::NamelessAccount => "nameless_account",
             FindingKind::UnmatchedAssignment => "unmatched_assignment",
@@ -618,6 +622,7 @@ pub(crate) fn rule_kind_name(kind: RuleKind) -> &'static str {
         RuleKind::Source => "source",
         RuleKind::Guard => "guard",
         RuleKind::Protect => "protect",
+        RuleKind::Limit => "limit",
         RuleKind::Writeback => "writeback",
         RuleKind::Exception => "exception",
     }
@@ -635,6 +640,7 @@ pub(crate) fn parse_rule_kind(name: &str) -> Option<RuleKind> {
         RuleKind::Source,
         RuleKind::Guard,
         RuleKind::Protect,
+        RuleKind::Limit,
         RuleKind::Writeback,
         RuleKind::Exception,
     ]

@@ -68,6 +68,11 @@ codes! {
         bad Shown("`protect identity \"E0001\"`, where people.csv has `E001`.\n"),
         good Shown("`protect identity \"E001\"`\n"),
     }
+    TOO_MANY = "P0757" Warning "more holders than a limit has seats" {
+        "A `limit` of the policy says how many may hold something, licences that are paid for most often, and more hold it once this plan has run. The plan is carried out all the same: who is to go without is not for Prov to choose. Whoever holds it counts, in a disabled account too, and whoever gave it.\n\nTake it from someone, narrow the rule that gives it, or buy more seats and raise the limit."
+        bad Shown("`limit crm.license(sales) at most 40`, and 41 people to whom rules give it.\n"),
+        good Shown("`limit crm.license(sales) at most 45`\n"),
+    }
     CONFLICT = "P0711" Warning "accounts conflict" {
         "Someone has several accounts in one app, `correlate` finds several or one that is somebody else's, or the name of the account to be made is taken by somebody else's account, by one that belongs to nobody, or is wanted by two people. Prov does not guess whose an account is: nothing is made, renamed or granted there until it is settled. Who has left is disabled in all of their accounts all the same.\n\nLink or remove the surplus account in the app, or give the name by `unique(…)`."
         bad Shown("`accounts.csv`:\n\napp,account,identity,enabled\nad,jdupont,1,true\nad,jdupont2,1,true\n"),

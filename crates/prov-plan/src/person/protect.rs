@@ -17,7 +17,7 @@ fn signs_in(context: &Context<'_>, accounts: &[Account], app: AppId) -> bool {
     context.input.schema.app(app).account.is_none() || (!has.is_empty() && has.iter().all(|a| a.enabled))
 }
 
-/// Counts the memberships of someone to whom a plan does nothing.
+/// Counts the memberships and seats of someone to whom a plan does nothing.
 pub(super) fn left_alone<'a>(
     context: &Context<'a>,
     part: &mut Part<'a>,
@@ -25,6 +25,7 @@ pub(super) fn left_alone<'a>(
     accounts: &[Account],
     held: &[EntId],
 ) {
+    crate::limit::count(context, part, id, held, &[]);
     if !context.protected.counts_members() {
         return;
     }
@@ -39,7 +40,7 @@ pub(super) fn left_alone<'a>(
 }
 
 impl Person<'_, '_> {
-    /// Takes out of the drafts what is protected, and counts memberships.
+    /// Takes out of the drafts what is protected, and counts memberships and seats.
     pub(super) fn protect(&mut self, apps: &mut [InApp], held: &[EntId]) {
         let context = self.context;
         let mut back: Vec<Draft<'_>> = Vec::new();
@@ -69,6 +70,7 @@ impl Person<'_, '_> {
             apps[draft.app.index()].takes = self.drafts.iter().any(takes);
         }
         self.memberships(held, &back);
+        crate::limit::count(context, self.part, self.id, held, &self.drafts);
     }
 
     /// Whether a draft takes a member from what may lose none.
