@@ -193,11 +193,7 @@ pub(super) mod candidates {
 
     /// Whether a word can't be a name in an expression.
     pub(in super::super) fn is_reserved(word: &str) -> bool {
-        const HARD: [&str; 14] = [
-            "and", "or", "not", "in", "is", "if", "then", "else", "matches", "match", "contains", "has",
-            "true", "false",
-        ];
-        HARD.contains(&word)
+        crate::lower::OPERATOR_WORDS.contains(&word)
     }
 
     /// The words that a rule can begin with, where it begins with a keyword.

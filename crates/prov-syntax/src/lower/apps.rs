@@ -74,7 +74,7 @@ impl<'a> Lower<'a> {
         let lead = self.lead(next(&mut kids));
         self.refuse_annotations(&lead.annotations, "a state");
         let span = Span { start: keyword.start, ..end };
-        let name = self.name(&next(&mut kids));
+        let name = self.declared_variant(&next(&mut kids));
         let (mut when, mut verbs) = (None, Vec::new());
         for n in kids {
             match n.as_rule() {

@@ -177,7 +177,7 @@ impl<'a> Lower<'a> {
         let span = self.span(&node);
         let inner = only(node);
         let kind = match inner.as_rule() {
-            Rule::type_enum => TypeKind::Enum(self.names(parts(inner))),
+            Rule::type_enum => TypeKind::Enum(parts(inner).map(|n| self.declared_variant(&n)).collect()),
             Rule::ident => TypeKind::Named(self.name(&inner)),
             rule => {
                 if depth == MAX_TYPE_DEPTH {

@@ -34,28 +34,20 @@ struct Lead {
     annotations: Vec<Annotation>,
 }
 
-/// Words that can't be declared: they have a meaning of their own wherever a value may stand.
-const RESERVED: [&str; 29] = [
+/// Words of operators and literals: nowhere do they stand for a value of their own.
+pub(crate) const OPERATOR_WORDS: [&str; 14] = [
+    "and", "or", "not", "in", "is", "if", "then", "else", "match", "matches", "contains", "has", "true", "false",
+];
+
+/// More words that have a meaning of their own wherever a value may stand. A variant or a state may still be called like
+/// them: where one is expected, it wins.
+const TAKEN: [&str; 15] = [
     "state",
     "today",
     "now",
     "row",
     "reports",
     "has_reports",
-    "and",
-    "or",
-    "not",
-    "in",
-    "is",
-    "if",
-    "then",
-    "else",
-    "match",
-    "matches",
-    "contains",
-    "has",
-    "true",
-    "false",
     "starts",
     "ends",
     "holds",
@@ -98,16 +90,28 @@ impl<'a> Lower<'a> {
     /// A name that is being declared.
     fn declared(&mut self, node: &Node<'_>) -> Name {
         let name = self.name(node);
-        if RESERVED.contains(&name.text.as_str()) {
-            let d = self.error(
-                &codes::RESERVED_NAME,
-                name.span,
-                format!("`{}` can't be a name", name.text),
-                "this word has a meaning of its own",
-            );
-            d.help = Some(format!("choose another name, for example `{}_`", name.text));
-        }
+        self.refuse_words(&name, TAKEN.contains(&name.text.as_str()));
         name
+    }
+
+    /// The name of a variant or a state that is being declared.
+    fn declared_variant(&mut self, node: &Node<'_>) -> Name {
+        let name = self.name(node);
+        self.refuse_words(&name, false);
+        name
+    }
+
+    fn refuse_words(&mut self, name: &Name, taken: bool) {
+        if !taken && !OPERATOR_WORDS.contains(&name.text.as_str()) {
+            return;
+        }
+        let d = self.error(
+            &codes::RESERVED_NAME,
+            name.span,
+            format!("`{}` can't be a name", name.text),
+            "this word has a meaning of its own",
+        );
+        d.help = Some(format!("choose another name, for example `{}_`", name.text));
     }
 
     /// A name that is a word or, where a target's attribute has odd characters, a text.
