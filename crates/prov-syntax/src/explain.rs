@@ -524,6 +524,11 @@ impl Failure<'_> {
                 )
                 .map(|d| d.help(format!("items begin with a word: {}", word_list())));
         }
+        if ITEM_WORDS.contains(&word) {
+            let d = Diagnostic::new(&codes::SYNTAX, format!("this `{word}` can't be read as an item"));
+            let help = format!("a name comes after `{word}`, and a word such as `in` or `is` can't be one");
+            return Some(d.at(self.here(), "what follows is no name").help(help));
+        }
         let diagnostic = Diagnostic::new(&codes::UNKNOWN_ITEM, format!("`{word}` begins no item"))
             .at(self.here(), "not known");
         let known = match word {
