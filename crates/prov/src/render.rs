@@ -171,7 +171,7 @@ impl Page<'_> {
             };
             let (attribute, app) = (&name.attribute, &name.app);
             let line = format!(
-                "its `{attribute}` in `{app}` has no name, for {why}: nothing is granted or revoked until it has"
+                "its `{attribute}` in `{app}` has no name, for {why}: until it has, nothing is granted and only what is forbidden is revoked"
             );
             self.line(1, &line);
         } else if let Some(q) = &e.quarantine {
@@ -186,7 +186,12 @@ impl Page<'_> {
                     format!("{} has no row in `{source}`, of which rows may be lacking{which}", q.identity)
                 }
             };
-            self.line(1, &format!("{why}: nothing is granted or revoked until that is mended"));
+            self.line(
+                1,
+                &format!(
+                    "{why}: until that is mended nothing is granted, and only what is forbidden is revoked"
+                ),
+            );
         }
         if let Some(s) = &e.state {
             let name = s.state.as_deref().unwrap_or("unknown");

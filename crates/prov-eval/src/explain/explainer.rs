@@ -18,7 +18,7 @@ use crate::one::{Caused, Withheld, path};
 use crate::time::{Bound, BoundWord};
 use crate::world::{NO_STATE, World};
 use prov_model::{
-    AppId, Background, Entitlement, IdentityId, KindId, LinkConflict, Moment, Population, RuleId, fold,
+    AppId, Background, Entitlement, IdentityId, KindId, LinkConflict, Moment, Population, RuleId, fold, nfc,
 };
 
 impl Engine {
@@ -56,7 +56,7 @@ impl<'a> Interp<'a> {
         let key = self.world.population.and_then(|p| p.of(who.0).table.key(who.1)).unwrap_or("");
         let (held, withheld) = match decision.hold {
             None => self.caused(decision),
-            Some(_) => (Vec::new(), Vec::new()),
+            Some(_) => (Vec::new(), self.forbidden_while_held(target, decision)),
         };
         let asked = |e: &Entitlement| match target {
             None => true,
@@ -107,6 +107,30 @@ impl<'a> Interp<'a> {
         }
     }
 
+    /// What is asked about, of one who is held, if a forbid or an exception takes it for certain.
+    fn forbidden_while_held(
+        &self,
+        target: Option<(AppId, Option<(KindId, &str)>)>,
+        decision: &Decision,
+    ) -> Vec<Caused> {
+        let Some((app, Some((kind, value)))) = target else { return Vec::new() };
+        let compared = if self.shape.folds(app, kind) { fold(value) } else { nfc(value) };
+        let forbids = decision.active_forbids.iter().copied();
+        let covers = |f: &u32| self.world.program.schema.forbids[*f as usize].covers(app, kind, &compared);
+        let denied = decision.active_denies.iter();
+        let same = |e: &Entitlement| (e.app, e.kind, &*e.value) == (app, kind, &*compared);
+        let withheld: Vec<Withheld> = forbids
+            .filter(covers)
+            .map(Withheld::Forbidden)
+            .chain(denied.filter(|(_, e)| same(e)).map(|(exception, _)| Withheld::Denied(*exception)))
+            .collect();
+        if withheld.is_empty() {
+            return Vec::new();
+        }
+        let entitlement = Entitlement { app, kind, value: value.into() };
+        vec![Caused { entitlement, causes: Vec::new(), kept: Vec::new(), withheld }]
+    }
+
     fn keeps_explained(
         &self,
         decision: &Decision,
@@ -144,7 +168,7 @@ impl<'a> Interp<'a> {
         held: &[Caused],
         withheld: &[Caused],
     ) -> Verdict {
-        if decision.hold.is_some() {
+        if decision.hold.is_some() && withheld.is_empty() {
             return Verdict::Quarantined;
         }
         match target {
