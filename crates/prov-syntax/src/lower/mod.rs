@@ -36,7 +36,8 @@ struct Lead {
 
 /// Words of operators and literals: nowhere do they stand for a value of their own.
 pub(crate) const OPERATOR_WORDS: [&str; 14] = [
-    "and", "or", "not", "in", "is", "if", "then", "else", "match", "matches", "contains", "has", "true", "false",
+    "and", "or", "not", "in", "is", "if", "then", "else", "match", "matches", "contains", "has", "true",
+    "false",
 ];
 
 /// More words that have a meaning of their own wherever a value may stand. A variant or a state may still be called like
