@@ -122,7 +122,7 @@ pub struct When {
     /// What reviewers denied or allowed: a table instead of the one in prov.toml
     #[arg(long, value_name = "FILE")]
     pub exceptions: Option<PathBuf>,
-    /// What is remembered of earlier runs; a file that is not there is empty
+    /// What is remembered of earlier runs, as JSON, or SQLite (.sqlite, .sqlite3, .db); a file that is not there is empty
     #[arg(long, value_name = "FILE")]
     pub memory: Option<PathBuf>,
 }
@@ -245,7 +245,7 @@ pub struct PlanArgs {
     /// Write the plan to this file: JSON Lines, or CSV if its name ends in .csv
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Write what is to be remembered once the plan has been carried out
+    /// Write what is to be remembered once the plan has been carried out: JSON, or SQLite by the name's end
     #[arg(long, value_name = "FILE")]
     pub memory_out: Option<PathBuf>,
     /// Group by app instead of by person

@@ -257,6 +257,23 @@ fn threads_do_not_change_a_byte() {
 }
 
 #[test]
+fn memory_in_sqlite_is_the_same_memory() {
+    let folder = Folder::new("minimal");
+    let [json, sqlite, again] = ["memory.json", "memory.sqlite", "again.json"].map(|f| folder.path(f));
+    for out in [&json, &sqlite] {
+        folder.run("plan", &[&AT[..], &["--memory-out", out]].concat()).code(2);
+    }
+    folder.run("plan", &[&AT[..], &["--memory", &sqlite, "--memory-out", &sqlite]].concat()).code(2);
+    folder.run("plan", &[&AT[..], &["--memory", &json, "--memory-out", &json]].concat()).code(2);
+    folder.run("plan", &[&AT[..], &["--memory", &sqlite, "--memory-out", &again]].concat()).code(2);
+    assert_eq!(folder.read("again.json"), folder.read("memory.json"));
+    folder.write("other.db", "no database at all, whatever its name says, and no memory of Prov either");
+    let other = folder.path("other.db");
+    folder.run("plan", &[&AT[..], &["--memory", &other]].concat()).fails("as a SQLite file");
+    folder.run("plan", &[&AT[..], &["--memory-out", &other]].concat()).fails("as a SQLite file");
+}
+
+#[test]
 fn memory_goes_out_and_in() {
     let folder = Folder::new("minimal");
     let memory = folder.path("memory.json");

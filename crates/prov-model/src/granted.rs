@@ -3,12 +3,33 @@
 
 use crate::fold;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Values by app and kind. JSON: `{"erp":{"role":["CRM_BASE","SALES_REP"]}}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "BTreeMap<String, BTreeMap<String, BTreeSet<String>>>")]
 pub struct Granted(BTreeMap<String, BTreeMap<String, Vec<String>>>);
+
+impl Serialize for Granted {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(s)
+    }
+}
+
+impl From<BTreeMap<String, BTreeMap<String, BTreeSet<String>>>> for Granted {
+    fn from(read: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>) -> Granted {
+        let mut all: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
+        for (app, kinds) in read {
+            let kinds = kinds.into_iter().filter(|(_, values)| !values.is_empty());
+            let kinds: BTreeMap<String, Vec<String>> =
+                kinds.map(|(kind, values)| (kind, values.into_iter().collect())).collect();
+            if !kinds.is_empty() {
+                all.insert(app, kinds);
+            }
+        }
+        Granted(all)
+    }
+}
 
 impl Granted {
     /// Whether a value was granted; `folds` says whether its kind compares as `text`.

@@ -5,9 +5,6 @@ use crate::{Date, Granted, Instant, Keep, NamesMemory};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The version this build writes.
-const VERSION: u32 = 2;
-
 /// Memory, version 2. JSON: `{"version":2,"sources":{"hr":{"rows":1234}},"states":{"ID":{"state":"terminated",
 /// "since":"2026-03-02"}},"missing":{"ID":"2026-03-02"},"names":{"ad":{"login":{"jdupont":{"owner":"ID",
 /// "spelling":"jdupont","base":"jdupont"}}}},"at":"2026-03-02T09:30:00Z","keeps":{"ID":[{"app":"ad","kind":"group","value":"a",
@@ -76,7 +73,7 @@ pub enum MemoryError {
 impl Default for Memory {
     fn default() -> Self {
         Memory {
-            version: VERSION,
+            version: Memory::VERSION,
             sources: BTreeMap::new(),
             states: BTreeMap::new(),
             missing: BTreeMap::new(),
@@ -90,13 +87,21 @@ impl Default for Memory {
 }
 
 impl Memory {
+    /// The version this build writes. It reads every one up to it.
+    pub const VERSION: u32 = 2;
+
     /// Reads a memory that [`Memory::to_json`] wrote.
     pub fn from_json(text: &str) -> Result<Memory, MemoryError> {
         let mut memory: Memory = serde_json::from_str(text).map_err(|e| MemoryError::Form(e.to_string()))?;
         match memory.version {
             // Version 2 only has more sections than version 1, and those begin empty.
-            1 | VERSION => {
-                memory.version = VERSION;
+            1..=Self::VERSION => {
+                memory.version = Self::VERSION;
+                // What holds nothing is no entry: in a file with tables it has no row.
+                memory.links.retain(|_, accounts| !accounts.is_empty());
+                memory.keeps.retain(|_, keeps| !keeps.is_empty());
+                memory.granted.retain(|_, granted| !granted.is_empty());
+                memory.names.tidy();
                 Ok(memory)
             }
             other => Err(MemoryError::Version(other)),

@@ -96,6 +96,19 @@ impl NamesMemory {
         space.insert(fold(&known.spelling).into_owned(), known);
     }
 
+    /// Puts a name where it stood, under the folded form it had.
+    pub fn put(&mut self, app: &str, attribute: &str, folded: String, known: NameMemory) {
+        self.owners.take();
+        let space = self.spaces.entry(app.to_owned()).or_default().entry(attribute.to_owned()).or_default();
+        space.insert(folded, known);
+    }
+
+    /// Leaves out apps and attributes without names.
+    pub(crate) fn tidy(&mut self) {
+        self.spaces.values_mut().for_each(|all| all.retain(|_, space| !space.is_empty()));
+        self.spaces.retain(|_, all| !all.is_empty());
+    }
+
     /// Marks every name of an attribute as former that `current` does not say is current, given (folded form, name).
     pub fn retire(&mut self, app: &str, attribute: &str, mut current: impl FnMut(&str, &NameMemory) -> bool) {
         let Some(space) = self.spaces.get_mut(app).and_then(|all| all.get_mut(attribute)) else { return };

@@ -1,4 +1,4 @@
-//! Data in: populations from sources, the actual state, memory. Invariant: what could not be read is in the result's
+//! Data in: populations from sources, the actual state. Invariant: what could not be read is in the result's
 //! rejections or its error, never lost.
 
 use crate::error::Error;
@@ -6,7 +6,7 @@ use crate::policy::Policy;
 use prov_data::{Raw, read_actual, read_csv, read_table};
 use prov_diag::{Diagnostic, codes, did_you_mean};
 use prov_eval::build_population_with;
-use prov_model::{IdentityId, Instant, Memory, MemoryError, Moment, Oddity, RawTable, Rejection, Zone};
+use prov_model::{IdentityId, Instant, Moment, Oddity, RawTable, Rejection, Zone};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -408,27 +408,4 @@ impl Actual {
     pub fn of_desired(policy: &Policy, desired: &crate::Desired) -> Actual {
         Actual { data: Arc::new(crate::engine::applied(policy, desired)), notices: Vec::new() }
     }
-}
-
-/// Reads a memory file; one that is not there is empty.
-///
-/// # Errors
-/// [`Error::Input`] where it is not a memory.
-pub fn read_memory(path: &Path) -> Result<Memory, Error> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Memory::default()),
-        Err(source) => return Err(Error::Io { path: path.to_owned(), source }),
-    };
-    let shown = path.display();
-    Memory::from_json(&text).map_err(|e| match e {
-        MemoryError::Form(why) => Error::input(
-            format!("`{shown}` is not a memory: {why}"),
-            "it is the file that `prov plan --memory-out` writes; restore it from a copy",
-        ),
-        MemoryError::Version(v) => Error::input(
-            format!("`{shown}` has version {v}, which this Prov does not know"),
-            "use the version of Prov that wrote it, or a later one",
-        ),
-    })
 }

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u32, &[&str])] = &[
     ("prov-eval", 3, &["prov-diag", "prov-model", "prov-ir"]),
     ("prov-oracle", 3, &["prov-diag", "prov-model", "prov-syntax"]),
     ("prov-data", 3, &["prov-diag", "prov-model"]),
+    ("prov-store", 3, &["prov-model"]),
     (
         "prov",
         4,
@@ -27,6 +28,7 @@ const FLOORS: &[(&str, u32, &[&str])] = &[
             "prov-compile",
             "prov-eval",
             "prov-data",
+            "prov-store",
         ],
     ),
     ("prov-cli", 6, &["prov"]),

@@ -39,7 +39,7 @@ pub fn run(args: &PlanArgs, out: &Output) -> Done {
     }
     if let Some(path) = &args.memory_out {
         let after = engine.memory_after(&desired, &actual, &background.memory, &plan);
-        write_file(path, |w| w.write_all(after.to_json().as_bytes()))?;
+        prov::write_memory(path, &after)?;
     }
     drop(progress);
     show(&plan, args, out)?;
