@@ -557,7 +557,7 @@ impl Checker<'_> {
             );
         };
         match &operand.kind {
-            Ast::Name(name) => self.has_role(name, identity, span),
+            Ast::Name(name) => self.has_role(name, None, scope, identity, span),
             Ast::Field(base, kind) => match &base.kind {
                 Ast::Name(app) => self.has_entitlement(app, kind, None, scope, span),
                 _ => self.bad_has(operand.span),
@@ -567,6 +567,7 @@ impl Checker<'_> {
                     Ast::Name(app) => self.has_entitlement(app, kind, Some(args), scope, span),
                     _ => self.bad_has(operand.span),
                 },
+                Ast::Name(name) => self.has_role(name, Some(args), scope, identity, span),
                 _ => self.bad_has(operand.span),
             },
             _ => self.bad_has(operand.span),
@@ -581,7 +582,14 @@ impl Checker<'_> {
         )
     }
 
-    fn has_role(&mut self, name: &Name, identity: IdentityId, span: Span) -> Try<Typed> {
+    fn has_role(
+        &mut self,
+        name: &Name,
+        args: Option<&[ast::Arg]>,
+        scope: &Scope,
+        identity: IdentityId,
+        span: Span,
+    ) -> Try<Typed> {
         match self.decls.rules.get(&name.text).copied() {
             Some(rule) => {
                 if let Some(d) = self.declared.get_mut(&name.text) {
@@ -597,7 +605,14 @@ impl Checker<'_> {
                         .help("ask for a role of this type"),
                     );
                 }
-                Ok(self.add(ExprKind::HasRole(rule), Type::Bool, span))
+                let Some(args) = args else {
+                    return Ok(self.add(ExprKind::HasRole(rule), Type::Bool, span));
+                };
+                let values: Vec<&ast::Expr> = args.iter().map(|a| &a.value).collect();
+                let ids = self.role_arguments(name, &values, scope, span)?;
+                let asked =
+                    if ids.is_empty() { ExprKind::HasRole(rule) } else { ExprKind::HasInstance(rule, ids) };
+                Ok(self.add(asked, Type::Bool, span))
             }
             None => {
                 let mut names = self.names_of(What::Role);

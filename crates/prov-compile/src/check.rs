@@ -7,7 +7,7 @@ use crate::testing::Tests;
 use crate::{Module, Options, Query};
 use prov_diag::{Diagnostic, SourceMap, Span, codes};
 use prov_ir::{Expr, ExprId, ExprKind, Local, Program};
-use prov_model::{AppId, IdentityId, RuleId, RuleInfo, RuleKind, Schema, Type, Zone};
+use prov_model::{AppId, IdentityId, Param, RuleId, RuleInfo, RuleKind, Schema, Type, Zone};
 use prov_syntax::ast::{self, ItemKind};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -53,6 +53,10 @@ pub(crate) struct Checker<'a> {
     pub(crate) named: BTreeSet<(AppId, u32)>,
     /// The rules as causes, by position in the rule program.
     pub(crate) rule_ids: Vec<RuleId>,
+    /// Parameters of roles, once read.
+    pub(crate) role_params: BTreeMap<String, Try<Vec<Param>>>,
+    /// Arguments by which forbids and separations name instances of roles.
+    pub(crate) named_args: Vec<(u32, Vec<ExprId>)>,
     /// Where separations stand, in the order of the schema.
     pub(crate) separation_spans: Vec<Span>,
     /// Why presence that seems settled is not, where there is such a reason.
@@ -149,6 +153,8 @@ impl<'a> Checker<'a> {
             included: BTreeSet::new(),
             named: BTreeSet::new(),
             rule_ids: Vec::new(),
+            role_params: BTreeMap::new(),
+            named_args: Vec::new(),
             separation_spans: Vec::new(),
             unsettled: None,
             tests: None,
@@ -260,9 +266,10 @@ impl<'a> Checker<'a> {
         let sources = self.lower_sources(&lifecycles);
         let accounts = self.lower_accounts();
         self.lower_writebacks();
-        let rules = self.lower_rules();
+        let mut rules = self.lower_rules();
         let (forbids, role_forbids) = self.lower_forbids();
         self.lower_separations(&rules);
+        self.check_argument_catalogs(&mut rules);
         self.lower_guards();
         self.lower_protects();
         self.lower_limits();

@@ -135,7 +135,9 @@ impl Checker<'_> {
             .iter()
             .flat_map(|r| {
                 let by_hand = r.requestable.iter().flat_map(|q| q.when.into_iter().chain(q.approved_by));
-                r.when.into_iter().chain(by_hand).chain(r.grants.iter().flat_map(grant_exprs))
+                let instances = r.instances.iter().flat_map(prov_ir::InstanceProgram::exprs);
+                let when = r.when.into_iter().chain(by_hand).chain(instances);
+                when.chain(r.grants.iter().flat_map(grant_exprs))
             })
             .chain(
                 accounts
@@ -178,7 +180,7 @@ impl Checker<'_> {
     fn collect_reads(&self, id: ExprId, sign: Sign, out: &mut Vec<(Read, Sign, Span)>) {
         let expr = &self.exprs[id.0 as usize];
         let inner = match &expr.kind {
-            ExprKind::HasRole(r) => {
+            ExprKind::HasRole(r) | ExprKind::HasInstance(r, _) => {
                 out.push((Read::Role(*r), sign, expr.span));
                 Sign::Any
             }
@@ -277,6 +279,11 @@ impl Checker<'_> {
             // Who holds a role holds what it includes.
             let included = r.includes.iter();
             edges.extend(included.map(|j| (had(me), rule_step(*j), Edge { sign: Sign::Grows, span: place })));
+            for instance in &r.instances {
+                for e in instance.exprs() {
+                    push_any(&mut edges, e, rule_step(instance.role), self);
+                }
+            }
             for g in &r.grants {
                 let constant: Option<Vec<ExprId>> = g
                     .values

@@ -15,6 +15,7 @@ mod guards;
 mod lifecycle;
 mod modules;
 mod operators;
+mod params;
 mod pattern;
 mod protect;
 mod rules;

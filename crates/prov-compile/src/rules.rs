@@ -5,7 +5,8 @@ use crate::declare::What;
 use crate::separate::Named;
 use prov_diag::{Diagnostic, Span, codes, did_you_mean};
 use prov_ir::{
-    EachProgram, ExprId, ExprKind, ForbidProgram, GrantProgram, GrantValue, RequestableProgram, RuleProgram,
+    EachProgram, ExprId, ExprKind, ForbidProgram, GrantProgram, GrantValue, InstanceProgram,
+    RequestableProgram, RuleProgram,
 };
 use prov_model::{
     AppId, ForbidDef, IdentityId, KindId, PatternDef, RoleForbidDef, RuleKind, Type, Value, join_values,
@@ -52,6 +53,7 @@ impl Checker<'_> {
                     }
                     _ => unreachable!("rules are birthrights and roles"),
                 };
+                let params = self.role_params(&name);
                 let rule = self.rule(kind, name, item.head, item.docs.as_deref(), &item.annotations, None);
                 self.rule_ids.push(rule);
                 let mut program = RuleProgram {
@@ -59,14 +61,19 @@ impl Checker<'_> {
                     identity: IdentityId(0),
                     when: None,
                     requestable: None,
+                    params: vec![],
                     includes: vec![],
+                    instances: vec![],
                     grants: vec![],
                 };
                 let Ok(identity) = self.for_whom(d.module, for_type.as_ref(), item.head) else {
                     return program;
                 };
                 program.identity = identity;
-                let mut scope = Scope::new(d.module, Subject::Identity(identity), "a rule");
+                let Ok(params) = params else { return program };
+                let scope = Scope::new(d.module, Subject::Identity(identity), "a rule");
+                let mut scope = self.bind_params(scope, &params);
+                program.params = params;
                 match when {
                     Some(c) => {
                         if let Ok((id, _)) = self.condition(c, &scope) {
@@ -185,7 +192,7 @@ impl Checker<'_> {
             match member {
                 Member::Includes { roles, .. } => {
                     for r in roles {
-                        self.include(r, out);
+                        self.include(r, scope, around, out);
                     }
                 }
                 Member::Grant(g) => self.grant(g, scope, around, out),
@@ -196,7 +203,7 @@ impl Checker<'_> {
         }
     }
 
-    fn include(&mut self, r: &ast::RoleRef, out: &mut RuleProgram) {
+    fn include(&mut self, r: &ast::RoleRef, scope: &Scope, around: &Around, out: &mut RuleProgram) {
         let found = self
             .declared
             .get(&r.name.text)
@@ -218,7 +225,24 @@ impl Checker<'_> {
                     );
                     return;
                 }
-                out.includes.push(self.decls.rules[&r.name.text]);
+                let args: Vec<&ast::Expr> = r.args.iter().collect();
+                let Ok(args) = self.role_arguments(&r.name, &args, scope, r.span) else { return };
+                let role = self.decls.rules[&r.name.text];
+                out.includes.push(role);
+                if !args.is_empty() {
+                    let each = around.each.clone();
+                    out.instances.push(InstanceProgram { span: r.span, role, args, each });
+                } else if !around.each.is_empty() {
+                    self.report(
+                        Diagnostic::new(
+                            &codes::NOT_ALLOWED_HERE,
+                            format!("`{}` is the same for every element", r.name.text),
+                        )
+                        .at(r.span, "included again and again")
+                        .because("it would come whether or not there is an element")
+                        .help("put the `includes` outside of the `each`, or give the role a parameter"),
+                    );
+                }
             }
             Some(_) => self.report(
                 Diagnostic::new(

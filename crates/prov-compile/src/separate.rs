@@ -28,11 +28,11 @@ impl Checker<'_> {
             EntPattern::Role(r) if self.decls.apps.contains_key(&r.name.text) => {
                 self.entitlement_pattern(p, module).map(Named::Entitlements)
             }
-            EntPattern::Role(r) => self.role_pattern(r, place).map(Named::Role),
+            EntPattern::Role(r) => self.role_pattern(r, module, place).map(Named::Role),
         }
     }
 
-    fn role_pattern(&mut self, r: &ast::RoleRef, place: &str) -> Try<NamedRole> {
+    fn role_pattern(&mut self, r: &ast::RoleRef, module: usize, place: &str) -> Try<NamedRole> {
         match self.declared.get_mut(&r.name.text) {
             Some(d) if d.what == What::Role => d.used = true,
             Some(d) if d.what == What::Birthright => {
@@ -53,8 +53,9 @@ impl Checker<'_> {
             }
         }
         let position = self.decls.rules[&r.name.text];
+        let instance = self.named_instance(r, module)?;
         match self.rule_ids.get(position as usize) {
-            Some(&rule) => Ok(NamedRole { position, rule }),
+            Some(&rule) => Ok(NamedRole { position, rule, instance }),
             None => Err(Reported),
         }
     }
@@ -241,7 +242,12 @@ impl Checker<'_> {
     ) {
         for (i, a) in def.sides.iter().enumerate() {
             for (j, b) in def.sides.iter().enumerate().skip(i + 1) {
-                let role = a.roles.iter().find(|r| b.roles.contains(r));
+                let role = a.roles.iter().find(|x| {
+                    let overlaps = |y: &NamedRole| {
+                        x.position == y.position && (x.covers(y.instance.as_deref()) || y.instance.is_none())
+                    };
+                    b.roles.iter().any(overlaps)
+                });
                 let twice = match role {
                     Some(role) => Some(format!("the role `{}`", self.schema.rule(role.rule).name)),
                     None => self.value_on_both(a, b, rules),

@@ -38,9 +38,6 @@ impl Checker<'_> {
                         }
                     }
                     ItemKind::Role(role) => {
-                        if let Some(p) = role.params.first() {
-                            self.not_yet(p.name.span, "a role with parameters");
-                        }
                         self.unbuilt_members(&role.body);
                     }
                     ItemKind::Birthright { body, .. } => self.unbuilt_members(body),
@@ -75,11 +72,7 @@ impl Checker<'_> {
             match m {
                 Member::Grant(g) => self.unbuilt_grant(g),
                 Member::Each { body, .. } => self.unbuilt_members(body),
-                Member::Includes { roles, .. } => {
-                    for r in roles.iter().filter(|r| !r.args.is_empty()) {
-                        self.not_yet(r.span, "a role with parameters");
-                    }
-                }
+                Member::Includes { .. } => {}
             }
         }
     }

@@ -83,7 +83,7 @@ impl<'a> Interp<'a> {
         by_hand.assignments.get(&(ty, row)).map_or(&[], Vec::as_slice)
     }
 
-    fn assignment(&self, number: u32) -> Option<&'a Assignment> {
+    pub(crate) fn assignment(&self, number: u32) -> Option<&'a Assignment> {
         self.world.background?.assignments.get(number as usize)
     }
 
@@ -158,9 +158,16 @@ impl<'a> Interp<'a> {
         if ends.is_some_and(|end| end.has_come(self.world.moment)) {
             return Ok(Some(AssignmentIssue::Expired));
         }
-        if !a.args.is_empty() {
+        let instance = if self.has_params(rule) {
+            let Some(instance) = self.assigned_instance(rule, a, Tri::Yes) else {
+                return Ok(Some(AssignmentIssue::Arguments));
+            };
+            Some(instance)
+        } else if a.args.is_empty() {
+            None
+        } else {
             return Ok(Some(AssignmentIssue::Arguments));
-        }
+        };
         if let Some(issue) = too_long(a, requestable.at_most, ends, zone) {
             return Ok(Some(issue));
         }
@@ -170,13 +177,15 @@ impl<'a> Interp<'a> {
                 return Ok(Some(AssignmentIssue::ByOneself));
             }
             let ty = &self.world.program.expr(by).ty;
-            let value = self.nested(self.subject, |me| me.eval(by))?;
+            let value =
+                self.nested(self.subject, |me| me.with_arguments(instance.as_ref(), |me| me.eval(by)))?;
             if !self.names(&value, ty, granted_by) {
                 return Ok(Some(AssignmentIssue::Unapproved));
             }
         }
         let when = requestable.when;
-        let holds = self.nested(self.subject, |me| me.holds(when))?;
+        let holds =
+            self.nested(self.subject, |me| me.with_arguments(instance.as_ref(), |me| me.holds(when)))?;
         Ok((!holds).then_some(AssignmentIssue::Condition))
     }
 

@@ -8,7 +8,7 @@ use crate::facts::Tri;
 use crate::interp::{Interp, Subject};
 use crate::names::Rows;
 use crate::world::World;
-use prov_ir::{ArmPattern, ExprId, ExprKind, GrantProgram, GrantValue, Quant};
+use prov_ir::{ArmPattern, ExprId, ExprKind, GrantProgram, GrantValue, InstanceProgram, Quant};
 use prov_model::{Background, IdentityId, Moment, Population, Type, Value, equal, in_range};
 use rustc_hash::FxHashMap;
 
@@ -102,20 +102,45 @@ impl<'a> Interp<'a> {
         }
         for (number, rule) in program.rules.iter().enumerate().filter(|(_, r)| r.identity == ty) {
             let asked = rule.requestable.as_ref().and_then(|r| r.when);
-            for when in rule.when.into_iter().chain(asked) {
-                self.mark(when, out);
-            }
-            if self.has_role(number as u32) == Tri::Yes {
-                *out.rules.entry(number as u32).or_default() += 1;
-                for grant in &rule.grants {
-                    self.cover_grant(grant, 0, out);
+            for step in self.candidates(number as u32) {
+                if step.instance.is_none() && !rule.params.is_empty() {
+                    continue;
                 }
+                self.with_arguments(step.instance.as_ref(), |me| {
+                    for when in rule.when.into_iter().chain(asked) {
+                        me.mark(when, out);
+                    }
+                    if me.has_step_or_role(&step) == Tri::Yes {
+                        *out.rules.entry(number as u32).or_default() += 1;
+                        for grant in &rule.grants {
+                            me.cover_grant(grant, 0, out);
+                        }
+                        for instance in &rule.instances {
+                            me.cover_instance(instance, 0, out);
+                        }
+                    }
+                });
             }
         }
         let of = |f: &&prov_ir::ForbidProgram| f.identity.is_none_or(|of| of == ty);
         for forbid in program.forbids.iter().chain(&program.role_forbids).filter(of) {
             if let Some(when) = forbid.when {
                 self.mark(when, out);
+            }
+        }
+    }
+
+    fn cover_instance(&mut self, instance: &'a InstanceProgram, depth: usize, out: &mut Cover) {
+        let Some(each) = instance.each.get(depth) else {
+            instance.args.iter().for_each(|arg| self.walk(*arg, out));
+            return;
+        };
+        self.walk(each.list, out);
+        let Ok(Some(seq)) = self.seq(each.list) else { return };
+        for i in 0..seq.len() {
+            self.bind(each.local, Ok(seq.get(i)));
+            if each.filter.is_none_or(|f| self.mark(f, out) == Some(true)) {
+                self.cover_instance(instance, depth + 1, out);
             }
         }
     }

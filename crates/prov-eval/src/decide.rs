@@ -45,16 +45,19 @@ pub(crate) struct Decision {
     pub separated: Vec<SeparationHit<EntId>>,
     /// Assignments of the background that are not honoured.
     pub unmatched: Vec<(u32, AssignmentIssue)>,
-    /// Forbids that withhold a role.
-    pub forbidden_roles: Vec<u32>,
-    /// Roles that an exception denies: the role, and the exception's position in the background.
-    pub denied_roles: Vec<(u32, u32)>,
+    /// Forbids that withhold a role, with the arguments of its instance as shown.
+    pub forbidden_roles: Vec<(u32, Box<str>)>,
+    /// Roles that an exception denies: the role, the exception's position in the background, arguments as shown.
+    pub denied_roles: Vec<(u32, u32, Box<str>)>,
     /// As [`prov_model::Desired::active_denies`].
     pub active_denies: Vec<(u32, Entitlement)>,
     /// What rules give, before anything is taken off.
     pub live: Vec<Granted>,
     pub keeps: KeepsAfter,
 }
+
+/// Forbids and denials of roles, as in [`Decision`].
+type WithheldRoles = (Vec<(u32, Box<str>)>, Vec<(u32, u32, Box<str>)>);
 
 /// Everything granted, before anything is taken off.
 #[derive(Default)]
@@ -138,12 +141,12 @@ impl<'a> Interp<'a> {
     }
 
     /// The forbids that keep the identity at hand from a role that comes, and the roles that exceptions deny.
-    fn withheld_by_name(&mut self) -> (Vec<u32>, Vec<(u32, u32)>) {
+    fn withheld_by_name(&mut self) -> WithheldRoles {
         let (mut forbids, mut denied) = (Vec::new(), Vec::new());
         for (role, block) in self.withheld_roles() {
             match block {
-                RoleBlock::Forbidden(forbid) => forbids.push(forbid),
-                RoleBlock::Denied(exception) => denied.push((role, exception)),
+                RoleBlock::Forbidden(forbid) => forbids.push((forbid, role.shown().into())),
+                RoleBlock::Denied(exception) => denied.push((role.rule, exception, role.shown().into())),
                 RoleBlock::Separated(_) => {}
             }
         }

@@ -47,8 +47,8 @@ struct BlockResult {
     holdings: Csr<EntId>,
     withheld: Vec<(u32, EntId, EntitlementIssue)>,
     active_forbids: Vec<(u32, Vec<u32>)>,
-    forbidden_roles: Vec<(u32, u32)>,
-    denied_roles: Vec<(u32, RuleId, u32)>,
+    forbidden_roles: Vec<(u32, u32, Box<str>)>,
+    denied_roles: Vec<(u32, RuleId, u32, Box<str>)>,
     active_denies: Vec<(u32, Vec<(u32, Entitlement)>)>,
     separated: Vec<(u32, SeparationHit<EntId>)>,
     keeps: Vec<(u32, Vec<Keep>)>,
@@ -215,9 +215,10 @@ impl BlockResult {
         self.writes.extend(decision.writes.into_iter().map(|write| (at, write)));
         self.holdings.push(decision.held);
         self.withheld.extend(decision.withheld.into_iter().map(|(id, issue)| (at, id, issue)));
-        self.forbidden_roles.extend(decision.forbidden_roles.into_iter().map(|f| (at, f)));
+        self.forbidden_roles.extend(decision.forbidden_roles.into_iter().map(|(f, args)| (at, f, args)));
         let rule = |role: u32| world.program.rules[role as usize].rule;
-        self.denied_roles.extend(decision.denied_roles.into_iter().map(|(r, e)| (at, rule(r), e)));
+        self.denied_roles
+            .extend(decision.denied_roles.into_iter().map(|(r, e, args)| (at, rule(r), e, args)));
         if !decision.active_denies.is_empty() {
             self.active_denies.push((at, decision.active_denies));
         }
@@ -336,9 +337,13 @@ fn merge(
         let withheld =
             block.withheld.into_iter().map(|(at, id, issue)| (base + at, ids[id.0 as usize], issue));
         desired.withheld.extend(withheld);
-        desired.denied_roles.extend(block.denied_roles.into_iter().map(|(at, r, e)| (base + at, r, e)));
+        desired
+            .denied_roles
+            .extend(block.denied_roles.into_iter().map(|(at, r, e, args)| (base + at, r, e, args)));
         desired.active_denies.extend(block.active_denies.into_iter().map(|(at, d)| (base + at, d)));
-        desired.forbidden_roles.extend(block.forbidden_roles.into_iter().map(|(at, f)| (base + at, f)));
+        desired
+            .forbidden_roles
+            .extend(block.forbidden_roles.into_iter().map(|(at, f, args)| (base + at, f, args)));
         for (at, mut hit) in block.separated {
             for (_, item) in &mut hit.items {
                 if let Separated::Entitlement(id) = item {

@@ -3,10 +3,10 @@
 //! step is taken; it never grants.
 
 use crate::interp::{Interp, Subject};
-use prov_ir::Program;
+use prov_ir::{Program, RuleProgram};
 use prov_model::{
     AppId, Background, Entitlement, Exception, ExceptionIssue, IdentityId, KindId, Moment, Population,
-    RuleKind, fold, join_values, nfc,
+    RuleKind, arguments_key, fold, join_values, nfc, read_arguments,
 };
 
 /// An exception that acts on an identity.
@@ -20,8 +20,9 @@ pub(crate) struct Acting {
 /// What it does.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    /// Withholds the role at this position of the program's rules.
-    DenyRole(u32),
+    /// Withholds the role at this position of the program's rules; of one with parameters, the instance of this key, or
+    /// all.
+    DenyRole(u32, Option<String>),
     /// Withholds an entitlement; the value is as it is compared.
     DenyEntitlement(Entitlement),
     /// Suspends rules: positions of forbids, of forbids of roles, of separations.
@@ -83,16 +84,32 @@ fn suspends(program: &Program, what: &str) -> Result<Effect, ExceptionIssue> {
 /// What a deny withholds.
 fn denies(program: &Program, what: &str, ty: IdentityId) -> Result<Effect, ExceptionIssue> {
     let what = what.trim();
-    if !what.contains(['.', '(']) {
-        let role = program.rule_by_name(what).map(|r| (r, &program.rules[r as usize]));
+    let head = what.split_once('(').map_or(what, |(head, _)| head).trim();
+    if !head.contains('.') {
+        let role = program.rule_by_name(head).map(|r| (r, &program.rules[r as usize]));
         let role = role.filter(|(_, r)| program.schema.rule(r.rule).kind == RuleKind::Role);
         let (position, rule) = role.ok_or(ExceptionIssue::UnknownRole)?;
         if rule.identity != ty {
             return Err(ExceptionIssue::OtherType);
         }
-        return Ok(Effect::DenyRole(position));
+        let instance = match what.split_once('(') {
+            None => None,
+            Some((_, rest)) => Some(instance(program, rule, rest).ok_or(ExceptionIssue::UnknownRole)?),
+        };
+        return Ok(Effect::DenyRole(position, instance));
     }
     entitlement(program, what).map(Effect::DenyEntitlement).ok_or(ExceptionIssue::UnknownEntitlement)
+}
+
+/// Reads the arguments of a role behind its `(`; the one argument may stand without quotes.
+pub(crate) fn instance(program: &Program, rule: &RuleProgram, rest: &str) -> Option<String> {
+    let inner = rest.trim_end().strip_suffix(')')?.trim();
+    let args = match rule.params.len() {
+        1 if !inner.starts_with('"') => vec![inner.to_owned()],
+        _ => listed(inner)?,
+    };
+    let values = read_arguments(&args, &rule.params, &program.schema, &program.zone).ok()?;
+    (!values.is_empty()).then(|| arguments_key(&values, &rule.params, &program.schema))
 }
 
 /// Reads `app.kind("value", …)`; the one value of a kind may stand without quotes, whatever is in it.
@@ -165,12 +182,19 @@ impl<'a> Interp<'a> {
 
     /// Whether a role may come to the identity at hand and yet not be had.
     pub(crate) fn is_gated(&self) -> bool {
-        self.shape.gated || self.exceptions().iter().any(|e| matches!(e.effect, Effect::DenyRole(_)))
+        self.shape.gated || self.exceptions().iter().any(|e| matches!(e.effect, Effect::DenyRole(..)))
     }
 
-    /// The exceptions that deny a role.
-    pub(crate) fn denials_of_role(&self, role: u32) -> impl Iterator<Item = u32> + use<'a> {
-        let denies = move |e: &&Acting| matches!(e.effect, Effect::DenyRole(r) if r == role);
+    /// The exceptions that deny a role, or the instance of a key.
+    pub(crate) fn denials_of_role<'k>(
+        &self,
+        role: u32,
+        instance: Option<&'k str>,
+    ) -> impl Iterator<Item = u32> + use<'a, 'k> {
+        let denies = move |e: &&'a Acting| match &e.effect {
+            Effect::DenyRole(r, of) => *r == role && (of.is_none() || of.as_deref() == instance),
+            Effect::DenyEntitlement(_) | Effect::Suspend { .. } => false,
+        };
         self.exceptions().iter().filter(denies).map(|e| e.number)
     }
 
@@ -185,7 +209,7 @@ impl<'a> Interp<'a> {
     pub(crate) fn denied(&self) -> impl Iterator<Item = (u32, &'a Entitlement)> + use<'a> {
         self.exceptions().iter().filter_map(|e| match &e.effect {
             Effect::DenyEntitlement(entitlement) => Some((e.number, entitlement)),
-            Effect::DenyRole(_) | Effect::Suspend { .. } => None,
+            Effect::DenyRole(..) | Effect::Suspend { .. } => None,
         })
     }
 
@@ -211,7 +235,7 @@ impl<'a> Interp<'a> {
             {
                 Some(e.number)
             }
-            Effect::Suspend { .. } | Effect::DenyRole(_) | Effect::DenyEntitlement(_) => None,
+            Effect::Suspend { .. } | Effect::DenyRole(..) | Effect::DenyEntitlement(_) => None,
         };
         self.exceptions().iter().filter_map(of).collect()
     }

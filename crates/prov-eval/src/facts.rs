@@ -2,6 +2,7 @@
 //! it has of each kind that a condition asks for.
 //! Invariant: a fact that has not been reached yet reads as "no", which is where positive recursion starts from.
 
+use crate::instances::{Instances, Stage};
 use crate::interp::{Interp, Res, Subject};
 use crate::names::Name;
 use crate::roles::{RoleFact, or};
@@ -10,6 +11,7 @@ use crate::world::Unknown;
 use prov_ir::{ExprId, Node, Program, UniqueName};
 use prov_model::{AppId, EntId, IdentityId, KindId, Type, Value, fold, join_values, nfc};
 use rustc_hash::FxHashMap;
+use std::rc::Rc;
 
 /// Yes, no, or not to be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub(crate) struct Facts<'a> {
     pub role_forbids: Vec<Option<Tri>>,
     /// What is known of roles, with the turn in which it was worked out.
     roles: Vec<(u64, RoleFact)>,
+    /// Instances of roles with parameters, in this turn.
+    pub instances: FxHashMap<(u32, Stage), Rc<Instances<'a>>>,
     /// What is on sides of separations, in this turn.
     pub sides: FxHashMap<(u32, u32), (Vec<EntId>, Option<Unknown>)>,
     /// Grows with every change of a fact, after which what follows from facts is worked out anew.
@@ -88,6 +92,7 @@ impl<'a> Facts<'a> {
             touched_forbids: Vec::new(),
             role_forbids: vec![None; program.role_forbids.len()],
             roles: vec![(0, RoleFact::default()); program.rules.len()],
+            instances: FxHashMap::default(),
             sides: FxHashMap::default(),
             turn: 1,
         }
@@ -116,6 +121,7 @@ impl<'a> Facts<'a> {
     /// Forgets what follows from facts, for one of them changed.
     fn changed(&mut self) {
         self.turn += 1;
+        self.instances.clear();
         self.sides.clear();
     }
 

@@ -3,6 +3,7 @@
 //! is reported.
 
 use crate::facts::Tri;
+use crate::instances::{Stage, Step};
 use crate::interner::Cataloged;
 use crate::interp::{Interp, Res, Subject};
 use crate::world::{NO_STATE, Unknown};
@@ -20,6 +21,8 @@ pub(crate) struct Granted {
     pub entitlement: EntId,
     pub rule: u32,
     pub grant: u32,
+    /// The instance of the rule, by number of the interner; 0 where it has no parameters.
+    pub instance: u32,
 }
 
 /// What stands of what was granted.
@@ -66,13 +69,41 @@ impl<'a> Interp<'a> {
 
     /// What a grant of a rule that is had gives. With an error, what is out holds the part that is known.
     pub(crate) fn expand(&mut self, rule: u32, grant: u32, out: &mut Vec<Granted>) -> Res<()> {
+        if !self.has_params(rule) {
+            return self.expand_within(&Step { rule, instance: None }, grant, out);
+        }
+        let had = self.instances(rule, Stage::Had);
+        let mut result = had.open.map_or(Ok(()), Err);
+        for instance in &had.list {
+            let one = match instance.is {
+                Tri::No => Ok(()),
+                Tri::Yes => self.expand_within(&Step { rule, instance: Some(instance.clone()) }, grant, out),
+                Tri::Unknown(unknown) => Err(unknown),
+            };
+            result = result.and(one);
+        }
+        result
+    }
+
+    /// What a grant gives to who has a role, or the instance of one.
+    pub(crate) fn expand_within(&mut self, step: &Step<'a>, grant: u32, out: &mut Vec<Granted>) -> Res<()> {
+        let Some(instance) = &step.instance else { return self.expand_bound(step.rule, grant, out) };
+        let (before, keeping) = (out.len(), self.keeps.keeping.len());
+        let result = self.with_arguments(Some(instance), |me| me.expand_bound(step.rule, grant, out));
+        let number = self.interner.instance(&instance.key, &instance.shown);
+        out[before..].iter_mut().for_each(|g| g.instance = number);
+        self.keeps.keeping[keeping..].iter_mut().for_each(|k| k.instance = number);
+        result
+    }
+
+    fn expand_bound(&mut self, rule: u32, grant: u32, out: &mut Vec<Granted>) -> Res<()> {
         let program = &self.world.program.rules[rule as usize].grants[grant as usize];
         let constant = self.shape.rules[rule as usize].constants[grant as usize];
         match (constant, program.each.is_empty()) {
             (Some(constant), true) => {
                 if self.stands(program)? {
                     let entitlement = self.interner.constant(self.shape, constant);
-                    let given = Granted { entitlement, rule, grant };
+                    let given = Granted { entitlement, rule, grant, instance: 0 };
                     self.note_keep(rule, program, &[given])?;
                     out.push(given);
                 }
@@ -125,13 +156,13 @@ impl<'a> Interp<'a> {
             if !value.is_absent() {
                 let spelled = self.spell(&value, &self.world.program.expr(id).ty);
                 let entitlement = self.interner.intern(self.shape, app, kind, &spelled);
-                out.push(Granted { entitlement, rule, grant });
+                out.push(Granted { entitlement, rule, grant, instance: 0 });
             }
             return Ok(());
         }
         for joined in self.joined_values(program)? {
             let entitlement = self.interner.intern(self.shape, app, kind, &joined);
-            out.push(Granted { entitlement, rule, grant });
+            out.push(Granted { entitlement, rule, grant, instance: 0 });
         }
         Ok(())
     }

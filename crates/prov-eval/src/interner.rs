@@ -20,6 +20,8 @@ pub(crate) struct Interner {
     pub entitlements: Entitlements,
     by_value: FxHashMap<(AppId, KindId), FxHashMap<Box<str>, EntId>>,
     constants: Vec<Option<EntId>>,
+    /// Instances of roles, by key and as shown; the first is none.
+    instances: Vec<(Rc<str>, Rc<str>)>,
     /// By [`Entitlements::same_as`].
     pub cataloged: FxHashMap<EntId, Cataloged>,
     /// The forbids that speak of it, by [`Entitlements::same_as`].
@@ -34,6 +36,7 @@ impl Interner {
             entitlements: Entitlements::default(),
             by_value: FxHashMap::default(),
             constants: vec![None; shape.constants.len()],
+            instances: vec![("".into(), "".into())],
             cataloged: FxHashMap::default(),
             covered: FxHashMap::default(),
             sides: FxHashMap::default(),
@@ -49,6 +52,20 @@ impl Interner {
         let id = self.entitlements.intern(app, kind, value, shape.folds(app, kind));
         of_kind.insert(value.into(), id);
         id
+    }
+
+    /// The number of an instance of a role, by its key and as it is shown.
+    pub(crate) fn instance(&mut self, key: &Rc<str>, shown: &Rc<str>) -> u32 {
+        let known = self.instances.iter().position(|(k, s)| k == key && s == shown);
+        known.unwrap_or_else(|| {
+            self.instances.push((key.clone(), shown.clone()));
+            self.instances.len() - 1
+        }) as u32
+    }
+
+    /// The key of an instance of a role, and how it is shown; nothing for number 0.
+    pub(crate) fn instance_of(&self, number: u32) -> (&str, &str) {
+        self.instances.get(number as usize).map_or(("", ""), |(key, shown)| (key, shown))
     }
 
     /// The id of a constant grant.

@@ -133,6 +133,7 @@ impl<'a> Interp<'a> {
             | ExprKind::Matches(..)
             | ExprKind::IsPresent(_)
             | ExprKind::HasRole(_)
+            | ExprKind::HasInstance(..)
             | ExprKind::HasEntitlement(..) => self.test(id)?.map_or(Value::Absent, Value::Bool),
             ExprKind::Quant { quant, local, list, cond } => self.quant(*quant, *local, *list, *cond)?,
             ExprKind::Neg(of) => match self.eval(*of)? {

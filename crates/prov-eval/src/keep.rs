@@ -33,6 +33,8 @@ pub(crate) struct KeepFact {
 pub(crate) struct Keeping {
     pub entitlement: EntId,
     pub rule: u32,
+    /// As [`Granted::instance`].
+    pub instance: u32,
     pub keep: KeepFor,
 }
 
@@ -59,7 +61,7 @@ impl Keeps {
 
 impl Granted {
     fn kept(entitlement: EntId, number: usize) -> Granted {
-        Granted { entitlement, rule: KEPT, grant: number as u32 }
+        Granted { entitlement, rule: KEPT, grant: number as u32, instance: 0 }
     }
 
     /// Whether it is only kept: no rule gives it now.
@@ -89,7 +91,7 @@ impl<'a> Interp<'a> {
             // The checker settles presence and type.
             _ => return Ok(()),
         };
-        let noted = given.iter().map(|g| Keeping { entitlement: g.entitlement, rule, keep });
+        let noted = given.iter().map(|g| Keeping { entitlement: g.entitlement, rule, instance: 0, keep });
         self.keeps.keeping.extend(noted);
         Ok(())
     }
@@ -151,9 +153,14 @@ impl<'a> Interp<'a> {
 
     /// The exception that denies the role by which a keep came, or one that brings that role.
     fn denied_keep(&self, number: usize) -> Option<u32> {
-        let rule = self.world.program.rule_by_name(&self.keep_fact(number)?.keep.rule)?;
+        let named = &self.keep_fact(number)?.keep.rule;
+        let rule = self.world.program.rule_by_name(named.split('(').next()?)?;
         let through = &self.shape.rules[rule as usize].had_through;
-        through.iter().find_map(|&role| self.denials_of_role(role).next())
+        through.iter().find_map(|&role| {
+            // Of the roles that included the one that gave it, which instance it was is not remembered.
+            let key = if role == rule { self.instance_named(rule, named) } else { None };
+            self.denials_of_role(role, key.as_deref()).next()
+        })
     }
 
     /// Whether a keep's own rule gives it.
@@ -161,8 +168,33 @@ impl<'a> Interp<'a> {
         let known = &self.interner.entitlements;
         let same = known.same_as(fact.entitlement);
         grants.iter().any(|g| {
-            !g.is_kept() && known.same_as(g.entitlement) == same && self.rule_name(g.rule) == fact.keep.rule
+            !g.is_kept()
+                && known.same_as(g.entitlement) == same
+                && self.is_rule(g.rule, g.instance, &fact.keep.rule)
         })
+    }
+
+    /// A rule as memory names it: with the arguments of the instance, where it has parameters.
+    fn instance_name(&self, rule: u32, instance: u32) -> String {
+        format!("{}{}", self.rule_name(rule), self.interner.instance_of(instance).1)
+    }
+
+    /// Whether memory means this rule; of an instance, in any spelling.
+    fn is_rule(&self, rule: u32, instance: u32, named: &str) -> bool {
+        let name = self.rule_name(rule);
+        match named.strip_prefix(name) {
+            Some("") => instance == 0,
+            Some(_) if instance != 0 => {
+                self.instance_named(rule, named).as_deref() == Some(self.interner.instance_of(instance).0)
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// The key of an instance as memory names it.
+    fn instance_named(&self, rule: u32, named: &str) -> Option<String> {
+        let (_, rest) = named.split_once('(')?;
+        crate::exceptions::instance(self.world.program, &self.world.program.rules[rule as usize], rest)
     }
 
     fn rule_name(&self, rule: u32) -> &'a str {
@@ -239,7 +271,7 @@ impl<'a> Interp<'a> {
         for hit in hits {
             let known = &self.interner.entitlements;
             let live = |item: &Separated<EntId>| match item {
-                Separated::Role(_) => true,
+                Separated::Role(..) => true,
                 Separated::Entitlement(id) => given.contains(&known.same_as(*id)),
             };
             if !hit.items.iter().any(|(_, item)| live(item)) {
@@ -278,7 +310,7 @@ impl<'a> Interp<'a> {
                 app: schema.app(item.app).name.clone(),
                 kind: schema.kind(item.app, item.kind).name.clone(),
                 value: item.value.to_string(),
-                rule: self.rule_name(keeping.rule).to_owned(),
+                rule: self.instance_name(keeping.rule, keeping.instance),
                 keep: keeping.keep,
                 until: None,
             };

@@ -18,6 +18,7 @@ pub mod explain;
 mod facts;
 mod grants;
 mod index;
+mod instances;
 mod interner;
 mod interp;
 mod keep;

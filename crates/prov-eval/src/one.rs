@@ -6,6 +6,7 @@ use crate::decide::Decision;
 use crate::evaluate::{Engine, reason};
 use crate::facts::Tri;
 use crate::grants::{Block, Granted};
+use crate::instances::Step;
 use crate::interp::{Interp, Subject};
 use crate::names::Rows;
 use crate::roles::RoleBlock;
@@ -23,6 +24,9 @@ use rayon::prelude::*;
 pub struct Cause {
     /// Positions in [`Program::rules`]: the rule that is assigned, what it includes, down to the one that grants.
     pub path: Vec<u32>,
+    /// The arguments of each of them as shown, such as `("A3")`; nothing for those without parameters. Empty where none
+    /// has any.
+    pub args: Vec<String>,
     /// The grant's position in the last of them.
     pub grant: u32,
     /// The position of the assignment in the background, where the first is assigned by hand.
@@ -40,14 +44,15 @@ pub enum Withheld {
     Forbidden(u32),
     /// By the separation at this position of [`prov_model::Schema::separations`].
     Separated(u32),
-    /// The role that grants it is withheld, by the forbid at this position of [`prov_model::Schema::role_forbids`].
-    RoleForbidden(u32),
+    /// The role that grants it is withheld, by the forbid at this position of [`prov_model::Schema::role_forbids`]; with
+    /// the arguments of its instance as shown, as in what follows.
+    RoleForbidden(u32, String),
     /// The role that grants it is withheld: its position in [`Program::rules`], and that of the separation.
-    RoleSeparated(u32, u32),
+    RoleSeparated(u32, u32, String),
     /// By the exception at this position of the background.
     Denied(u32),
     /// The role that grants it (its position in [`Program::rules`]) is withheld by that exception.
-    RoleDenied(u32, u32),
+    RoleDenied(u32, u32, String),
     /// A higher value of the kind is held.
     Outranked(Entitlement),
     /// The lifecycle state of this number drops it.
@@ -235,8 +240,8 @@ impl OneDesired {
             for withheld in &caused.withheld {
                 causes.withholds.extend(match withheld {
                     Withheld::Forbidden(f) => Some(schema.forbids[*f as usize].rule),
-                    Withheld::RoleForbidden(f) => Some(schema.role_forbids[*f as usize].rule),
-                    Withheld::Separated(s) | Withheld::RoleSeparated(_, s) => {
+                    Withheld::RoleForbidden(f, _) => Some(schema.role_forbids[*f as usize].rule),
+                    Withheld::Separated(s) | Withheld::RoleSeparated(_, s, _) => {
                         Some(schema.separations[*s as usize].rule)
                     }
                     Withheld::Dropped(state) => {
@@ -374,22 +379,22 @@ impl<'a> Interp<'a> {
     fn by_withheld_roles(&mut self) -> Vec<(Granted, Withheld)> {
         let mut out = Vec::new();
         for (role, block) in self.withheld_roles() {
+            let shown = role.shown().to_owned();
             let why = match block {
-                RoleBlock::Forbidden(forbid) => Withheld::RoleForbidden(forbid),
-                RoleBlock::Denied(exception) => Withheld::RoleDenied(role, exception),
-                RoleBlock::Separated(separation) => Withheld::RoleSeparated(role, separation),
+                RoleBlock::Forbidden(forbid) => Withheld::RoleForbidden(forbid, shown),
+                RoleBlock::Denied(exception) => Withheld::RoleDenied(role.rule, exception, shown),
+                RoleBlock::Separated(separation) => Withheld::RoleSeparated(role.rule, separation, shown),
             };
-            for &rule in &self.shape.rules[role as usize].brings {
-                if self.had(rule) == Tri::Yes {
-                    continue;
-                }
-                for (number, grant) in self.world.program.rules[rule as usize].grants.iter().enumerate() {
+            for way in self.ways_from(role, |_, _| true) {
+                let Some(step) = way.last().filter(|s| self.has_step(s) != Tri::Yes) else { continue };
+                for (number, grant) in self.world.program.rules[step.rule as usize].grants.iter().enumerate()
+                {
                     if !matches!(self.blocked(grant.app), Ok(None)) {
                         continue;
                     }
                     let mut grants = Vec::new();
                     // What can't be known is not said.
-                    let _ = self.expand(rule, number as u32, &mut grants);
+                    let _ = self.expand_within(step, number as u32, &mut grants);
                     out.extend(grants.into_iter().map(|g| (g, why.clone())));
                 }
             }
@@ -405,6 +410,13 @@ impl<'a> Interp<'a> {
         had: bool,
     ) -> Vec<Cause> {
         let same = self.interner.entitlements.same_as(id);
+        if self.world.program.rules.iter().any(|r| !r.params.is_empty()) {
+            let grants: Vec<Granted> = grants
+                .filter(|g| self.interner.entitlements.same_as(g.entitlement) == same)
+                .copied()
+                .collect();
+            return self.causes_of_instances(&grants, had);
+        }
         let open: Vec<bool> = match had && self.is_gated() {
             true => (0..self.shape.rules.len() as u32).map(|r| self.had(r) == Tri::Yes).collect(),
             false => vec![true; self.shape.rules.len()],
@@ -416,10 +428,42 @@ impl<'a> Interp<'a> {
                 let through = &self.shape.rules[g.rule as usize].had_through;
                 assigned.iter().filter(|(r, _)| through.contains(r)).filter_map(|&(r, assignment)| {
                     let path = way(self.world.program, self.shape, r, g.rule, |r| open[r as usize])?;
-                    Some(Cause { path, grant: g.grant, assignment })
+                    Some(Cause { path, args: Vec::new(), grant: g.grant, assignment })
                 })
             })
             .collect();
+        causes.sort();
+        causes.dedup();
+        causes
+    }
+}
+
+impl<'a> Interp<'a> {
+    /// The same where roles have parameters: ways lead from instance to instance.
+    fn causes_of_instances(&mut self, grants: &[Granted], had: bool) -> Vec<Cause> {
+        let mut causes = Vec::new();
+        for (rule, assignment) in self.assignments_and_conditions() {
+            let instance = assignment
+                .filter(|_| self.has_params(rule))
+                .and_then(|n| self.assignment(n))
+                .and_then(|a| self.assigned_instance(rule, a, Tri::Yes));
+            let from = Step { rule, instance };
+            for way in self.ways_from(from, |me, step| !had || me.has_step(step) == Tri::Yes) {
+                let Some(last) = way.last() else { continue };
+                let key = last.instance.as_ref().map_or("", |x| &x.key);
+                let mine = |g: &&Granted| {
+                    g.rule == last.rule
+                        && (g.instance == 0) == last.instance.is_none()
+                        && self.interner.instance_of(g.instance).0 == key
+                };
+                causes.extend(grants.iter().filter(mine).map(|g| Cause {
+                    path: way.iter().map(|s| s.rule).collect(),
+                    args: way.iter().map(|s| s.shown().to_owned()).collect(),
+                    grant: g.grant,
+                    assignment,
+                }));
+            }
+        }
         causes.sort();
         causes.dedup();
         causes
@@ -460,8 +504,13 @@ pub(crate) fn reads_facts(program: &Program, id: ExprId) -> bool {
     let mut open = vec![id];
     while let Some(id) = open.pop() {
         let kind = &program.expr(id).kind;
-        found |=
-            matches!(kind, ExprKind::HasRole(_) | ExprKind::HasEntitlement(..) | ExprKind::AccountAttr(..));
+        found |= matches!(
+            kind,
+            ExprKind::HasRole(_)
+                | ExprKind::HasInstance(..)
+                | ExprKind::HasEntitlement(..)
+                | ExprKind::AccountAttr(..)
+        );
         kind.children(|child| open.push(child));
     }
     found

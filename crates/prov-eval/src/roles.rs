@@ -4,6 +4,7 @@
 
 use crate::explain::Outcome;
 use crate::facts::Tri;
+use crate::instances::{Stage, Step};
 use crate::interp::Interp;
 use crate::world::Unknown;
 use prov_model::{EntId, Separated, SeparationHit};
@@ -38,7 +39,7 @@ pub(crate) fn or(a: Tri, b: Tri) -> Tri {
 }
 
 /// A role of which this much is had, and which is withheld where `by` holds.
-fn less(had: Tri, by: Tri) -> Tri {
+pub(crate) fn less(had: Tri, by: Tri) -> Tri {
     match (had, by) {
         (Tri::No, _) | (_, Tri::Yes) => Tri::No,
         (had, Tri::No) => had,
@@ -68,6 +69,9 @@ impl<'a> Interp<'a> {
         if let Some(known) = self.facts.role(rule).comes {
             return known;
         }
+        if self.has_params(rule) {
+            return self.instances(rule, Stage::Comes).any();
+        }
         // A role that leads to itself, which the checker refuses, does not come by itself.
         self.facts.role_mut(rule).comes = Some(Tri::No);
         let shape = self.shape;
@@ -87,13 +91,16 @@ impl<'a> Interp<'a> {
         if let Some(known) = self.facts.role(rule).left {
             return known;
         }
+        if self.has_params(rule) {
+            return self.instances(rule, Stage::Left).any();
+        }
         let mut result = self.comes(rule);
         let shape = self.shape;
         if result != Tri::No {
             for &forbid in &shape.rules[rule as usize].forbids {
                 result = less(result, self.role_forbid(forbid));
             }
-            if self.denials_of_role(rule).next().is_some() {
+            if self.denials_of_role(rule, None).next().is_some() {
                 result = Tri::No;
             }
         }
@@ -105,6 +112,9 @@ impl<'a> Interp<'a> {
     pub(crate) fn had(&mut self, rule: u32) -> Tri {
         if let Some(known) = self.facts.role(rule).had {
             return known;
+        }
+        if self.has_params(rule) {
+            return self.instances(rule, Stage::Had).any();
         }
         self.facts.role_mut(rule).had = Some(Tri::No);
         let mut result = self.left(rule);
@@ -123,7 +133,7 @@ impl<'a> Interp<'a> {
     }
 
     /// Whether a separation is hit, by the steps taken so far.
-    fn is_hit(&mut self, separation: u32) -> Tri {
+    pub(crate) fn is_hit(&mut self, separation: u32) -> Tri {
         self.look(separation, None).1
     }
 
@@ -139,8 +149,20 @@ impl<'a> Interp<'a> {
             let before = items.len();
             let mut open: Option<Unknown> = None;
             for role in &side.roles {
+                if self.has_params(role.position) {
+                    let left = self.instances(role.position, Stage::Left);
+                    open = open.or(left.open);
+                    for x in left.list.iter().filter(|x| role.covers(Some(&x.key))) {
+                        match x.is {
+                            Tri::Yes => items.push((number, Separated::Role(role.rule, (&*x.shown).into()))),
+                            Tri::No => {}
+                            Tri::Unknown(u) => open = open.or(Some(u)),
+                        }
+                    }
+                    continue;
+                }
                 match self.left(role.position) {
-                    Tri::Yes => items.push((number, Separated::Role(role.rule))),
+                    Tri::Yes => items.push((number, Separated::Role(role.rule, "".into()))),
                     Tri::No => {}
                     Tri::Unknown(u) => open = open.or(Some(u)),
                 }
@@ -295,7 +317,7 @@ impl<'a> Interp<'a> {
     }
 
     /// Roles that come and are not had, with why, in order of position. The steps must have been taken.
-    pub(crate) fn withheld_roles(&mut self) -> Vec<(u32, RoleBlock)> {
+    pub(crate) fn withheld_roles(&mut self) -> Vec<(Step<'a>, RoleBlock)> {
         let mut out = Vec::new();
         if !self.is_gated() {
             return out;
@@ -304,19 +326,25 @@ impl<'a> Interp<'a> {
             if self.comes(rule) != Tri::Yes {
                 continue;
             }
+            if self.has_params(rule) {
+                self.withheld_instances(rule, &mut out);
+                continue;
+            }
             let shape = self.shape;
             let of = &shape.rules[rule as usize];
+            let step = Step { rule, instance: None };
             for &forbid in &of.forbids {
                 if self.role_forbid(forbid) == Tri::Yes {
-                    out.push((rule, RoleBlock::Forbidden(forbid)));
+                    out.push((step.clone(), RoleBlock::Forbidden(forbid)));
                 }
             }
-            out.extend(self.denials_of_role(rule).map(|n| (rule, RoleBlock::Denied(n))));
+            let denials = self.denials_of_role(rule, None);
+            out.extend(denials.map(|n| (step.clone(), RoleBlock::Denied(n))));
             if self.left(rule) == Tri::Yes {
                 for &(separation, side) in &of.separations {
                     let def = &self.world.program.schema.separations[separation as usize];
                     if def.resolve.withholds(side as usize) && self.is_hit(separation) == Tri::Yes {
-                        out.push((rule, RoleBlock::Separated(separation)));
+                        out.push((step.clone(), RoleBlock::Separated(separation)));
                     }
                 }
             }

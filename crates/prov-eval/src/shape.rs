@@ -47,7 +47,7 @@ pub(crate) struct ForbidShape {
 pub(crate) struct Shape {
     pub rules: Vec<RuleShape>,
     pub constants: Vec<ConstantGrant>,
-    /// Whether some role may come and yet not be had.
+    /// Whether some role may come and yet not be had, or has parameters.
     pub gated: bool,
     /// The separations that name roles.
     pub role_separations: Vec<u32>,
@@ -108,7 +108,8 @@ impl Shape {
         }
         let kinds = kinds(program);
         Shape {
-            gated: rules.iter().any(|r| !r.forbids.is_empty() || !r.separations.is_empty()),
+            gated: rules.iter().any(|r| !r.forbids.is_empty() || !r.separations.is_empty())
+                || program.rules.iter().any(|r| !r.params.is_empty()),
             role_separations: (0..program.schema.separations.len() as u32)
                 .filter(|&s| {
                     program.schema.separations[s as usize].sides.iter().any(|side| !side.roles.is_empty())
@@ -227,7 +228,7 @@ fn strata(program: &Program, identity: usize) -> Vec<Stratum> {
     for expr in &program.exprs {
         match &expr.kind {
             ExprKind::HasEntitlement(app, kind, _) => read.push((*app, *kind)),
-            ExprKind::HasRole(_) | ExprKind::AccountAttr(..) => reads_role = true,
+            ExprKind::HasRole(_) | ExprKind::HasInstance(..) | ExprKind::AccountAttr(..) => reads_role = true,
             _ => {}
         }
     }

@@ -48,6 +48,7 @@ impl<'a> Interp<'a> {
             },
             ExprKind::IsPresent(of) => Some(self.is_present(*of)?),
             ExprKind::HasRole(rule) => return self.has_role(*rule).known(),
+            ExprKind::HasInstance(rule, args) => return self.has_instance(*rule, args),
             ExprKind::HasEntitlement(app, kind, args) => {
                 return self.has_entitlement(*app, *kind, args.as_deref());
             }
@@ -202,7 +203,7 @@ impl<'a> Interp<'a> {
 }
 
 impl Tri {
-    fn known(self) -> Res<Option<bool>> {
+    pub(crate) fn known(self) -> Res<Option<bool>> {
         match self {
             Tri::Yes => Ok(Some(true)),
             Tri::No => Ok(Some(false)),

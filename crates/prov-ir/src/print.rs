@@ -3,7 +3,8 @@
 
 use crate::verify::{arena, step_name};
 use crate::{
-    Arm, ArmPattern, AttributeProgram, ExprId, ExprKind, GrantProgram, GrantValue, Program, Quant, StrPart,
+    Arm, ArmPattern, AttributeProgram, EachProgram, ExprId, ExprKind, GrantProgram, GrantValue, Program,
+    Quant, StrPart,
 };
 use prov_model::{AppId, IdentityId, KindId, RuleKind, SourcePart, Type, Value};
 use std::collections::HashMap;
@@ -351,6 +352,7 @@ impl Printer<'_> {
                 schema.tables.get(t.index()).map_or_else(|| format!("table#{}", t.0), |t| t.name.clone())
             }
             ExprKind::HasRole(r) => format!("has {}", self.rule(*r)),
+            ExprKind::HasInstance(r, _) => format!("has {} of", self.rule(*r)),
             ExprKind::HasEntitlement(app, kind, _) => format!("has {}", self.kind(*app, *kind)),
             ExprKind::InSource(s) => {
                 let of = self.program.schema.sources.get(*s as usize);
@@ -502,23 +504,37 @@ impl<'p> Printer<'p> {
                 _ => "rule",
             };
             let name = self.rule(i as u32);
-            self.line(0, &format!("{kind} {name} for {of}"));
+            let params: Vec<String> = (0..)
+                .zip(&rule.params)
+                .map(|(n, p): (u32, _)| format!("${n}: {}", p.ty.name(&self.program.schema)))
+                .collect();
+            let params = if params.is_empty() { String::new() } else { format!("({})", params.join(", ")) };
+            self.line(0, &format!("{kind} {name}{params} for {of}"));
             rule.when.iter().for_each(|e| self.tree(1, "when", *e));
             for r in &rule.includes {
                 let name = self.rule(*r);
                 self.line(1, &format!("includes {name}"));
+                for instance in rule.instances.iter().filter(|x| x.role == *r) {
+                    let depth = self.loops(&instance.each, 2);
+                    instance.args.iter().for_each(|e| self.tree(depth, "argument", *e));
+                }
             }
             rule.grants.iter().for_each(|g| self.grant(g));
         }
     }
 
-    fn grant(&mut self, grant: &GrantProgram) {
-        let mut depth = 1;
-        for each in &grant.each {
+    /// Loops from a depth on; the depth within them.
+    fn loops(&mut self, each: &[EachProgram], mut depth: usize) -> usize {
+        for each in each {
             self.tree(depth, &format!("each ${} in", each.local.0), each.list);
             each.filter.iter().for_each(|f| self.tree(depth + 1, "where", *f));
             depth += 1;
         }
+        depth
+    }
+
+    fn grant(&mut self, grant: &GrantProgram) {
+        let depth = self.loops(&grant.each, 1);
         let kind = self.kind(grant.app, grant.kind);
         self.line(depth, &format!("grant {kind}"));
         for value in &grant.values {

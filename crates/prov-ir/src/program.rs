@@ -2,8 +2,8 @@
 
 use prov_diag::Span;
 use prov_model::{
-    AppId, ArithOp, AttrId, Builtin, CompareOp, IdentityId, KindId, Moment, Pattern, RuleId, Schema, TableId,
-    TextOp, Type, Unit, Value, Zone,
+    AppId, ArithOp, AttrId, Builtin, CompareOp, IdentityId, KindId, Moment, Param, Pattern, RuleId, Schema,
+    TableId, TextOp, Type, Unit, Value, Zone,
 };
 
 /// An expression of a [`Program`].
@@ -124,6 +124,8 @@ pub enum ExprKind {
     Lookup(TableId, ExprId),
     /// Whether the identity at hand has a role: the rule at this position of [`Program::rules`].
     HasRole(u32),
+    /// Whether the identity at hand has an instance of a role with parameters: the rule, and one value a parameter.
+    HasInstance(u32, Vec<ExprId>),
     /// Whether the identity at hand holds an entitlement; no arguments = any value of the kind.
     HasEntitlement(AppId, KindId, Option<Vec<ExprId>>),
     /// An attribute of the identity's account in an app (not `enabled`), by position.
@@ -261,10 +263,28 @@ pub struct RuleProgram {
     pub when: Option<ExprId>,
     /// How it is assigned by hand, where it can be.
     pub requestable: Option<RequestableProgram>,
-    /// Roles it brings, by position in [`Program::rules`], sorted; not transitive.
+    /// Its parameters: the first locals of all its expressions. A role that has some has no `when`.
+    pub params: Vec<Param>,
+    /// Roles it brings, by position in [`Program::rules`], sorted; not transitive. Of a role with parameters it brings the
+    /// instances that [`RuleProgram::instances`] gives.
     pub includes: Vec<u32>,
+    /// Which instances of roles with parameters it brings.
+    pub instances: Vec<InstanceProgram>,
     /// What it grants.
     pub grants: Vec<GrantProgram>,
+}
+
+/// `includes R(args)` of a role with parameters.
+#[derive(Clone, Debug)]
+pub struct InstanceProgram {
+    /// Its text.
+    pub span: Span,
+    /// The role, by position in [`Program::rules`].
+    pub role: u32,
+    /// One value a parameter, present.
+    pub args: Vec<ExprId>,
+    /// Loops around it, outside in.
+    pub each: Vec<EachProgram>,
 }
 
 /// `requestable …` of a role.
@@ -436,6 +456,14 @@ impl Program {
     }
 }
 
+impl InstanceProgram {
+    /// Every expression of it.
+    pub fn exprs(&self) -> impl Iterator<Item = ExprId> + '_ {
+        let each = self.each.iter().flat_map(|e| std::iter::once(e.list).chain(e.filter));
+        self.args.iter().copied().chain(each)
+    }
+}
+
 impl ExprKind {
     /// Calls `f` with every direct child, in order of evaluation.
     pub fn children(&self, mut f: impl FnMut(ExprId)) {
@@ -484,6 +512,7 @@ impl ExprKind {
             | ExprKind::Or(list)
             | ExprKind::Set(list)
             | ExprKind::Call(_, list)
+            | ExprKind::HasInstance(_, list)
             | ExprKind::HasEntitlement(_, _, Some(list)) => list.iter().copied().for_each(f),
             ExprKind::Match(a, arms) => {
                 f(*a);

@@ -75,6 +75,7 @@ pub fn untimely(program: &Program) -> Vec<UntimelyAt> {
     }
     for rule in &program.rules {
         rule.when.iter().for_each(|w| walk.root(*w, &mut found));
+        instance_exprs(rule).for_each(|e| walk.root(e, &mut found));
         for grant in &rule.grants {
             for each in &grant.each {
                 walk.root(each.list, &mut found);
@@ -93,6 +94,11 @@ pub fn untimely(program: &Program) -> Vec<UntimelyAt> {
     found.sort_by_key(|f| f.at);
     found.dedup_by_key(|f| f.at);
     found
+}
+
+/// What a rule computes to include instances of roles with parameters.
+fn instance_exprs(rule: &crate::RuleProgram) -> impl Iterator<Item = ExprId> + '_ {
+    rule.instances.iter().flat_map(crate::InstanceProgram::exprs)
 }
 
 /// The first place of an expression where time is read.
@@ -125,6 +131,7 @@ pub fn zone_attributes(program: &Program) -> BTreeSet<(IdentityId, AttrId)> {
         }
         for r in &program.rules {
             roots.extend(r.when.map(|w| (r.identity, w)));
+            roots.extend(instance_exprs(r).map(|e| (r.identity, e)));
             for g in &r.grants {
                 let each = g.each.iter().flat_map(|e| std::iter::once(e.list).chain(e.filter));
                 let all = g.when.into_iter().chain(g.from).chain(g.until.map(|u| u.at)).chain(g.keep);
@@ -304,6 +311,7 @@ impl Walk<'_> {
             | ExprKind::Quant { .. }
             | ExprKind::Lookup(..)
             | ExprKind::HasRole(_)
+            | ExprKind::HasInstance(..)
             | ExprKind::HasEntitlement(..)
             | ExprKind::AccountAttr(..)
             | ExprKind::InSource(_)

@@ -11,7 +11,8 @@ mod types;
 pub(crate) use strata::name as step_name;
 
 use crate::{
-    AccountProgram, AttributeProgram, ExprId, ExprKind, GrantValue, Program, RuleProgram, SourceProgram,
+    AccountProgram, AttributeProgram, EachProgram, ExprId, ExprKind, GrantValue, Local, Program, RuleProgram,
+    SourceProgram,
 };
 use exprs::{Context, Subject, Walk};
 use prov_model::{AppId, FieldDef, IdentityId, KindId, NamedRole, Resolve, SourcePart, Type};
@@ -382,6 +383,18 @@ fn rule<'p>(
     identity(program, rule.identity, &place)?;
     rule_id(program, rule.rule, &place)?;
     let mut context = walk.context(Subject::Identity(rule.identity));
+    for (n, param) in rule.params.iter().enumerate() {
+        if param.ty.is_optional() || !param.ty.is_scalar() {
+            return fail(place, format!("its parameter `{}` is no plain value", param.name));
+        }
+        context = match walk.bind(&context, Local(n as u32), param.ty.clone()) {
+            Ok(context) => context,
+            Err(reason) => return fail(place, reason),
+        };
+    }
+    if !rule.params.is_empty() && rule.when.is_some() {
+        return fail(place, "a role with parameters is not assigned by a condition");
+    }
     let included = program.rules.iter().any(|r| r.includes.contains(&(i as u32)));
     if let Some(requestable) = &rule.requestable {
         let mut within = context.clone();
@@ -411,24 +424,27 @@ fn rule<'p>(
             context = within;
         }
     }
+    for (n, instance) in rule.instances.iter().enumerate() {
+        let place = format!("{place}, instance {}", n + 1);
+        let Some(role) = program.rules.get(instance.role as usize) else {
+            return fail(place, format!("there is no rule {}", instance.role));
+        };
+        if rule.includes.binary_search(&instance.role).is_err() || role.params.len() != instance.args.len() {
+            return fail(place, "it is not included, or takes other arguments");
+        }
+        let context = loops(program, walk, &instance.each, &context, &place)?;
+        for (arg, param) in instance.args.iter().zip(&role.params) {
+            let ty = tree(program, walk, *arg, &context, &place)?;
+            if ty != param.ty {
+                let (ty, want) = (ty.name(&program.schema), param.ty.name(&program.schema));
+                return fail(place, format!("the argument is `{ty}`, and the parameter `{want}`"));
+            }
+        }
+    }
     for (g, grant) in rule.grants.iter().enumerate() {
         let place = format!("{place}, grant {}", g + 1);
         let types = kind(program, grant.app, grant.kind, &place)?;
-        let mut context = context.clone();
-        for each in &grant.each {
-            let place = format!("{place}, each");
-            let list = tree(program, walk, each.list, &context, &place)?;
-            let Some(element) = types::element(&list) else {
-                return fail(place, format!("`{}` is no set or list", list.name(&program.schema)));
-            };
-            context = match walk.bind(&context, each.local, element) {
-                Ok(context) => context,
-                Err(reason) => return fail(place, reason),
-            };
-            if let Some(filter) = each.filter {
-                context = condition(program, walk, filter, &context, &place)?;
-            }
-        }
+        let mut context = loops(program, walk, &grant.each, &context, &place)?;
         if let Some(when) = grant.when {
             context = condition(program, walk, when, &context, &format!("{place}, when"))?;
         }
@@ -471,6 +487,32 @@ fn rule<'p>(
     Ok(())
 }
 
+/// The context within loops.
+fn loops<'p>(
+    program: &'p Program,
+    walk: &mut Walk<'p>,
+    each: &'p [EachProgram],
+    context: &Context<'p>,
+    place: &str,
+) -> Result<Context<'p>, VerifyError> {
+    let mut context = context.clone();
+    for each in each {
+        let place = format!("{place}, each");
+        let list = tree(program, walk, each.list, &context, &place)?;
+        let Some(element) = types::element(&list) else {
+            return fail(place, format!("`{}` is no set or list", list.name(&program.schema)));
+        };
+        context = match walk.bind(&context, each.local, element) {
+            Ok(context) => context,
+            Err(reason) => return fail(place, reason),
+        };
+        if let Some(filter) = each.filter {
+            context = condition(program, walk, filter, &context, &place)?;
+        }
+    }
+    Ok(context)
+}
+
 /// The types of a kind's values.
 fn kind<'p>(program: &'p Program, app: AppId, kind: KindId, place: &str) -> Result<&'p [Type], VerifyError> {
     match program.schema.apps.get(app.index()).and_then(|a| a.kinds.get(kind.index())) {
@@ -496,7 +538,12 @@ fn includes(program: &Program) -> Result<(), VerifyError> {
                         format!("{} is for another identity type", rule_name(program, j as usize)),
                     );
                 }
-                Some(_) => {}
+                Some(other) => {
+                    let given = rule.instances.iter().any(|x| x.role == j);
+                    if given == other.params.is_empty() {
+                        return fail(place, "it says not which instances of a role it includes");
+                    }
+                }
             }
         }
     }
@@ -555,7 +602,7 @@ fn role_forbids<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), Ver
     for (i, (forbid, def)) in program.role_forbids.iter().zip(&program.schema.role_forbids).enumerate() {
         let place = format!("forbid {} of a role", i + 1);
         rule_id(program, def.rule, &place)?;
-        let of = named_role(program, def.role, &place)?;
+        let of = named_role(program, &def.role, &place)?;
         let subject = match forbid.identity {
             Some(id) if id == of.identity => Subject::Identity(id),
             Some(_) => return fail(place, "it is for another identity type than the role"),
@@ -572,11 +619,13 @@ fn role_forbids<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), Ver
 /// The rule that a forbid or a separation names.
 fn named_role<'p>(
     program: &'p Program,
-    role: NamedRole,
+    role: &NamedRole,
     place: &str,
 ) -> Result<&'p RuleProgram, VerifyError> {
     match program.rules.get(role.position as usize) {
-        Some(rule) if rule.rule == role.rule => Ok(rule),
+        Some(rule) if rule.rule == role.rule && (role.instance.is_none() || !rule.params.is_empty()) => {
+            Ok(rule)
+        }
         Some(_) => fail(place, "the role's cause is another's"),
         None => fail(place, format!("there is no rule {}", role.position)),
     }
@@ -596,7 +645,7 @@ fn separations(program: &Program) -> Result<(), VerifyError> {
         }
         for side in &def.sides {
             for role in &side.roles {
-                named_role(program, *role, &place)?;
+                named_role(program, role, &place)?;
             }
             for pattern in &side.patterns {
                 match (program.schema.apps.get(pattern.app.index()), pattern.kind) {

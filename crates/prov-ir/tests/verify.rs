@@ -181,7 +181,16 @@ fn grant(app: u32, value: GrantValue) -> GrantProgram {
 }
 
 fn rule(rule: u32, when: Option<ExprId>, grants: Vec<GrantProgram>) -> RuleProgram {
-    RuleProgram { rule: RuleId(rule), identity: PERSON, when, requestable: None, includes: vec![], grants }
+    RuleProgram {
+        rule: RuleId(rule),
+        identity: PERSON,
+        when,
+        requestable: None,
+        params: vec![],
+        includes: vec![],
+        instances: vec![],
+        grants,
+    }
 }
 
 /// A program that uses each part of the waist; its expressions can be built upon.

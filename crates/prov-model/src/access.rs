@@ -270,15 +270,17 @@ pub struct Desired {
     pub exceptions: Arc<Vec<Exception>>,
     /// Those that do nothing, by position, with why; sorted.
     pub idle_exceptions: Vec<(u32, ExceptionIssue)>,
-    /// Roles withheld by an exception, as (position, rule of the role, position in [`Desired::exceptions`]), sorted.
-    pub denied_roles: Vec<(u32, RuleId, u32)>,
+    /// Roles withheld by an exception, as (position, rule of the role, position in [`Desired::exceptions`],
+    /// arguments as shown, where the role has parameters), sorted.
+    pub denied_roles: Vec<(u32, RuleId, u32, Box<str>)>,
     /// Which entitlements exceptions deny, for identities that are held or in a state that keeps entitlements; values as
     /// they are compared.
     pub active_denies: BTreeMap<u32, Vec<(u32, Entitlement)>>,
     /// Rows of assignments and exceptions that could not be read.
     pub unreadable: Vec<Rejection>,
-    /// Roles withheld by a forbid, as (position, position in [`crate::Schema::role_forbids`]), sorted.
-    pub forbidden_roles: Vec<(u32, u32)>,
+    /// Roles withheld by a forbid, as (position, position in [`crate::Schema::role_forbids`], arguments as shown, where
+    /// the role has parameters), sorted.
+    pub forbidden_roles: Vec<(u32, u32, Box<str>)>,
     /// Separations that are hit, by position, sorted.
     pub separated: Vec<(u32, SeparationHit<EntId>)>,
     /// Which forbids hold, for identities that are held or in a state that keeps entitlements.

@@ -130,6 +130,14 @@ pub struct Assignment {
 }
 
 impl Assignment {
+    /// The role with its arguments, as spelled: `ward_nurse(A3)`.
+    pub fn role_shown(&self) -> String {
+        match self.args.as_slice() {
+            [] => self.role.clone(),
+            args => format!("{}({})", self.role, args.join(", ")),
+        }
+    }
+
     /// When it ends, given how long the role may be had; `None` = never.
     pub fn ends(&self, at_most: Option<Span>, zone: &Zone) -> Option<TimePoint> {
         self.until.or_else(|| Some(self.from?.plus(at_most?, zone)))

@@ -17,6 +17,7 @@ mod names;
 mod ops;
 mod population;
 mod protect;
+mod role;
 mod schema;
 mod separate;
 mod text;
@@ -44,6 +45,7 @@ pub use population::{
     SourceCount,
 };
 pub use protect::{LimitDef, ProtectDef, ProtectWhat};
+pub use role::{Param, arguments_key, arguments_shown, read_arguments};
 pub use schema::{
     AccountDef, AnnotationDef, AppDef, AppId, AttrId, EffectKind, EnumDef, EnumId, FieldDef, ForbidDef,
     GuardDef, GuardLimit, GuardWhat, IdentityDef, IdentityId, InverseDef, KindDef, KindId, LifecycleDef,

@@ -36,12 +36,21 @@ impl PatternDef {
 }
 
 /// A role that a forbid or a separation names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NamedRole {
     /// Its position in the rule program.
     pub position: u32,
     /// The role as a cause.
     pub rule: RuleId,
+    /// Of a role with parameters, the one instance that is meant ([`crate::arguments_key`]); none = all of it.
+    pub instance: Option<Box<str>>,
+}
+
+impl NamedRole {
+    /// Whether it names an instance of its role; of a role without parameters, `None`.
+    pub fn covers(&self, instance: Option<&str>) -> bool {
+        self.instance.is_none() || self.instance.as_deref() == instance
+    }
 }
 
 /// A forbid of a role; its condition is in the rule program under the same position.
@@ -138,10 +147,10 @@ pub struct SeparationHit<E> {
 }
 
 /// Something that a separation keeps apart from something else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Separated<E> {
-    /// A role.
-    Role(RuleId),
+    /// A role, with its arguments as shown ([`crate::arguments_shown`]) where it has parameters.
+    Role(RuleId, Box<str>),
     /// An entitlement.
     Entitlement(E),
 }

@@ -301,7 +301,8 @@ fn assemble(context: &Context<'_>, mut parts: Vec<Part<'_>>, members: &BTreeMap<
                 .map(|list| {
                     let next = plan.causes.len() as u32;
                     *causes.entry(list).or_insert_with_key(|list| {
-                        plan.causes.push(list.iter().map(|&c| Because::of(&context.input, c)).collect());
+                        plan.causes
+                            .push(list.iter().map(|c| Because::of(&context.input, c.clone())).collect());
                         next
                     })
                 })

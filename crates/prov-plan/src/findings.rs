@@ -160,11 +160,11 @@ pub(crate) fn apart(
     }
     denied(context, part, id, position);
     let start = desired.forbidden_roles.partition_point(|f| f.0 < position);
-    for (_, forbid) in desired.forbidden_roles[start..].iter().take_while(|f| f.0 == position) {
+    for (_, forbid, args) in desired.forbidden_roles[start..].iter().take_while(|f| f.0 == position) {
         let Some(def) = schema.role_forbids.get(*forbid as usize) else { continue };
         let because = schema.rule(def.rule).because.as_deref();
         let because = because.map(|b| format!(": {b}")).unwrap_or_default();
-        let message = format!("the role `{}` is forbidden{because}", schema.rule(def.role.rule).name);
+        let message = format!("the role `{}{args}` is forbidden{because}", schema.rule(def.role.rule).name);
         let mut finding = Finding::new(FindingKind::Withheld, codes::WITHHELD.id, message);
         finding.identity = Some(id.to_owned());
         finding.because = vec![Because::of(&context.input, Cause::from(def.rule))];
@@ -176,9 +176,9 @@ pub(crate) fn apart(
 fn denied(context: &Context<'_>, part: &mut Part<'_>, id: &str, position: u32) {
     let (desired, schema) = (context.input.desired, context.input.schema);
     let start = desired.denied_roles.partition_point(|d| d.0 < position);
-    for (_, role, number) in desired.denied_roles[start..].iter().take_while(|d| d.0 == position) {
+    for (_, role, number, args) in desired.denied_roles[start..].iter().take_while(|d| d.0 == position) {
         let Some(exception) = desired.exceptions.get(*number as usize) else { continue };
-        let message = format!("the role `{}` is denied {}", schema.rule(*role).name, exception.terms());
+        let message = format!("the role `{}{args}` is denied {}", schema.rule(*role).name, exception.terms());
         let mut finding = Finding::new(FindingKind::Withheld, codes::WITHHELD.id, message);
         finding.identity = Some(id.to_owned());
         finding.because = vec![Because::of(&context.input, Cause::Exception(*number))];
@@ -188,7 +188,9 @@ fn denied(context: &Context<'_>, part: &mut Part<'_>, id: &str, position: u32) {
 
 fn separated(context: &Context<'_>, item: &Separated<EntId>) -> String {
     match item {
-        Separated::Role(role) => format!("the role `{}`", context.input.schema.rule(*role).name),
+        Separated::Role(role, args) => {
+            format!("the role `{}{args}`", context.input.schema.rule(*role).name)
+        }
         Separated::Entitlement(id) => {
             format!("`{}`", spelled(context, context.input.desired.entitlements.get(*id)))
         }
@@ -398,7 +400,7 @@ fn unmatched(a: &Assignment, why: AssignmentIssue) -> Finding {
         (AssignmentIssue::Expired, Some(until)) => format!(" on {until}"),
         _ => String::new(),
     };
-    let message = format!("the assignment of `{}`{ticket}: {}{until}", a.role, why.words());
+    let message = format!("the assignment of `{}`{ticket}: {}{until}", a.role_shown(), why.words());
     let mut finding = Finding::new(kind, code, message);
     finding.identity = Some(a.identity.clone());
     finding.file = Some(a.origin.0.to_string());

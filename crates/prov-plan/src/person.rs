@@ -461,7 +461,7 @@ impl<'a> Person<'_, 'a> {
     fn because(&mut self, otherwise: impl FnOnce() -> RuleId) -> Why {
         let rules = &self.context.input.schema.rules;
         let known = |c: &Cause| match c {
-            Cause::Rule { rule, .. } => rule.index() < rules.len(),
+            Cause::Rule { rule, .. } | Cause::Instance { rule, .. } => rule.index() < rules.len(),
             Cause::Exception(_) => true,
         };
         self.causes.retain(known);
@@ -471,7 +471,7 @@ impl<'a> Person<'_, 'a> {
         self.causes.sort_unstable();
         self.causes.dedup();
         let severity = |c: &Cause| match c {
-            Cause::Rule { rule, .. } => rules[rule.index()].severity,
+            Cause::Rule { rule, .. } | Cause::Instance { rule, .. } => rules[rule.index()].severity,
             Cause::Exception(_) => None,
         };
         let risk = self.causes.iter().filter_map(severity).max();

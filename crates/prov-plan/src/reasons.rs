@@ -4,7 +4,7 @@ use crate::Because;
 use prov_model::{AppId, EntId, KindId, RuleId, RuleKind};
 
 /// What causes a change: a rule (`line` is that of the very grant in it, or 0 for the rule's head), or an exception.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Cause {
     /// A rule of the policy.
     Rule {
@@ -12,6 +12,15 @@ pub enum Cause {
         rule: RuleId,
         /// A line of its file, from 1; 0 = the rule's own.
         line: u32,
+    },
+    /// An instance of a role with parameters.
+    Instance {
+        /// The role.
+        rule: RuleId,
+        /// A line of its file, from 1; 0 = the rule's own.
+        line: u32,
+        /// Its arguments, as shown: `("A3")`.
+        args: Box<str>,
     },
     /// An exception, by position in [`prov_model::Desired::exceptions`].
     Exception(u32),
@@ -83,6 +92,10 @@ impl Because {
                 let rule = input.schema.rule(rule);
                 let line = if line == 0 { rule.line } else { line };
                 Because { rule: rule.name.clone(), file: rule.file.clone(), line, kind: rule.kind }
+            }
+            Cause::Instance { rule, line, args } => {
+                let plain = Because::of(input, Cause::Rule { rule, line });
+                Because { rule: format!("{}{args}", plain.rule), ..plain }
             }
             Cause::Exception(number) => {
                 let exception = input.desired.exceptions.get(number as usize);

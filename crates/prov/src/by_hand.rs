@@ -5,8 +5,8 @@ use crate::error::Error;
 use crate::policy::Policy;
 use crate::population::read_file;
 use prov_data::{read_assignments, read_exceptions, read_table};
-use prov_diag::Diagnostic;
-use prov_model::{Assignment, Background, Exception, Rejection};
+use prov_diag::{Diagnostic, did_you_mean};
+use prov_model::{Assignment, Background, CellError, Exception, Rejection, fold, read_arguments, shorten};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,7 +41,8 @@ impl ByHand {
         let mut unreadable = Vec::new();
         if let Some(path) = wired("assignments", assignments) {
             let raw = read_table(&shown(policy, &path), &read_file(&path)?).map_err(Error::data)?;
-            let (rows, rejections, errors) = read_assignments(&raw.table);
+            let (rows, mut rejections, errors) = read_assignments(&raw.table);
+            let rows = with_arguments(policy, rows, &mut rejections);
             out.take(&mut unreadable, raw.notices, raw.rejections, rejections, errors)?;
             out.assignments = Arc::new(rows);
         }
@@ -82,6 +83,68 @@ impl ByHand {
             ..Background::default()
         }
     }
+}
+
+/// Leaves the rows whose arguments are those of their role: of its types, and in the catalogs that they are granted in.
+/// Roles that are not there, or have no parameters, are the business of whoever honours a row.
+fn with_arguments(
+    policy: &Policy,
+    rows: Vec<Assignment>,
+    rejections: &mut Vec<Rejection>,
+) -> Vec<Assignment> {
+    let program = policy.program();
+    let wrong = |a: &Assignment| -> Option<CellError> {
+        let params = &program.rules[program.rule_by_name(&a.role)? as usize].params;
+        if params.is_empty() {
+            return None;
+        }
+        let values = match read_arguments(&a.args, params, &program.schema, &program.zone) {
+            Ok(values) => values,
+            Err(wrong) => return Some(wrong),
+        };
+        values.iter().zip(params).find_map(|(value, param)| {
+            let plain = value.plain(&param.ty, &program.schema);
+            let (of, values) = param.catalogs.iter().find_map(|of| {
+                let values = policy.0.catalogs.get(of)?;
+                let folds = program.folds(of.0, of.1);
+                let same = |v: &String| if folds { fold(v) == fold(&plain) } else { *v == plain };
+                (!values.iter().any(same)).then_some((of, values))
+            })?;
+            let (app, kind) = (program.schema.app(of.0), program.schema.kind(of.0, of.1));
+            Some(CellError {
+                code: "P0602",
+                message: format!(
+                    "`{}` is not in the catalog of `{}.{}`",
+                    shorten(&plain),
+                    app.name,
+                    kind.name
+                ),
+                value: plain.clone(),
+                candidates: values.clone(),
+            })
+        })
+    };
+    let (mut out, mut bad) = (Vec::new(), Vec::new());
+    for a in rows {
+        match wrong(&a) {
+            None => out.push(a),
+            Some(wrong) => bad.push((a, wrong)),
+        }
+    }
+    rejections.extend(bad.into_iter().map(|(a, wrong)| {
+        let near = did_you_mean(&wrong.value, wrong.candidates.iter().map(String::as_str));
+        let near = near.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+        Rejection {
+            file: a.origin.0.to_string(),
+            line: a.origin.1,
+            column: Some("args".to_owned()),
+            source: "assignments".to_owned(),
+            identity: Some(a.identity),
+            message: wrong.message + &near,
+            code: wrong.code,
+        }
+    }));
+    out
 }
 
 /// A file's name as findings say it: relative to the policy's folder, where it lies there.

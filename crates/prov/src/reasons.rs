@@ -2,6 +2,7 @@
 
 use crate::engine::Desired;
 use crate::policy::Policy;
+use prov_ir::{ExprKind, GrantProgram, GrantValue, Program};
 use prov_model::{AppId, EntId, Entitlement, KindId, RuleId};
 use prov_plan::{AccountQuestion, Cause, Loss, Reasons};
 use std::cell::RefCell;
@@ -79,8 +80,9 @@ impl<'a> EngineReasons<'a> {
     /// A rule that memory names, if there still is one.
     fn rule_named(&self, name: &str) -> Option<Cause> {
         let program = self.policy.program();
-        let rule = program.rule_by_name(name)?;
-        Some(program.rules[rule as usize].rule.into())
+        let (role, args) = name.split_at(name.find('(').unwrap_or(name.len()));
+        let rule = program.rule_by_name(role)?;
+        Some(instance(program.rules[rule as usize].rule, 0, args))
     }
 
     /// The roles that were given by hand, are not had now, and would give what is lost.
@@ -93,8 +95,13 @@ impl<'a> EngineReasons<'a> {
                 at += 1;
                 let rules = &program.rules[next as usize];
                 open.extend(rules.includes.iter().filter(|i| !open.contains(i)).copied().collect::<Vec<_>>());
-                if rules.grants.iter().any(|g| (g.app, g.kind) == (loss.app, loss.kind)) {
-                    out.push(program.rules[rule as usize].rule.into());
+                let given = |g: &GrantProgram| {
+                    (g.app, g.kind) == (loss.app, loss.kind)
+                        && may_give(program, g, rule == next, &a.args, loss.value)
+                };
+                if rules.grants.iter().any(given) {
+                    let args = shown_args(program, rule, &a.args);
+                    out.push(instance(program.rules[rule as usize].rule, 0, &args));
                     break;
                 }
             }
@@ -113,6 +120,38 @@ impl<'a> EngineReasons<'a> {
     }
 }
 
+/// A rule, or the instance of one by its arguments as shown.
+fn instance(rule: RuleId, line: u32, args: &str) -> Cause {
+    if args.is_empty() {
+        Cause::Rule { rule, line }
+    } else {
+        Cause::Instance { rule, line, args: args.into() }
+    }
+}
+
+/// The arguments of an assignment as a policy writes them; nothing where the role has none, or others.
+fn shown_args(program: &Program, role: u32, args: &[String]) -> String {
+    let params = &program.rules[role as usize].params;
+    match prov_model::read_arguments(args, params, &program.schema, &program.zone) {
+        Ok(values) if !values.is_empty() => prov_model::arguments_shown(&values, params, &program.schema),
+        Ok(_) | Err(_) => String::new(),
+    }
+}
+
+/// Whether a grant of an assigned role could have given a value: where it gives an argument as it stands, only that.
+fn may_give(program: &Program, grant: &GrantProgram, own: bool, args: &[String], value: &str) -> bool {
+    let [GrantValue::One(mut id)] = grant.values[..] else { return true };
+    while let ExprKind::ToText(of) = program.expr(id).kind {
+        id = of;
+    }
+    match &program.expr(id).kind {
+        ExprKind::Local(l) if own && grant.each.is_empty() => {
+            args.get(l.0 as usize).is_none_or(|a| prov_model::fold(a) == prov_model::fold(value))
+        }
+        _ => true,
+    }
+}
+
 impl Reasons for EngineReasons<'_> {
     fn grant(&self, position: u32, entitlement: EntId, out: &mut Vec<Cause>) {
         let e = self.desired.data.entitlements.get(entitlement).clone();
@@ -124,10 +163,11 @@ impl Reasons for EngineReasons<'_> {
                 let Some(last) = cause.path.last() else { continue };
                 let rule = &program.rules[*last as usize];
                 let line = self.policy.sources().start(rule.grants[cause.grant as usize].span).line;
-                if let Some(first) = cause.path.first().filter(|f| *f != last) {
-                    out.push(program.rules[*first as usize].rule.into());
+                let args = |n: usize| cause.args.get(n).map_or("", String::as_str);
+                if let Some(first) = cause.path.first().filter(|_| cause.path.len() > 1) {
+                    out.push(instance(program.rules[*first as usize].rule, 0, args(0)));
                 }
-                out.push(Cause::Rule { rule: rule.rule, line });
+                out.push(instance(rule.rule, line, args(cause.path.len() - 1)));
             }
             if caused.causes.is_empty() {
                 out.extend(caused.kept.iter().filter_map(|keep| self.rule_named(&keep.rule)));
@@ -162,13 +202,13 @@ impl Reasons for EngineReasons<'_> {
             for w in &caused.withheld {
                 match w {
                     prov_eval::Withheld::Forbidden(i) => out.push(schema.forbids[*i as usize].rule.into()),
-                    prov_eval::Withheld::RoleForbidden(i) => {
+                    prov_eval::Withheld::RoleForbidden(i, _) => {
                         out.push(schema.role_forbids[*i as usize].rule.into());
                     }
-                    prov_eval::Withheld::Separated(i) | prov_eval::Withheld::RoleSeparated(_, i) => {
+                    prov_eval::Withheld::Separated(i) | prov_eval::Withheld::RoleSeparated(_, i, _) => {
                         out.push(schema.separations[*i as usize].rule.into());
                     }
-                    prov_eval::Withheld::Denied(e) | prov_eval::Withheld::RoleDenied(_, e) => {
+                    prov_eval::Withheld::Denied(e) | prov_eval::Withheld::RoleDenied(_, e, _) => {
                         out.push(Cause::Exception(*e));
                     }
                     prov_eval::Withheld::Dropped(_) => {

@@ -408,23 +408,26 @@ impl Checker<'_> {
             let of = self.named_fields(fields, &known, "assignment")?;
             let identity = self.needed(&of, "identity", span)?;
             let role = self.needed(&of, "role", span)?;
-            let mut args = Vec::new();
+            let identity = self.anyone(&identity.value, reading)?;
+            let (at, role) = (role.value.span, self.role_name(&role.value)?);
+            let (mut items, mut place): (Vec<&ast::Expr>, Span) = (Vec::new(), at);
             if let Some(list) = of.get("args") {
-                let Ast::List(items) = &list.value.kind else {
+                let Ast::List(given) = &list.value.kind else {
                     return self.not_here(
                         list.value.span,
                         "arguments stand in a list",
                         "write `args: [\"A3\"]`",
                     );
                 };
-                for item in items {
-                    args.push(self.operand(item, &reading.scope(), None, true)?.0);
-                }
+                items.extend(given);
+                place = list.value.span;
             }
+            let named = Name { text: role.clone(), span: at };
+            let args = self.role_arguments(&named, &items, &reading.scope(), place)?;
             rows.push(AssignmentRow {
                 span,
-                identity: self.anyone(&identity.value, reading)?,
-                role: self.role_name(&role.value)?,
+                identity,
+                role,
                 args,
                 from: self.maybe_time(of.get("from"), reading)?,
                 until: self.maybe_time(of.get("until"), reading)?,

@@ -238,6 +238,11 @@ codes! {
         bad Policy("identity p { id : string key }\nsource hr of p authoritative missing means gone {}\nsource agency of p authoritative {}\nlifecycle p { state gone when id == \"\" { leaver }  state here otherwise }\n"),
         good Policy("identity p { id : string key }\nsource hr of p authoritative missing means gone {}\nsource agency of p authoritative missing means gone after 7 days {}\nlifecycle p { state gone when id == \"\" { leaver }  state here otherwise }\n"),
     }
+    BAD_PARAMETER = "P0324" Error "a role whose parameters can't be" {
+        "A role with parameters is one role for each list of arguments: `ward_nurse(\"A3\")`. A parameter is a plain value that is always there, so that rows of `assignments` can say it. Such a role has no `when`: a condition says who has a role, but not with which arguments.\n\nGive the role by hand (`requestable`), or include it with its arguments from a role that has a condition."
+        bad Policy("role ward(w: text) when state == active { grant ad.group(\"ward-{w}\") }\n"),
+        good Policy("role ward(w: text) { grant ad.group(\"ward-{w}\") }\nrole nurse when state == active { includes ward(department) }\n"),
+    }
     BAD_WRITEBACK = "P0331" Error "a write-back that can't be" {
         "`writeback SOURCE { attribute = app.attribute }` sends a value that is born in an app, such as a mail address, back to a source. Left stands an attribute of the source's identity type, one plain value and not the key; right an attribute of an app's account."
         bad Policy("writeback hr { name = \"x\" }\n"),

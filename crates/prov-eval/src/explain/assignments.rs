@@ -1,7 +1,9 @@
 //! Assignments and exceptions in explanations. Invariant: whether one is honoured is asked of the function that decides.
 
 use super::{AssignmentExplanation, ExceptionExplanation, Outcome};
+use crate::facts::Tri;
 use crate::interp::Interp;
+use prov_model::Assignment;
 
 impl Interp<'_> {
     /// Exceptions by position in the background.
@@ -24,8 +26,20 @@ impl Interp<'_> {
 
     /// The assignments of a role to the identity at hand, honoured or not.
     pub(super) fn assignments_of(&mut self, rule: u32) -> Vec<AssignmentExplanation> {
+        self.assignments_where(rule, |_, _| true)
+    }
+
+    /// Those of them, by position in the background, that are asked for.
+    pub(super) fn assignments_where(
+        &mut self,
+        rule: u32,
+        asked: impl Fn(&Self, u32) -> bool,
+    ) -> Vec<AssignmentExplanation> {
         let given = self.given(rule);
         given
+            .into_iter()
+            .filter(|(number, ..)| asked(self, *number))
+            .collect::<Vec<_>>()
             .into_iter()
             .filter_map(|(number, to_come, issue)| {
                 let (outcome, why) = match issue {
@@ -37,6 +51,15 @@ impl Interp<'_> {
                 self.assignment_explanation(number, rule, outcome, why)
             })
             .collect()
+    }
+
+    /// The role of an assignment, with the arguments as a policy writes them, where they are those of the role.
+    fn role_of(&self, rule: u32, a: &Assignment) -> String {
+        if !self.has_params(rule) {
+            return a.role_shown();
+        }
+        let instance = self.assigned_instance(rule, a, Tri::No);
+        instance.map_or_else(|| a.role_shown(), |x| format!("{}{}", a.role, x.shown))
     }
 
     /// One assignment that gives a role.
@@ -51,7 +74,7 @@ impl Interp<'_> {
         let at_most = self.world.program.rules[rule as usize].requestable.as_ref().and_then(|r| r.at_most);
         let until = a.ends(at_most, &self.world.moment.zone);
         Some(AssignmentExplanation {
-            role: a.role.clone(),
+            role: self.role_of(rule, a),
             outcome,
             why,
             from: a.from.map(|t| t.to_string()),

@@ -3,6 +3,7 @@
 
 use super::{Clause, ClauseKind, Outcome, Read};
 use crate::facts::Tri;
+use crate::instances::Step;
 use crate::interp::{Interp, Res};
 use prov_ir::{ExprId, ExprKind, Local, Quant, StrPart};
 use prov_model::{AttrId, Type, Value};
@@ -86,7 +87,8 @@ impl<'a> Interp<'a> {
             ExprKind::Quant { quant: quant @ (Quant::Any | Quant::All), local, list, cond } => {
                 self.elements(&mut clause, *quant, *local, *list, *cond, roles);
             }
-            ExprKind::HasRole(rule) => self.role(&mut clause, *rule, roles),
+            ExprKind::HasRole(rule) => self.role(&mut clause, *rule, None, roles),
+            ExprKind::HasInstance(rule, args) => self.role(&mut clause, *rule, Some(args), roles),
             ExprKind::HasEntitlement(app, kind, args) => {
                 let schema = &program.schema;
                 clause.kind = ClauseKind::Entitlement {
@@ -172,16 +174,28 @@ impl<'a> Interp<'a> {
     }
 
     /// The conditions that give a role.
-    fn role(&mut self, clause: &mut Clause, rule: u32, roles: usize) {
+    fn role(&mut self, clause: &mut Clause, rule: u32, args: Option<&[ExprId]>, roles: usize) {
         let program = self.world.program;
         let of = &program.rules[rule as usize];
-        clause.kind = ClauseKind::Role { name: program.schema.rule(of.rule).name.clone() };
+        let name = &program.schema.rule(of.rule).name;
+        let asked = args.and_then(|args| self.asked_instance(rule, args));
+        let shown = asked.as_ref().map_or(String::new(), |x| x.shown.to_string());
+        clause.kind = ClauseKind::Role { name: format!("{name}{shown}") };
+        for arg in args.into_iter().flatten() {
+            self.collect_reads(*arg, &mut clause.reads);
+        }
         if roles >= ROLES {
             return;
         }
-        let wanted = Outcome::from(self.has_role(rule));
+        let wanted = clause.outcome;
         for &through in &self.shape.rules[rule as usize].had_through {
             let Some(when) = program.rules[through as usize].when else { continue };
+            if let (Some(asked), Outcome::True) = (&asked, wanted) {
+                let to = Step { rule, instance: Some(asked.clone()) };
+                if self.way_by_instances(through, &to).is_none() {
+                    continue;
+                }
+            }
             if Outcome::from(self.facts.rule(through)) == wanted {
                 let part = self.nested(self.subject, |me| me.clause(when, roles + 1));
                 clause.clauses.push(part);

@@ -11,6 +11,7 @@ use crate::by_hand::ByHand;
 use crate::decide::{Decision, Hold};
 use crate::evaluate::Engine;
 use crate::facts::Tri;
+use crate::instances::Step;
 use crate::interp::{Interp, Subject};
 use crate::links::Known;
 use crate::names::{Name, Rows};
@@ -223,6 +224,12 @@ impl<'a> Interp<'a> {
         }
     }
 
+    /// A role with its arguments as shown.
+    pub(super) fn instance_ref(&self, rule: RuleId, args: &str) -> RuleRef {
+        let plain = self.rule_ref(rule);
+        RuleRef { name: format!("{}{args}", plain.name), ..plain }
+    }
+
     pub(super) fn rule_ref(&self, rule: RuleId) -> RuleRef {
         let info = self.world.program.schema.rule(rule);
         RuleRef {
@@ -372,7 +379,7 @@ impl<'a> Interp<'a> {
     /// Every rule that could grant an entitlement: by a constant that is it, or by a computed value of its kind.
     fn rules_for(&mut self, app: AppId, kind: KindId, value: &str) -> Vec<RuleExplanation> {
         let shape = self.shape;
-        let mut out: Vec<(u32, RuleExplanation)> = Vec::new();
+        let mut out: Vec<(Step<'a>, RuleExplanation)> = Vec::new();
         let Subject::Identity(ty, _) = self.subject else { return Vec::new() };
         for &(rule, number) in shape.granted_by.get(&(app, kind)).map_or(&[][..], Vec::as_slice) {
             if self.world.program.rules[rule as usize].identity != ty {
@@ -384,57 +391,117 @@ impl<'a> Interp<'a> {
             {
                 continue;
             }
-            let grant = self.grant_explanation(rule, number, constant.is_none(), value);
-            match out.last_mut() {
-                Some((last, explanation)) if *last == rule => explanation.grants.push(grant),
-                _ => out.push((rule, self.rule_explanation(rule, grant))),
+            let mut grants = Vec::new();
+            for step in self.candidates(rule) {
+                let grant = self.grant_explanation(&step, number, constant.is_none(), value);
+                grants.push((step, grant));
+            }
+            // Where an instance gives it, the others are of no interest.
+            if grants.len() > 1 && grants.iter().any(|(_, g)| g.outcome == Outcome::True) {
+                grants.retain(|(_, g)| g.outcome != Outcome::False);
+            }
+            for (step, grant) in grants {
+                match out.iter_mut().find(|(known, _)| known.is(&step)) {
+                    Some((_, explanation)) => explanation.grants.push(grant),
+                    None => {
+                        let explanation = self.rule_explanation(&step, grant);
+                        out.push((step, explanation));
+                    }
+                }
             }
         }
         out.into_iter().map(|(_, explanation)| explanation).collect()
     }
 
-    fn rule_explanation(&mut self, rule: u32, grant: GrantExplanation) -> RuleExplanation {
+    fn rule_explanation(&mut self, step: &Step<'a>, grant: GrantExplanation) -> RuleExplanation {
         let program = self.world.program;
         let shape = self.shape;
+        let rule = step.rule;
         let mut included_by = Vec::new();
         for &through in shape.rules[rule as usize].had_through.iter().filter(|r| **r != rule) {
             let when = program.rules[through as usize].when;
             if when.is_none() && program.rules[through as usize].requestable.is_none() {
                 continue;
             }
+            let (path, start) = match self.way_by_instances(through, step) {
+                Some((way, start)) => (way, Some(start)),
+                None => {
+                    let names = path(program, shape, through, rule);
+                    let refs = names.into_iter().map(|r| self.rule_ref(program.rules[r as usize].rule));
+                    (refs.collect(), None)
+                }
+            };
             included_by.push(IncludedBy {
-                path: path(program, shape, through, rule)
-                    .into_iter()
-                    .map(|r| self.rule_ref(program.rules[r as usize].rule))
-                    .collect(),
-                outcome: self.facts.rule(through).into(),
+                path,
+                outcome: if start.is_some() || step.instance.is_none() {
+                    self.facts.rule(through).into()
+                } else {
+                    match self.facts.rule(through) {
+                        Tri::Yes | Tri::No => Outcome::False,
+                        Tri::Unknown(_) => Outcome::Unknown,
+                    }
+                },
                 when: when.map(|w| self.clause(w, 0)),
-                assignments: self.assignments_of(through),
+                assignments: match start {
+                    Some(start) => self.assignments_of_step(&start),
+                    None => self.assignments_of(through),
+                },
             });
         }
+        // Which instance a condition speaks of must be known to ask it.
+        let bound = step.instance.is_some() || !self.has_params(rule);
+        let asked = program.rules[rule as usize].requestable.as_ref().and_then(|r| r.when);
         RuleExplanation {
-            rule: self.rule_ref(program.rules[rule as usize].rule),
-            has: self.has_role(rule).into(),
+            rule: self.instance_ref(program.rules[rule as usize].rule, step.shown()),
+            has: if bound { self.has_step_or_role(step).into() } else { Outcome::False },
             when: program.rules[rule as usize].when.map(|w| self.clause(w, 0)),
             requestable: program.rules[rule as usize].requestable.is_some(),
-            requestable_when: program.rules[rule as usize]
-                .requestable
-                .as_ref()
-                .and_then(|r| r.when)
-                .map(|w| self.clause(w, 0)),
-            assignments: self.assignments_of(rule),
+            requestable_when: asked
+                .filter(|_| bound)
+                .map(|w| self.with_arguments(step.instance.as_ref(), |me| me.clause(w, 0))),
+            assignments: self.assignments_of_step(step),
             included_by,
             grants: vec![grant],
         }
     }
 
     /// A grant as far as it goes by itself, whether or not the identity has its rule.
-    fn grant_explanation(&mut self, rule: u32, number: u32, computed: bool, value: &str) -> GrantExplanation {
+    fn grant_explanation(
+        &mut self,
+        step: &Step<'a>,
+        number: u32,
+        computed: bool,
+        value: &str,
+    ) -> GrantExplanation {
+        if step.instance.is_none() && self.has_params(step.rule) {
+            // Without arguments it gives nothing.
+            let grant = &self.world.program.rules[step.rule as usize].grants[number as usize];
+            return GrantExplanation {
+                place: grant.span.into(),
+                outcome: Outcome::False,
+                when: None,
+                bounds: Vec::new(),
+                computed,
+                values: Vec::new(),
+                reads: Vec::new(),
+            };
+        }
+        self.with_arguments(step.instance.as_ref(), |me| me.grant_within(step, number, computed, value))
+    }
+
+    fn grant_within(
+        &mut self,
+        step: &Step<'a>,
+        number: u32,
+        computed: bool,
+        value: &str,
+    ) -> GrantExplanation {
+        let rule = step.rule;
         let program = self.world.program;
         let grant = &program.rules[rule as usize].grants[number as usize];
         let mut given = Vec::new();
         self.bounds = Some(Vec::new());
-        let result = self.expand(rule, number, &mut given);
+        let result = self.expand_within(step, number, &mut given);
         let bounds = self.bounds.take().unwrap_or_default();
         let mut values: Vec<String> =
             given.iter().map(|g| self.interner.entitlements.get(g.entitlement).value.to_string()).collect();
@@ -524,7 +591,12 @@ impl<'a> Interp<'a> {
         let causes = caused.causes.iter().filter_map(|cause| {
             let last = *cause.path.last()?;
             Some(CauseExplanation {
-                path: cause.path.iter().map(|r| self.rule_ref(program.rules[*r as usize].rule)).collect(),
+                path: (cause.path.iter().enumerate())
+                    .map(|(n, r)| {
+                        let args = cause.args.get(n).map_or("", String::as_str);
+                        self.instance_ref(program.rules[*r as usize].rule, args)
+                    })
+                    .collect(),
                 place: program.rules[last as usize].grants.get(cause.grant as usize)?.span.into(),
                 assignment: cause.assignment.and_then(|n| {
                     let first = *cause.path.first()?;
@@ -549,23 +621,24 @@ impl<'a> Interp<'a> {
                     let rule = self.rule_ref(schema.separations[*s as usize].rule);
                     WithheldExplanation::Separation { rule }
                 }
-                Withheld::RoleForbidden(f) => {
+                Withheld::RoleForbidden(f, args) => {
                     let def = &schema.role_forbids[*f as usize];
                     WithheldExplanation::RoleForbidden {
-                        role: schema.rule(def.role.rule).name.clone(),
+                        role: format!("{}{args}", schema.rule(def.role.rule).name),
                         rule: self.rule_ref(def.rule),
                     }
                 }
-                Withheld::RoleSeparated(role, s) => {
+                Withheld::RoleSeparated(role, s, args) => {
                     let rule = self.rule_ref(schema.separations[*s as usize].rule);
-                    let role = schema.rule(program.rules[*role as usize].rule).name.clone();
+                    let role = schema.rule(program.rules[*role as usize].rule);
+                    let role = format!("{}{args}", role.name);
                     WithheldExplanation::RoleSeparated { role, rule }
                 }
                 Withheld::Denied(e) => {
                     WithheldExplanation::Denied { exception: self.exception_explained(*e)? }
                 }
-                Withheld::RoleDenied(role, e) => WithheldExplanation::RoleDenied {
-                    role: schema.rule(program.rules[*role as usize].rule).name.clone(),
+                Withheld::RoleDenied(role, e, args) => WithheldExplanation::RoleDenied {
+                    role: format!("{}{args}", schema.rule(program.rules[*role as usize].rule).name),
                     exception: self.exception_explained(*e)?,
                 },
                 Withheld::Outranked(by) => WithheldExplanation::Outranked { value: by.value.to_string() },

@@ -5,6 +5,7 @@
 mod assignments;
 mod clause;
 mod explainer;
+mod instances;
 mod protections;
 mod separations;
 

@@ -55,7 +55,7 @@ fn explained(
         let items = hit.items.iter().filter(|(of, _)| *of as usize == number);
         let mut there: Vec<String> = items
             .map(|(_, item)| match item {
-                Separated::Role(role) => schema.rule(*role).name.clone(),
+                Separated::Role(role, args) => format!("{}{args}", schema.rule(*role).name),
                 Separated::Entitlement(id) => {
                     let e = me.interner.entitlements.get(*id);
                     let (app, kind) = (schema.app(e.app), schema.kind(e.app, e.kind));

@@ -282,6 +282,8 @@ impl Build {
     pub fn rule(&mut self, name: &str, when: Option<ExprId>, grants: Vec<GrantProgram>) -> u32 {
         let rule = self.info(RuleKind::Role, name);
         self.program.rules.push(RuleProgram {
+            params: vec![],
+            instances: vec![],
             rule,
             identity: PERSON,
             when,

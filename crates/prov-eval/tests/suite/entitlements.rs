@@ -251,12 +251,15 @@ fn every_entitlement_names_its_causes() {
     assert_eq!(
         one.holdings[0].causes,
         [
-            Cause { path: vec![top], grant: 0, assignment: None },
-            Cause { path: vec![top, base], grant: 0, assignment: None }
+            Cause { path: vec![top], grant: 0, args: vec![], assignment: None },
+            Cause { path: vec![top, base], grant: 0, args: vec![], assignment: None }
         ]
     );
     assert_eq!(one.withheld[0].withheld, [Withheld::Forbidden(0)]);
-    assert_eq!(one.withheld[0].causes, [Cause { path: vec![other], grant: 0, assignment: None }]);
+    assert_eq!(
+        one.withheld[0].causes,
+        [Cause { path: vec![other], grant: 0, args: vec![], assignment: None }]
+    );
     let secret = Entitlement { app: AD, kind: GROUP, value: "SECRET".into() };
     let causes = engine.causes(&people, (PERSON, 0), &at("2026-03-02"), &Background::default(), &secret);
     assert_eq!(causes.grants, [b.program.rules[other as usize].rule]);

@@ -232,6 +232,7 @@ impl<'p> Walk<'p> {
             | ExprKind::Inverse(..)
             | ExprKind::Myself
             | ExprKind::HasRole(_)
+            | ExprKind::HasInstance(..)
             | ExprKind::HasEntitlement(..)
             | ExprKind::AccountAttr(..)
             | ExprKind::Unique(_)
@@ -396,6 +397,19 @@ impl<'p> Walk<'p> {
                 if rule.identity != me {
                     return Err("the role is for another identity type".into());
                 }
+                gives(Type::Bool)
+            }
+            ExprKind::HasInstance(r, args) => {
+                let me = self.stateful(cx)?;
+                let rule =
+                    self.program.rules.get(*r as usize).ok_or_else(|| format!("there is no rule {r}"))?;
+                if rule.identity != me {
+                    return Err("the role is for another identity type".into());
+                }
+                if rule.params.is_empty() || rule.params.len() != args.len() {
+                    return Err("the role does not take these arguments".into());
+                }
+                args.iter().zip(&rule.params).try_for_each(|(e, p)| self.is(*e, &p.ty))?;
                 gives(Type::Bool)
             }
             ExprKind::HasEntitlement(app, kind, args) => {

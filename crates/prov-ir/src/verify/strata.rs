@@ -65,6 +65,9 @@ impl Order<'_> {
             for &j in &rule.includes {
                 self.after(me, Node::Rule(j), false)?;
             }
+            for instance in &rule.instances {
+                instance.exprs().try_for_each(|e| self.reads(e, Node::Rule(instance.role), true))?;
+            }
             for grant in &rule.grants {
                 let exact: Option<Vec<ExprId>> = grant
                     .values
@@ -178,7 +181,9 @@ impl Order<'_> {
             }
             let kind = &self.program.expr(id).kind;
             match kind {
-                ExprKind::HasRole(r) => self.after(Node::Rule(*r), to, computed)?,
+                ExprKind::HasRole(r) | ExprKind::HasInstance(r, _) => {
+                    self.after(Node::Rule(*r), to, computed)?;
+                }
                 ExprKind::HasEntitlement(app, k, values) => {
                     let key = values.as_ref().and_then(|v| self.constant_key(*app, *k, v));
                     for from in self.kind_nodes(*app, *k, key.as_deref()) {
