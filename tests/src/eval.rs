@@ -288,10 +288,6 @@ impl Run {
         let (Some(beside), Some(desired), Some(plan)) = (&self.beside, &self.desired, &self.plan) else {
             return Ok(());
         };
-        // Nor does it know exceptions yet.
-        if !self.by_hand.unreadable.is_empty() || !self.by_hand.exceptions.is_empty() {
-            return Ok(());
-        }
         let read = |name: &str, bytes: &[u8]| {
             let file = name.rsplit('/').next().unwrap_or(name);
             let raw = prov_data::read_table(file, bytes).unwrap_or_default();
@@ -323,21 +319,25 @@ impl Run {
             let text = std::fs::read_to_string(self.project.dir().join(&path)).map_err(io)?;
             files.push((name, text));
         }
-        let (Some(accounts), Some(entitlements)) =
-            (table("actual/accounts.csv"), table("actual/entitlements.csv"))
-        else {
+        let (Some(accounts), Some(entitlements), Some(assignments), Some(exceptions)) = (
+            table("actual/accounts.csv"),
+            table("actual/entitlements.csv"),
+            table("assignments.csv"),
+            table("exceptions.csv"),
+        ) else {
             return Ok(());
         };
         let case = prov_oracle::Case {
             files: &files,
             zone: self.zone.as_deref(),
             sources: &sources,
+            as_of: &self.as_of.iter().filter_map(|(n, at)| Some((n.clone(), (*at)?))).collect(),
             tables: &tables,
             catalogs: &catalogs.collect(),
             accounts: &accounts,
             entitlements: &entitlements,
-            assignments: &self.by_hand.assignments,
-            exceptions: &self.by_hand.exceptions,
+            assignments: &assignments,
+            exceptions: &exceptions,
             memory: &self.memory,
             at: &self.at_text,
         };

@@ -11,9 +11,14 @@ pub fn outcome(desired: &Desired, plan: &Plan, memory: &Memory) -> Outcome {
     let mut actions: Vec<String> = plan.actions().map(action).collect();
     actions.sort();
     let mut findings: BTreeSet<String> = plan.findings.iter().filter_map(finding).collect();
-    findings.extend(plan.tripped().map(|v| {
+    findings.extend(plan.header.guards.iter().map(|v| {
         let part = |p: &Option<String>| p.clone().unwrap_or_else(|| "-".to_owned());
-        format!("trips {} {} {}", v.what, part(&v.app), part(&v.source))
+        let said = match (&v.notice, v.tripped) {
+            (Some(_), _) => "notice".to_owned(),
+            (None, true) => format!("tripped {} {}", v.count, v.limit),
+            (None, false) => format!("passes {} {}", v.count, v.limit),
+        };
+        format!("guard {} {} {} {said}", v.guard, part(&v.app), part(&v.source))
     }));
     let (mut states, mut should) = (BTreeMap::new(), BTreeMap::new());
     for id in desired.ids() {
@@ -53,16 +58,16 @@ fn finding(f: &prov::Finding) -> Option<String> {
     let app = f.app.as_deref().unwrap_or("-");
     Some(match name {
         "held" | "missing" => format!("{name} {id}"),
-        "withheld" => {
-            let e = f.entitlement.as_ref()?;
-            format!("{name} {id} {app} {} {}", e.kind, quoted(e.value.as_deref()))
-        }
+        "withheld" => match (&f.entitlement, f.because.first()) {
+            (Some(e), _) => format!("{name} {id} {app} {} {}", e.kind, quoted(e.value.as_deref())),
+            (None, by) => format!("{name} {id} role {}:{}", by?.file, by?.line),
+        },
         "separated" => {
             let by = f.because.first()?;
             format!("{name} {id} {}:{}", by.file, by.line)
         }
         "unmanaged" => format!("{name} - {app} {} {}", f.entitlement.as_ref()?.kind, f.count?),
-        "rejected_row" | "unmatched_assignment" | "expired" => {
+        "rejected_row" | "unmatched_assignment" | "unmatched_exception" | "expired" => {
             let file = f.file.as_deref().unwrap_or("-");
             let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
             format!("{name} {id} {file}:{}", f.line.unwrap_or(0))

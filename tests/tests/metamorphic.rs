@@ -25,7 +25,7 @@ fn made(case: &Case) -> Made {
 }
 
 fn whole(seed: u64) -> Case {
-    Case::ahead(seed).with_world().unwrap_or_else(|e| panic!("{e}"))
+    Case::new(seed).with_world().unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// Holds a law against every case of a range; all that break it are told.

@@ -118,9 +118,8 @@ impl<'a> Interp<'a> {
         }
         if hold.is_some() {
             decision = Decision { state, hold, ..Decision::default() };
-        } else {
-            decision.unmatched = self.unmatched(leaver);
         }
+        decision.unmatched = self.unmatched(leaver);
         let keeps =
             def.is_some_and(|d| (0..self.world.program.schema.apps.len()).any(|a| d.keeps(AppId(a as u32))));
         if keeps || hold.is_some() {

@@ -6,7 +6,7 @@ use crate::interp::{Interp, Subject};
 use prov_ir::{Program, RuleProgram};
 use prov_model::{
     AppId, Background, Entitlement, Exception, ExceptionIssue, IdentityId, KindId, Moment, Population,
-    RuleKind, arguments_key, fold, join_values, nfc, read_arguments,
+    RawCell, RuleKind, Type, Zone, arguments_key, cell_value, fold, join_values, nfc, read_arguments,
 };
 
 /// An exception that acts on an identity.
@@ -39,7 +39,7 @@ pub(crate) fn effect(
     let effect = if exception.allow {
         suspends(program, &exception.what)
     } else {
-        denies(program, &exception.what, ty)
+        denies(program, &exception.what, ty, moment)
     }?;
     if exception.until.has_come(moment) { Err(ExceptionIssue::Expired) } else { Ok(effect) }
 }
@@ -82,7 +82,7 @@ fn suspends(program: &Program, what: &str) -> Result<Effect, ExceptionIssue> {
 }
 
 /// What a deny withholds.
-fn denies(program: &Program, what: &str, ty: IdentityId) -> Result<Effect, ExceptionIssue> {
+fn denies(program: &Program, what: &str, ty: IdentityId, moment: &Moment) -> Result<Effect, ExceptionIssue> {
     let what = what.trim();
     let head = what.split_once('(').map_or(what, |(head, _)| head).trim();
     if !head.contains('.') {
@@ -98,7 +98,9 @@ fn denies(program: &Program, what: &str, ty: IdentityId) -> Result<Effect, Excep
         };
         return Ok(Effect::DenyRole(position, instance));
     }
-    entitlement(program, what).map(Effect::DenyEntitlement).ok_or(ExceptionIssue::UnknownEntitlement)
+    entitlement(program, what, &moment.zone)
+        .map(Effect::DenyEntitlement)
+        .ok_or(ExceptionIssue::UnknownEntitlement)
 }
 
 /// Reads the arguments of a role behind its `(`; the one argument may stand without quotes.
@@ -112,8 +114,9 @@ pub(crate) fn instance(program: &Program, rule: &RuleProgram, rest: &str) -> Opt
     (!values.is_empty()).then(|| arguments_key(&values, &rule.params, &program.schema))
 }
 
-/// Reads `app.kind("value", …)`; the one value of a kind may stand without quotes, whatever is in it.
-fn entitlement(program: &Program, text: &str) -> Option<Entitlement> {
+/// Reads `app.kind("value", …)`; the one value of a kind may stand without quotes, whatever is in it. What is none of
+/// the types of the kind names nothing.
+fn entitlement(program: &Program, text: &str, zone: &Zone) -> Option<Entitlement> {
     let (head, inner) = match text.split_once('(') {
         Some((head, rest)) => (head, rest.trim_end().strip_suffix(')')?.trim()),
         None => (text, ""),
@@ -122,7 +125,8 @@ fn entitlement(program: &Program, text: &str) -> Option<Entitlement> {
     let schema = &program.schema;
     let app = AppId(schema.apps.iter().position(|a| a.name == app.trim())? as u32);
     let kind = KindId(schema.app(app).kinds.iter().position(|k| k.name == kind.trim())? as u32);
-    let count = schema.kind(app, kind).types.len();
+    let types = &schema.kind(app, kind).types;
+    let count = types.len();
     let values = match count {
         1 if !inner.starts_with('"') => {
             vec![inner.to_owned()].into_iter().filter(|v| !v.is_empty()).collect()
@@ -132,9 +136,28 @@ fn entitlement(program: &Program, text: &str) -> Option<Entitlement> {
     if values.len() != count {
         return None;
     }
-    let value = join_values(&values.iter().map(|v| nfc(v).into_owned()).collect::<Vec<_>>());
+    let read = |(text, ty): (&String, &Type)| {
+        let value = cell_value(RawCell::Text(text), ty, schema, zone).ok()?;
+        Some(nfc(&value.plain(ty, schema)).into_owned())
+    };
+    let value = join_values(&values.iter().zip(types).map(read).collect::<Option<Vec<_>>>()?);
     let value = if program.folds(app, kind) { fold(&value).into_owned() } else { value };
     Some(Entitlement { app, kind, value: value.into() })
+}
+
+/// What stands behind a backslash, as in a rule.
+fn escaped(chars: &mut std::str::Chars<'_>) -> Option<char> {
+    match chars.next()? {
+        'n' => Some('\n'),
+        't' => Some('\t'),
+        'r' => Some('\r'),
+        'u' => {
+            let digits: String = chars.by_ref().skip(1).take_while(|c| *c != '}').collect();
+            char::from_u32(u32::from_str_radix(&digits, 16).ok()?)
+        }
+        c @ ('"' | '\\') => Some(c),
+        _ => None,
+    }
 }
 
 /// Values with commas between them, each in quotes or bare.
@@ -148,7 +171,8 @@ fn listed(text: &str) -> Option<Vec<String>> {
                 loop {
                     match chars.next()? {
                         '"' => break,
-                        '\\' => value.push(chars.next()?),
+                        '\\' => value.push(escaped(&mut chars)?),
+                        c @ ('{' | '}') => value.push(chars.next().filter(|twice| *twice == c)?),
                         c => value.push(c),
                     }
                 }

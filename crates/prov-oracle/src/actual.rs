@@ -18,6 +18,8 @@ pub(crate) struct Account {
     pub enabled: bool,
     /// Attributes but the name, where the file has a column for them.
     pub attributes: BTreeMap<String, String>,
+    /// What the columns say that accounts are found by.
+    pub columns: BTreeMap<String, String>,
 }
 
 /// See the head of the file.
@@ -94,12 +96,19 @@ impl<'a> World<'a> {
                     attributes.insert(attribute.clone(), value);
                 }
             }
+            let mut columns = BTreeMap::new();
+            for key in app.accounts.iter().flat_map(|b| &b.correlate).map(|c| &c.name.text) {
+                let cell = raw.column(key).map_or(RawCell::Absent, |at| row.cell(at));
+                if let RawCell::Text(s) | RawCell::Json(s) = cell {
+                    columns.insert(key.clone(), nfc(s));
+                }
+            }
             let folds = first.is_some_and(|(_, t)| *t == Some(Ty::Text));
             let key = if folds { fold(&name) } else { name.clone() };
             found.push((
                 row.line(),
                 key,
-                Account { app: app.name.to_owned(), name, owner, enabled, attributes },
+                Account { app: app.name.to_owned(), name, owner, enabled, attributes, columns },
             ));
         }
         // Equal rows are one; of rows about one account that differ, none is right.
@@ -117,7 +126,7 @@ impl<'a> World<'a> {
     }
 
     /// The attributes of an app's accounts with their types, in order.
-    fn account_types(&self, app: &App<'a>) -> Vec<(String, Option<Ty>)> {
+    pub(crate) fn account_types(&self, app: &App<'a>) -> Vec<(String, Option<Ty>)> {
         let Some(block) = app.accounts.first() else { return Vec::new() };
         let of = block.for_type.as_ref().map(|n| n.text.clone());
         let of = of.or_else(|| self.policy.identities.first().map(|i| i.name.clone()));

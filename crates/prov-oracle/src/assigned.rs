@@ -31,12 +31,15 @@ impl<'a> World<'a> {
     pub(crate) fn has_come(&self, at: TimePoint) -> bool {
         match at {
             TimePoint::Day(day) => day <= self.today,
-            TimePoint::Instant(instant) => instant <= self.now,
+            TimePoint::Instant(instant) => {
+                self.note(instant);
+                instant <= self.now
+            }
         }
     }
 
     /// A moment and an amount of time: a day and calendar time make a day.
-    fn later(&self, at: TimePoint, by: &Value) -> Option<TimePoint> {
+    pub(crate) fn later(&self, at: TimePoint, by: &Value) -> Option<TimePoint> {
         Some(match (at, by) {
             (TimePoint::Day(day), Value::Duration(d)) => TimePoint::Day(calendar::plus(day, *d)),
             (TimePoint::Instant(i), Value::Duration(d)) => {
@@ -55,7 +58,7 @@ impl<'a> Eval<'_, 'a> {
     pub(crate) fn assigned_by_hand(&self, person: usize, rule: &Rule<'a>) -> Res<bool> {
         let mut unknown = false;
         let id = &self.world.people[person].id;
-        for row in self.world.assignments.iter().filter(|a| a.identity == *id && a.role == rule.name) {
+        for row in self.world.hand.assignments.iter().filter(|a| a.identity == *id && a.role == rule.name) {
             match self.judge(person, row) {
                 Ok(Judged::Honoured) => return Ok(true),
                 Ok(Judged::ToCome | Judged::Expired | Judged::Unmatched) => {}

@@ -60,6 +60,11 @@ pub(crate) fn plus(day: Date, d: Duration) -> Date {
     date(days.map_or_else(|_| end(d.days), |n| moved.saturating_add(n)))
 }
 
+/// The day after.
+pub(crate) fn next_day(day: Date) -> Date {
+    plus(day, Duration { months: 0, days: 1 })
+}
+
 /// The opposite of a duration.
 pub(crate) fn negated(d: Duration) -> Duration {
     Duration { months: d.months.saturating_neg(), days: d.days.saturating_neg() }

@@ -4,10 +4,12 @@
 use crate::entitlement::Ent;
 use crate::eval::{Eval, Res, Scope, Stop, bug};
 use crate::facts::{Node, known};
+use crate::grants::Given;
 use crate::names::{Named, unique};
 use crate::policy::App;
 use crate::settle::Issue;
 use crate::value::{Value, nfc};
+use prov_model::Keep;
 use prov_syntax::ast::{self, VerbKind};
 
 /// An account that there should be.
@@ -21,7 +23,7 @@ pub(crate) struct Wanted {
 
 /// Everything that is decided for an identity.
 #[derive(Default)]
-pub(crate) struct Decision {
+pub(crate) struct Decision<'a> {
     /// The number of its state; none where its type has none or it can't be known.
     pub state: Option<usize>,
     pub leaver: bool,
@@ -29,6 +31,12 @@ pub(crate) struct Decision {
     pub accounts: Vec<Wanted>,
     pub entitlements: Vec<Ent>,
     pub withheld: Vec<(Ent, Issue)>,
+    /// Places of forbids and exceptions that withhold roles.
+    pub roles_withheld: Vec<String>,
+    /// What rules give.
+    pub given: Vec<Given<'a>>,
+    /// What is to be remembered of keeps.
+    pub keeps: Vec<Keep>,
     /// Separations that are hit, by place.
     pub separated: Vec<String>,
 }
@@ -110,7 +118,8 @@ impl<'a> Eval<'_, 'a> {
         }
         match self.world.names.get(&(person, app.to_owned(), field.assign.name.text.clone())) {
             Some(Named::Name(name, _)) => Ok(Value::Str(name.clone())),
-            Some(Named::Never) => Ok(Value::Absent),
+            Some(Named::Never | Named::NotYet) => Ok(Value::Absent),
+            None if self.world.conflicts.contains_key(&(person, app.to_owned())) => Ok(Value::Absent),
             // Who can't be named is held.
             None => Err(Stop::Unknown),
         }
@@ -137,14 +146,16 @@ impl<'a> Eval<'_, 'a> {
     }
 
     /// Decides for one identity (index.md, "What Prov computes"; plan.md, "Who is held").
-    pub(crate) fn decide(&self, person: usize) -> Res<Decision> {
+    pub(crate) fn decide(&self, person: usize) -> Res<Decision<'a>> {
         let (of, _) = self.me(person);
         let state = known_state(self.state(person))?;
         let has_states = self.world.policy.lifecycles.contains_key(of);
         let mut decision = Decision { state: state.flatten(), ..Decision::default() };
         let def = self.state_def(person, decision.state);
         decision.leaver = def.is_some_and(leaver);
-        decision.held = self.world.people[person].rejected || (has_states && decision.state.is_none());
+        let by_hand = self.world.hand.unreadable.contains(&self.world.people[person].id);
+        decision.held =
+            by_hand || self.world.people[person].rejected || (has_states && decision.state.is_none());
         if decision.leaver {
             decision.held = false;
         }
@@ -165,8 +176,10 @@ impl<'a> Eval<'_, 'a> {
                 Err(stop) => return Err(stop),
             }
         }
-        let (granted, unsure) = self.granted(person, &|app, _| open.contains(&app), &|_| Ok(true))?;
-        let settled = self.settle(person, granted)?;
+        let asked = |e: &Ent| Ok(open.contains(&e.app.as_str()));
+        let (given, unsure) = self.granted(person, &|app, _| open.contains(&app), &asked)?;
+        let kept = self.kept(person, &given, &asked)?;
+        let settled = self.settle(person, &given, &kept)?;
         unknown |= unsure || settled.unknown;
         // A leaver has left, whatever else can't be known.
         decision.held |= unknown && !decision.leaver;
@@ -179,6 +192,11 @@ impl<'a> Eval<'_, 'a> {
                 decision.separated.push(separation.place.clone());
             }
         }
+        for rule in self.world.policy.rules.iter().filter(|_| !decision.leaver) {
+            decision.roles_withheld.append(&mut self.role_withheld(person, rule.name)?);
+        }
+        decision.keeps = self.keeps_after(person, &given, &settled.held)?;
+        decision.given = given;
         decision.entitlements = settled.held;
         decision.withheld = settled.withheld;
         Ok(decision)

@@ -61,3 +61,8 @@ pub(crate) fn split(joined: &str) -> Vec<String> {
 pub(crate) fn compared(kind: &Kind<'_>, value: &str) -> String {
     folded(value, kind.types.contains(&Ty::Text))
 }
+
+/// Whether two are the same entitlement.
+pub(crate) fn same(a: &Ent, b: &Ent) -> bool {
+    (&a.app, &a.kind, &a.compared) == (&b.app, &b.kind, &b.compared)
+}

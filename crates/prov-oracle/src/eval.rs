@@ -145,6 +145,9 @@ impl<'w, 'a> Eval<'w, 'a> {
                 if value.is_absent() || set.is_absent() {
                     return Ok(Value::Bool(false));
                 }
+                for e in set.elements() {
+                    self.turns(e, &value);
+                }
                 Ok(Value::Bool(set.elements().iter().any(|e| same(e, &value)) != *negated))
             }
             ExprKind::InRange { value, low, high, negated } => {
@@ -154,6 +157,8 @@ impl<'w, 'a> Eval<'w, 'a> {
                 if value.is_absent() || low.is_absent() || high.is_absent() {
                     return Ok(Value::Bool(false));
                 }
+                self.turns(&low, &value);
+                self.turns(&high, &value);
                 let within = compare(&low, &value).is_le() && compare(&value, &high).is_le();
                 Ok(Value::Bool(within != *negated))
             }
@@ -197,7 +202,12 @@ impl<'w, 'a> Eval<'w, 'a> {
             }
             ExprKind::Has(what) => self.has(what, s).map(Value::Bool),
             ExprKind::TodayIn(zone) => Ok(match self.eval(zone, s, None)?.letters() {
-                Some(name) => Value::Date(calendar::day_of(self.world.now, &self.world.zone_named(name))),
+                Some(name) => {
+                    let zone = self.world.zone_named(name);
+                    let day = calendar::day_of(self.world.now, &zone);
+                    self.world.note(calendar::instant_at(calendar::next_day(day), 0, 0, &zone));
+                    Value::Date(day)
+                }
                 None => Value::Absent,
             }),
             ExprKind::AtTime { date, hour, minute, zone } => {
@@ -480,6 +490,7 @@ impl<'w, 'a> Eval<'w, 'a> {
         if a.is_absent() || b.is_absent() {
             return Ok(if arithmetic { Value::Absent } else { Value::Bool(false) });
         }
+        self.turns(&a, &b);
         let order = || compare(&a, &b);
         Ok(match op {
             BinaryOp::Eq => Value::Bool(order().is_eq()),
@@ -496,6 +507,20 @@ impl<'w, 'a> Eval<'w, 'a> {
             BinaryOp::Mul => multiplied(&a, &b)?,
             BinaryOp::Or | BinaryOp::And | BinaryOp::Coalesce => return bug("an operator read before"),
         })
+    }
+
+    /// Notes when a comparison of two instants or amounts of time may turn: as far from now as they are from each other.
+    fn turns(&self, a: &Value, b: &Value) {
+        let apart = match (a, b) {
+            (Value::Elapsed(Elapsed(a)), Value::Elapsed(Elapsed(b)))
+            | (Value::Instant(Instant(a)), Value::Instant(Instant(b))) => {
+                Some(a.saturating_sub(*b).saturating_abs())
+            }
+            _ => None,
+        };
+        if let Some(apart) = apart {
+            self.world.note(Instant(self.world.now.0.saturating_add(apart)));
+        }
     }
 
     /// `a + b` or `a - b` (types.md, "Numbers" and "Time").

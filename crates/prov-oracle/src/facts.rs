@@ -1,7 +1,7 @@
 //! What someone has, by asking for each thing as it is needed (index.md, "What Prov computes").
 //! Invariant: a question that is being answered already is answered with no: a circle gives nothing by itself.
 
-use crate::entitlement::{compared, join};
+use crate::entitlement::{Ent, compared, join};
 use crate::eval::{Eval, Res, Scope, Stop, bug};
 use crate::value::{Value, nfc};
 use prov_syntax::ast::{Expr, ExprKind};
@@ -118,9 +118,10 @@ impl<'a> Eval<'_, 'a> {
         // Where the highest wins, the others decide too.
         let only = if highest { None } else { value };
         let place = |a: &str, k: &str| a == app && k == kind;
-        let (granted, unsure) =
-            self.granted(person, &place, &|e| Ok(only.is_none_or(|v| e.compared == v)))?;
-        let settled = self.settle(person, granted)?;
+        let asked = |e: &Ent| Ok(place(&e.app, &e.kind) && only.is_none_or(|v| e.compared == v));
+        let (given, unsure) = self.granted(person, &place, &asked)?;
+        let kept = self.kept(person, &given, &asked)?;
+        let settled = self.settle(person, &given, &kept)?;
         let found = settled.held.iter().any(|e| value.is_none_or(|v| e.compared == v));
         match found {
             true => Ok(true),

@@ -11,12 +11,21 @@ use prov_syntax::ast::{self, Expr, Member};
 /// `each x in LIST where (C)`.
 type Each<'a> = (&'a str, &'a Expr, Option<&'a Expr>);
 
+/// An entitlement that a rule gives.
+#[derive(Clone)]
+pub(crate) struct Given<'a> {
+    pub ent: Ent,
+    pub rule: &'a str,
+    pub keep: Option<&'a Expr>,
+}
+
 /// One entitlement of a grant, with what it stands in.
 struct Grant<'a> {
     what: &'a ast::EntRef,
     when: Option<&'a Expr>,
     from: Option<&'a Expr>,
     until: Option<&'a ast::Until>,
+    keep: Option<&'a Expr>,
     each: Vec<Each<'a>>,
 }
 
@@ -29,6 +38,7 @@ fn grants_of<'a>(body: &'a [Member], each: &[Each<'a>], out: &mut Vec<Grant<'a>>
                 when: grant.when.as_ref(),
                 from: grant.from.as_ref(),
                 until: grant.until.as_ref(),
+                keep: grant.keep.as_ref(),
                 each: each.to_vec(),
             })),
             Member::Each { var, list, filter, body, .. } => {
@@ -56,7 +66,7 @@ impl<'a> Eval<'_, 'a> {
         person: usize,
         place: &dyn Fn(&str, &str) -> bool,
         asked: &dyn Fn(&Ent) -> Res<bool>,
-    ) -> Res<(Vec<Ent>, bool)> {
+    ) -> Res<(Vec<Given<'a>>, bool)> {
         let (of, scope) = self.me(person);
         let (mut out, mut unsure) = (Vec::new(), false);
         for rule in &self.world.policy.rules {
@@ -78,20 +88,21 @@ impl<'a> Eval<'_, 'a> {
                     Some(true) => {
                         let mut found = Vec::new();
                         unsure |= self.expand(grant, &grant.each, &scope, kind, &mut found)?;
-                        out.append(&mut found);
+                        let given = |ent| Given { ent, rule: rule.name, keep: grant.keep };
+                        out.extend(found.into_iter().map(given));
                     }
                     Some(false) => {}
                     None => unsure = true,
                 }
             }
         }
-        let mut kept = Vec::new();
-        for ent in out {
-            if asked(&ent)? {
-                kept.push(ent);
+        let mut wanted = Vec::new();
+        for given in out {
+            if asked(&given.ent)? {
+                wanted.push(given);
             }
         }
-        Ok((kept, unsure))
+        Ok((wanted, unsure))
     }
 
     pub(crate) fn kind_of(&self, what: &ast::EntRef) -> Option<&Kind<'a>> {
@@ -155,7 +166,10 @@ impl<'a> Eval<'_, 'a> {
         let ahead = |e: &'a Expr| {
             Ok(match self.eval(e, s, None)? {
                 Value::Date(d) => d.cmp(&self.world.today),
-                Value::Instant(i) => i.cmp(&self.world.now),
+                Value::Instant(i) => {
+                    self.world.note(i);
+                    i.cmp(&self.world.now)
+                }
                 _ => return bug("a bound that is no time"),
             })
         };

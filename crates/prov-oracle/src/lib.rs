@@ -17,12 +17,13 @@
 //!
 //! A finding is one of these; each line is there once:
 //!
-//! - `withheld IDENTITY APP KIND VALUE`
+//! - `withheld IDENTITY APP KIND VALUE`; of a role `withheld IDENTITY role FILE:LINE`, the place of the forbid or exception
 //! - `separated IDENTITY FILE:LINE`, the place of the separation
 //! - `conflict IDENTITY APP ACCOUNT`, `nameless_account IDENTITY APP ACCOUNT`
 //! - `held IDENTITY`, `missing IDENTITY`
-//! - `trips EFFECT APP SOURCE`, for each guard that trips
-//! - `unmatched_assignment IDENTITY FILE:LINE`, `expired IDENTITY FILE:LINE`
+//! - `guard NAME APP SOURCE`, then `tripped` or `passes`, the count and the limit; `notice` where it can't judge
+//! - `linked_account IDENTITY APP ACCOUNT`
+//! - `unmatched_assignment IDENTITY FILE:LINE`, `unmatched_exception IDENTITY FILE:LINE`, `expired IDENTITY FILE:LINE`
 //! - `orphan_account - APP ACCOUNT`, `unmanaged - APP KIND COUNT`
 //! - `rejected_row IDENTITY FILE:LINE`, `-` where it is not known whose the row is
 //!
@@ -41,6 +42,9 @@ mod functions;
 mod granted;
 mod grants;
 mod guards;
+mod hand;
+mod keep;
+mod links;
 mod names;
 mod pattern;
 mod plan;
@@ -55,7 +59,7 @@ mod zones;
 
 use eval::{Eval, Stop};
 use plan::Planner;
-use prov_model::{Assignment, Exception, Memory, RawTable};
+use prov_model::{Instant, Memory, RawTable};
 use std::collections::BTreeMap;
 
 /// What an outcome follows from.
@@ -66,6 +70,8 @@ pub struct Case<'a> {
     pub zone: Option<&'a str>,
     /// Rows by source.
     pub sources: &'a BTreeMap<String, RawTable>,
+    /// Of when sources are, where that is known.
+    pub as_of: &'a BTreeMap<String, Instant>,
     /// Rows by table.
     pub tables: &'a BTreeMap<String, RawTable>,
     /// Values by app and kind.
@@ -75,9 +81,9 @@ pub struct Case<'a> {
     /// The actual entitlements.
     pub entitlements: &'a RawTable,
     /// Roles that were given by hand.
-    pub assignments: &'a [Assignment],
+    pub assignments: &'a RawTable,
     /// Reviewers' decisions.
-    pub exceptions: &'a [Exception],
+    pub exceptions: &'a RawTable,
     /// What is known of the past.
     pub memory: &'a Memory,
     /// A day or an instant.
@@ -107,17 +113,17 @@ pub struct Outcome {
 pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
     let trees = policy::Trees::read(case.files)?;
     let policy = policy::Policy::new(&trees)?;
-    let mut world = world::World::new(&trees, policy, case.zone, case.catalogs, case.at)?;
-    world.assignments = case.assignments;
+    let mut world = world::World::new(&trees, policy, case.zone, case.catalogs, case.memory, case.at)?;
+    world.hand = std::rc::Rc::new(hand::Hand::read(case.assignments, case.exceptions)?);
     world.read_tables(case.tables)?;
     world.read_people(case.sources)?;
-    let actual = world.read_actual(case.accounts, case.entitlements)?;
+    let mut actual = world.read_actual(case.accounts, case.entitlements)?;
     let told = |stop: Stop| match stop {
         Stop::Bug(why) => why,
         Stop::Unknown => "what can't be known was asked for".to_owned(),
         Stop::Failed => "a mapping outside of a source".to_owned(),
     };
-    world.give_names(&actual, case.memory).map_err(told)?;
+    let links = world.give_names(&mut actual, case.memory).map_err(told)?;
     let mut out = Outcome::default();
     let mut decisions = Vec::new();
     for (position, person) in world.people.iter().enumerate() {
@@ -126,7 +132,15 @@ pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
         out.desired.insert(person.id.clone(), desired(&decision));
         decisions.push(decision);
     }
-    let planner = Planner { world: &world, actual: &actual, memory: case.memory, decisions: &decisions };
+    let planner = Planner {
+        world: &world,
+        actual: &actual,
+        links: &links,
+        memory: case.memory,
+        decisions: &decisions,
+        sources: case.sources,
+        as_of: case.as_of,
+    };
     let rows = case.sources.iter().map(|(name, rows)| (name.clone(), rows.len() as u64)).collect();
     let lines = planner.plan(&rows).map_err(told)?;
     let memory = planner.memory_after(&rows, &lines).map_err(told)?.to_json();
@@ -136,7 +150,7 @@ pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
     Ok(out)
 }
 
-fn state(world: &world::World<'_>, position: usize, decision: &decide::Decision) -> String {
+fn state(world: &world::World<'_>, position: usize, decision: &decide::Decision<'_>) -> String {
     let has_states = world.policy.lifecycles.contains_key(world.people[position].of.as_str());
     let name = match Eval::new(world).state_def(position, decision.state) {
         Some(state) => state.name.text.clone(),
@@ -146,7 +160,7 @@ fn state(world: &world::World<'_>, position: usize, decision: &decide::Decision)
     if decision.held { name + " held" } else { name }
 }
 
-fn desired(decision: &decide::Decision) -> Vec<String> {
+fn desired(decision: &decide::Decision<'_>) -> Vec<String> {
     let mut held: Vec<String> =
         decision.entitlements.iter().map(|e| format!("{}.{} {:?}", e.app, e.kind, e.value)).collect();
     held.sort();

@@ -4,6 +4,7 @@
 use crate::actual::Actual;
 use crate::decide::leaver;
 use crate::eval::{Eval, Scope, Stop};
+use crate::links::Links;
 use crate::value::{Ty, Value, fold, nfc};
 use crate::world::World;
 use prov_model::{Memory, NameMemory, NamesMemory};
@@ -18,6 +19,8 @@ pub(crate) enum Named {
     Name(String, Option<String>),
     /// They left without ever having had one.
     Never,
+    /// None yet, while accounts are being looked for.
+    NotYet,
 }
 
 /// By person, app and attribute; who is not in it can't be named.
@@ -75,10 +78,16 @@ impl<'a> World<'a> {
         accounts.into_iter().filter_map(|a| Some((a.owner.clone(), name(a)?))).collect()
     }
 
-    /// Gives everyone their names.
-    pub(crate) fn give_names(&mut self, actual: &Actual, memory: &Memory) -> Result<(), Stop> {
-        let mut all = Names::new();
-        for app in &self.policy.apps {
+    /// Finds whose accounts are that name nobody, and gives everyone their names: app by app, each after the one whose
+    /// account it needs.
+    pub(crate) fn give_names(&mut self, actual: &mut Actual, memory: &Memory) -> Result<Links, Stop> {
+        let policy = self.policy.clone();
+        let mut links = Links::default();
+        self.remember_links(actual, memory, &mut links);
+        for app in self.in_order() {
+            let app = &policy.apps[app];
+            self.find_links(app, actual, memory, &mut links)?;
+            let mut all = self.names.clone();
             let fields = app.accounts.iter().flat_map(|b| b.fields.iter().map(move |f| (*b, f)));
             let attributes: BTreeSet<&str> = fields
                 .filter(|(_, f)| unique(&f.assign.value).is_some())
@@ -87,9 +96,9 @@ impl<'a> World<'a> {
             for attribute in attributes {
                 self.give_names_of(app.name, attribute, actual, memory, &mut all)?;
             }
+            self.names = all;
         }
-        self.names = all;
-        Ok(())
+        Ok(links)
     }
 
     fn give_names_of(
@@ -115,6 +124,8 @@ impl<'a> World<'a> {
                 Claim::Settled(name) => {
                     all.insert(slot, name);
                 }
+                // Where it is not clear which account is theirs, none is made, and so no name.
+                Claim::Wants(_) if self.conflicts.contains_key(&(person, app.to_owned())) => {}
                 Claim::Wants(want) => wants.push(want),
             }
         }

@@ -9,11 +9,13 @@ use crate::entitlement::Ent;
 use crate::eval::{Eval, Stop};
 use crate::granted::Given;
 use crate::guards::Tally;
+use crate::links::Links;
 use crate::pattern;
 use crate::policy::App;
 use crate::settle::Issue;
+use crate::value::fold;
 use crate::world::World;
-use prov_model::{Date, Memory, Since, SourceMemory};
+use prov_model::{Date, Instant, Memory, RawTable, Since, SourceMemory};
 use prov_syntax::ast::{self, Expr, State, VerbKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,6 +61,10 @@ struct Here {
     holds: bool,
     keeps: bool,
     takes: bool,
+    /// It is not clear which account is theirs, here or where it comes from.
+    unsettled: bool,
+    /// The name that it should have can't be given.
+    stuck: bool,
 }
 
 /// Names that can't be given: whoever wants them, by app.
@@ -67,9 +73,12 @@ type Blocked = BTreeSet<(String, String)>;
 pub(crate) struct Planner<'w, 'a> {
     pub world: &'w World<'a>,
     pub actual: &'w Actual,
+    pub links: &'w Links,
     pub memory: &'w Memory,
+    pub sources: &'w BTreeMap<String, RawTable>,
+    pub as_of: &'w BTreeMap<String, Instant>,
     /// By position in the population.
-    pub decisions: &'w [Decision],
+    pub decisions: &'w [Decision<'a>],
 }
 
 impl<'w, 'a> Planner<'w, 'a> {
@@ -198,6 +207,9 @@ impl<'w, 'a> Planner<'w, 'a> {
                 let Want::On(_) = self.want(state, since, app, wanted)? else { continue };
                 let Some((_, name)) = wanted.and_then(|w| w.attributes.first()) else { continue };
                 let has = self.accounts_of(id, app.name);
+                if self.is_unsettled(id, app) {
+                    continue;
+                }
                 if !name.is_empty() && has.len() < 2 && has.iter().all(|a| a.name != *name) {
                     *wishes.entry((app.name.to_owned(), name.clone())).or_default() += 1;
                 }
@@ -221,7 +233,10 @@ impl<'w, 'a> Planner<'w, 'a> {
         for account in self.actual.accounts.iter().filter(|a| a.owner.is_none()) {
             lines.findings.insert(format!("orphan_account - {} {:?}", account.app, account.name));
         }
-        for row in self.world.assignments {
+        for ((app, account), (owner, _)) in self.links.of.iter().filter(|(_, (_, now))| *now) {
+            lines.findings.insert(format!("linked_account {owner} {app} {account:?}"));
+        }
+        for row in &self.world.hand.assignments {
             let judged = match self.position(&row.identity) {
                 None => Judged::Unmatched,
                 Some(person) => match Eval::new(self.world).judge(person, row) {
@@ -241,7 +256,21 @@ impl<'w, 'a> Planner<'w, 'a> {
             let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
             lines.findings.insert(format!("{kind} {} {file}:{line}", row.identity));
         }
-        for r in &self.world.rejected {
+        for row in &self.world.hand.exceptions {
+            let named = self.position(&row.identity).and_then(|p| {
+                let of = &self.world.people[p].of;
+                self.world.what_names(row, of)
+            });
+            let kind = match named {
+                None => "unmatched_exception",
+                Some(_) if self.world.has_come(row.until) => "expired",
+                Some(_) => continue,
+            };
+            let (file, line) = &row.origin;
+            let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
+            lines.findings.insert(format!("{kind} {} {file}:{line}", row.identity));
+        }
+        for r in self.world.rejected.iter().chain(&self.world.hand.rejected) {
             let id = r.id.as_deref().unwrap_or("-");
             lines.findings.insert(format!("rejected_row {id} {}:{}", r.file, r.line));
         }
@@ -249,7 +278,7 @@ impl<'w, 'a> Planner<'w, 'a> {
             let id = id.as_deref().unwrap_or("-");
             lines.findings.insert(format!("rejected_row {id} {file}:{line}"));
         }
-        lines.findings.extend(self.tripped(&lines.tally, rows));
+        lines.findings.extend(self.verdicts(&lines.tally, rows)?);
         lines.actions.sort();
         Ok(lines)
     }
@@ -295,6 +324,9 @@ impl<'w, 'a> Planner<'w, 'a> {
                 lines.findings.insert(format!("withheld {id} {} {} {:?}", ent.app, ent.kind, ent.value));
             }
         }
+        for place in &decision.roles_withheld {
+            lines.findings.insert(format!("withheld {id} role {place}"));
+        }
         for place in &decision.separated {
             lines.findings.insert(format!("separated {id} {place}"));
         }
@@ -316,6 +348,7 @@ impl<'w, 'a> Planner<'w, 'a> {
                 one.surplus(ent, granted, unmanaged)?;
             }
         }
+        one.write_backs(&left)?;
         for app in &self.world.policy.apps {
             let here = one.apps[app.name].clone();
             let kills = left || self.due(state, since, VerbKind::KillSessions, app.name)?;
@@ -338,22 +371,23 @@ impl<'w, 'a> Planner<'w, 'a> {
         Ok(managed && !app.kind(&ent.kind).is_some_and(|k| k.irrevocable))
     }
 
-    /// Apps so that each comes after the one whose account it needs.
     fn in_order(&self) -> Vec<&'w App<'a>> {
-        let parent = |a: &App<'a>| a.accounts.first().and_then(|b| b.from.as_ref()).map(|f| f.text.as_str());
-        let depth = |app: &'w App<'a>| {
-            let (mut at, mut n) = (app, 0);
-            while let Some(next) = parent(at).and_then(|p| self.world.policy.app(p)) {
-                (at, n) = (next, n + 1);
-                if n > self.world.policy.apps.len() {
-                    break;
-                }
+        self.world.in_order().into_iter().map(|at| &self.world.policy.apps[at]).collect()
+    }
+
+    /// Whether it is not clear which account is someone's, in an app or where its account comes from.
+    fn is_unsettled(&self, id: &str, app: &App<'a>) -> bool {
+        let Some(position) = self.position(id) else { return false };
+        let conflict = |app: &str| self.world.conflicts.contains_key(&(position, app.to_owned()));
+        let (mut at, mut steps) = (Some(app), 0);
+        while let Some(app) = at.filter(|_| steps <= self.world.policy.apps.len()) {
+            if conflict(app.name) {
+                return true;
             }
-            n
-        };
-        let mut apps: Vec<&App<'a>> = self.world.policy.apps.iter().collect();
-        apps.sort_by_key(|a| depth(a));
-        apps
+            let from = app.accounts.first().and_then(|b| b.from.as_ref());
+            (at, steps) = (from.and_then(|f| self.world.policy.app(&f.text)), steps + 1);
+        }
+        false
     }
 
     /// What is to be remembered once the plan has been carried out.
@@ -361,20 +395,34 @@ impl<'w, 'a> Planner<'w, 'a> {
         let held = |position: usize| self.decisions[position].held;
         let names = self.world.names_after(self.actual, self.memory, &held);
         let granted = self.granted_after(&lines.given);
-        let mut after = Memory { sources: self.memory.sources.clone(), names, granted, ..Memory::default() };
+        let wanted = |id: &str, app: &str| Some(self.wanted(id, app)?.attributes.first()?.1.clone());
+        let links = self.world.links_after(self.links, &wanted);
+        let sources = self.memory.sources.clone();
+        let mut after = Memory { sources, names, links, granted, ..Memory::default() };
         for (source, rows) in rows {
-            after.sources.insert(source.clone(), SourceMemory { rows: *rows, ..SourceMemory::default() });
+            after
+                .sources
+                .insert(source.clone(), SourceMemory { rows: *rows, empty: self.empty_columns(source) });
         }
+        let kept = |id: &str| self.memory.keeps.get(id).map(|k| (id.to_owned(), k.clone()));
         for id in self.ids() {
             let before = self.memory.states.get(id).cloned();
             match self.standing(id)? {
-                Standing::Held => after.states.extend(before.map(|b| (id.to_owned(), b))),
+                Standing::Held => {
+                    after.states.extend(before.map(|b| (id.to_owned(), b)));
+                    after.keeps.extend(kept(id));
+                }
                 Standing::Missing(since) => {
                     after.missing.insert(id.to_owned(), since);
                     after.states.extend(before.map(|b| (id.to_owned(), b)));
+                    after.keeps.extend(kept(id));
                 }
                 Standing::In { state, since, missed } => {
                     after.missing.extend(missed.map(|m| (id.to_owned(), m)));
+                    let keeps = self.position(id).map_or(&[][..], |p| &self.decisions[p].keeps);
+                    if !keeps.is_empty() {
+                        after.keeps.insert(id.to_owned(), keeps.to_vec());
+                    }
                     if let Some(state) = state.filter(|s| s.verbs.iter().any(|v| v.after.is_some())) {
                         let since = Since { state: state.name.text.clone(), since };
                         after.states.insert(id.to_owned(), since);
@@ -382,6 +430,7 @@ impl<'w, 'a> Planner<'w, 'a> {
                 }
             }
         }
+        after.at = (!after.keeps.is_empty()).then_some(self.world.now);
         Ok(after)
     }
 }
@@ -400,6 +449,15 @@ impl<'w, 'a> One<'_, 'w, 'a> {
         if app.mode != "report" {
             self.lines.tally.act(action, app.name, self.id, account, self.left);
             self.lines.given.act(action, app.name, self.id, account, ent);
+            if let Some(ent) = ent {
+                self.lines.tally.of.insert((
+                    action.to_owned(),
+                    self.id.to_owned(),
+                    ent.app.clone(),
+                    ent.kind.clone(),
+                    ent.value.clone(),
+                ));
+            }
         }
         let account = account.map_or("-".to_owned(), |a| format!("{a:?}"));
         let (kind, value) =
@@ -436,6 +494,12 @@ impl<'w, 'a> One<'_, 'w, 'a> {
             keeps,
             ..Here::default()
         };
+        if let Some(position) = self.planner.position(self.id)
+            && let Some(account) = self.planner.world.conflicts.get(&(position, app.name.to_owned()))
+        {
+            self.find("conflict", app, account.as_deref());
+        }
+        here.unsettled = self.planner.is_unsettled(self.id, app);
         let may_take = self.left || app.mode != "additive";
         match want {
             Want::Direct => {}
@@ -472,7 +536,8 @@ impl<'w, 'a> One<'_, 'w, 'a> {
                 here.frozen = true;
                 let from = app.accounts.first().and_then(|b| b.from.as_ref());
                 let parent = from.is_none_or(|f| self.apps.get(f.text.as_str()).is_some_and(|h| h.exists));
-                if is_blocked {
+                if here.unsettled {
+                } else if is_blocked {
                     self.find("conflict", app, Some(&name));
                 } else if name.is_empty() {
                     self.find("nameless_account", app, None);
@@ -486,9 +551,11 @@ impl<'w, 'a> One<'_, 'w, 'a> {
             }
             [account] => {
                 let mut current = account.name.clone();
-                if name.is_empty() {
+                if here.unsettled {
+                } else if name.is_empty() {
                     self.find("nameless_account", app, Some(&current));
                 } else if name != current && is_blocked {
+                    here.stuck = true;
                     self.find("conflict", app, Some(&name));
                 } else if name != current {
                     let change = format!(" {attribute}:{current:?}→{name:?}");
@@ -503,7 +570,7 @@ impl<'w, 'a> One<'_, 'w, 'a> {
                         changes += &format!(" {attribute}:{}→{}", shown(from), shown(to));
                     }
                 }
-                if !changes.is_empty() {
+                if !changes.is_empty() && !here.unsettled {
                     self.act("update_account", app, Some(&current), None, &changes);
                 }
                 if enabled && !account.enabled {
@@ -551,6 +618,46 @@ impl<'w, 'a> One<'_, 'w, 'a> {
         }
     }
 
+    /// What sources are told of accounts (items.md, "writeback").
+    fn write_backs(&mut self, left: &bool) -> Result<(), Stop> {
+        let world = self.planner.world;
+        let Some(position) = self.planner.position(self.id).filter(|_| !left) else { return Ok(()) };
+        let one = &world.people[position];
+        let mut told: BTreeMap<(String, &'w str), BTreeMap<String, String>> = BTreeMap::new();
+        for (source, assign) in &world.policy.writebacks {
+            let of = world.policy.sources.iter().find(|s| s.name.text == *source).map(|s| &s.identity.text);
+            let Some((app, attribute)) = app_attribute(&assign.value).filter(|_| of == Some(&one.of)) else {
+                continue;
+            };
+            let Some(app) = world.policy.app(app) else { continue };
+            let here = &self.apps[app.name];
+            if here.account.is_none() || here.unsettled || here.stuck {
+                continue;
+            }
+            let account = self.planner.wanted(self.id, app.name);
+            let value = account.and_then(|a| a.attributes.iter().find(|(name, _)| name == attribute));
+            let Some((_, to)) = value.filter(|(_, v)| !v.trim().is_empty()) else { continue };
+            let name = &assign.name.text;
+            let Some(Some(from)) = one.attributes.get(name) else { continue };
+            let folds = matches!(from, crate::value::Value::Text(_));
+            let from = crate::value::nfc(&from.plain());
+            if if folds { fold(&from) == fold(to) } else { from == *to } {
+                continue;
+            }
+            let from = if from.is_empty() { "-".to_owned() } else { format!("{from:?}") };
+            let changes = told.entry((source.clone(), app.name)).or_default();
+            changes.insert(name.clone(), format!(" {source}.{name}:{from}→{to:?}"));
+        }
+        for ((_, app), changes) in told {
+            let account = self.apps[app].account.clone();
+            let changes: String = changes.into_values().collect();
+            if let Some(app) = world.policy.app(app) {
+                self.act("write_back", app, account.as_deref(), None, &changes);
+            }
+        }
+        Ok(())
+    }
+
     /// What is held and should not be (plan.md, "Actions"). `granted`: rules give it, and it is not held for another
     /// reason.
     fn surplus(
@@ -586,5 +693,16 @@ impl<'w, 'a> One<'_, 'w, 'a> {
             here.takes = true;
         }
         Ok(())
+    }
+}
+
+/// `app.attribute`.
+fn app_attribute(e: &Expr) -> Option<(&str, &str)> {
+    match &e.kind {
+        ast::ExprKind::Field(base, name) => match &base.kind {
+            ast::ExprKind::Name(app) => Some((&app.text, &name.text)),
+            _ => None,
+        },
+        _ => None,
     }
 }

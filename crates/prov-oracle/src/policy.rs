@@ -98,6 +98,8 @@ pub(crate) struct Let<'a> {
 /// A birthright or a role.
 pub(crate) struct Rule<'a> {
     pub name: &'a str,
+    /// Else it is a birthright.
+    pub is_role: bool,
     /// The identity type that it is for; none where the policy has but one.
     pub for_type: Option<&'a str>,
     /// `None`: a role without `when`, had only through another.
@@ -117,12 +119,19 @@ pub(crate) enum When<'a> {
 /// A forbid.
 pub(crate) struct Forbid<'a> {
     pub patterns: &'a [ast::EntPattern],
+    /// By pattern: the name under which it is shown.
+    pub names: Vec<String>,
+    pub because: Option<&'a str>,
+    /// The file and line it begins on.
+    pub place: String,
     pub for_type: Option<&'a str>,
     pub when: Option<&'a ast::Expr>,
 }
 
 /// A separation: nobody holds something of so many of its sides or more.
 pub(crate) struct Separation<'a> {
+    pub name: String,
+    pub because: Option<&'a str>,
     /// The file and line it begins on.
     pub place: String,
     pub sides: Vec<Vec<&'a ast::EntPattern>>,
@@ -164,6 +173,8 @@ pub(crate) struct Policy<'a> {
     pub forbids: Vec<Forbid<'a>>,
     pub separations: Vec<Separation<'a>>,
     pub guards: Vec<&'a ast::Guard>,
+    /// What is written back: source, attribute and value.
+    pub writebacks: Vec<(String, &'a ast::Assign)>,
     pub lets: BTreeMap<&'a str, Let<'a>>,
     /// Functions by the module of the standard library (empty: the policy) and name.
     pub functions: BTreeMap<(&'a str, &'a str), Function<'a>>,
@@ -222,6 +233,7 @@ impl<'a> Policy<'a> {
                     plain_grants(body)?;
                     policy.rules.push(Rule {
                         name: &name.text,
+                        is_role: false,
                         for_type: for_type.as_ref().map(|n| n.text.as_str()),
                         when: when.as_ref().map_or(When::Always, When::If),
                         requestable: None,
@@ -235,14 +247,18 @@ impl<'a> Policy<'a> {
                     plain_grants(&role.body)?;
                     policy.rules.push(Rule {
                         name: &role.name.text,
+                        is_role: true,
                         for_type: role.for_type.as_ref().map(|n| n.text.as_str()),
                         when: role.when.as_ref().map_or(When::Never, When::If),
                         requestable: role.requestable.as_ref(),
                         body: &role.body,
                     });
                 }
-                ItemKind::Forbid { patterns, for_type, when, .. } => policy.forbids.push(Forbid {
+                ItemKind::Forbid { patterns, for_type, when, because } => policy.forbids.push(Forbid {
                     patterns,
+                    names: patterns.iter().map(|p| format!("forbid {}", shown(trees, p))).collect(),
+                    because: because.as_ref().map(|b| b.text.as_str()),
+                    place: place(trees, source, item),
                     for_type: for_type.as_ref().map(|n| n.text.as_str()),
                     when: when.as_ref(),
                 }),
@@ -265,26 +281,19 @@ impl<'a> Policy<'a> {
                     let result = result.as_ref().map(|t| ty(t, &names)).transpose()?;
                     policy.functions.insert((module, &name.text), Function { params, result, body });
                 }
-                ItemKind::Guard(guard) => match guard {
-                    ast::Guard::Effects { of: Some(_), .. }
-                    | ast::Guard::Age { .. }
-                    | ast::Guard::Empty { .. } => {
-                        return Err(NOT_READ.to_owned() + "guards of one entitlement, age");
-                    }
-                    ast::Guard::Effects { .. } | ast::Guard::Rows { .. } => policy.guards.push(guard),
-                },
+                ItemKind::Guard(guard) => policy.guards.push(guard),
+                ItemKind::Writeback { source, fields } => {
+                    policy.writebacks.extend(fields.iter().map(|f| (source.text.clone(), f)));
+                }
                 // Proofs and tests speak of the policy.
                 ItemKind::Prove { .. } | ItemKind::Test { .. } => {}
                 ItemKind::Separate(item_of) => {
-                    let start = trees.sources.start(item.span);
-                    let place = format!("{}:{}", trees.sources.get(source).name, start.line);
-                    policy.separations.push(separation(item_of, place)?);
+                    policy.separations.push(separation(item_of, trees, place(trees, source, item))?);
                 }
                 ItemKind::Protect(_)
                 | ItemKind::Limit { .. }
                 | ItemKind::Federation { .. }
-                | ItemKind::Login { .. }
-                | ItemKind::Writeback { .. } => {
+                | ItemKind::Login { .. } => {
                     return Err(NOT_READ.to_owned() + trees.sources.text(item.head));
                 }
             }
@@ -355,8 +364,27 @@ impl<'a> App<'a> {
     }
 }
 
+/// A pattern as the names of rules show it.
+fn shown(trees: &Trees, pattern: &ast::EntPattern) -> String {
+    let text = trees.sources.text(pattern.span()).split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.chars().count() > 60 { text.chars().take(57).collect::<String>() + "…" } else { text }
+}
+
+/// The file and line that an item begins on.
+fn place(trees: &Trees, source: SourceId, item: &ast::Item) -> String {
+    format!("{}:{}", trees.sources.get(source).name, trees.sources.start(item.span).line)
+}
+
 /// Items.md, "separate".
-fn separation(item: &ast::Separate, place: String) -> Result<Separation<'_>, String> {
+fn separation<'a>(item: &'a ast::Separate, trees: &Trees, place: String) -> Result<Separation<'a>, String> {
+    let all = |list: &[ast::EntPattern]| list.iter().map(|p| shown(trees, p)).collect::<Vec<_>>().join(", ");
+    let name = match &item.what {
+        ast::SeparateWhat::Sides(a, b) => format!("separate {} from {}", all(a), all(b)),
+        ast::SeparateWhat::AnyOf(n, list) => {
+            format!("separate any {} of [{}]", trees.sources.text(n.span), all(list))
+        }
+    };
+    let because = item.because.as_ref().map(|b| b.text.as_str());
     let (sides, many): (Vec<Vec<&ast::EntPattern>>, usize) = match &item.what {
         ast::SeparateWhat::Sides(a, b) => (vec![a.iter().collect(), b.iter().collect()], 2),
         ast::SeparateWhat::AnyOf(n, list) => match n.kind {
@@ -371,7 +399,7 @@ fn separation(item: &ast::Separate, place: String) -> Result<Separation<'_>, Str
         "report" => false,
         _ => true,
     });
-    Ok(Separation { place, many, withheld: withheld.collect(), sides })
+    Ok(Separation { name, because, place, many, withheld: withheld.collect(), sides })
 }
 
 /// No clause of a grant is passed over.
@@ -380,7 +408,7 @@ fn plain_grants(body: &[ast::Member]) -> Result<(), String> {
         match member {
             ast::Member::Includes { .. } => {}
             ast::Member::Grant(g) => {
-                if g.as_account.is_some() || g.keep.is_some() {
+                if g.as_account.is_some() {
                     return Err(NOT_READ.to_owned() + "clauses of a grant");
                 }
                 if g.annotations.iter().any(|a| a.name.text == "stage") {
@@ -404,8 +432,8 @@ fn app<'a>(app: &'a ast::App, names: &[&str]) -> Result<App<'a>, String> {
     for member in &app.members {
         match member {
             ast::AppMember::Account(account) => {
-                if account.name.is_some() || !account.correlate.is_empty() {
-                    return Err(NOT_READ.to_owned() + "several accounts, correlation");
+                if account.name.is_some() {
+                    return Err(NOT_READ.to_owned() + "several accounts");
                 }
                 out.accounts.push(account);
             }

@@ -1,7 +1,7 @@
 //! Roles: which are had, and which separations are hit (items.md, "role", "forbid" and "separate").
 //! Invariant: a separation looks at what the forbids left, all at once with the others.
 
-use crate::entitlement::distinct;
+use crate::entitlement::{Ent, distinct, same};
 use crate::eval::{Eval, Res, Stop, bug};
 use crate::facts::{Node, either, known};
 use crate::grants::includes;
@@ -20,20 +20,51 @@ impl<'a> Eval<'_, 'a> {
         })
     }
 
+    /// Whether a role comes to someone: by its own `when`, by hand, or through a role that includes it.
+    pub(crate) fn comes(&self, person: usize, name: &str) -> Res<bool> {
+        let Some(rule) = self.world.policy.rule(name) else { return bug(format!("no role `{name}`")) };
+        let mut comes = known(self.assigned(person, rule.name))?;
+        if rule.requestable.is_some() {
+            comes = either(comes, known(self.assigned_by_hand(person, rule))?);
+        }
+        for other in self.brought_by(name) {
+            comes = either(comes, known(self.has_role(person, other))?);
+        }
+        comes.ok_or(Stop::Unknown)
+    }
+
+    /// Where a forbid or an exception withholds a role that comes: their places.
+    pub(crate) fn role_withheld(&self, person: usize, name: &str) -> Res<Vec<String>> {
+        let mut places = Vec::new();
+        if known(self.comes(person, name))? != Some(true) {
+            return Ok(places);
+        }
+        let (of, scope) = self.me(person);
+        for forbid in self.world.policy.forbids.iter().filter(|f| f.for_type.is_none_or(|t| t == of)) {
+            for (pattern, shown) in forbid.patterns.iter().zip(&forbid.names) {
+                let names = matches!(pattern, EntPattern::Role(r) if r.name.text == name);
+                if names
+                    && !self.world.suspends(person, shown, forbid.because)
+                    && forbid.when.map_or(Ok(Some(true)), |when| known(self.holds(when, &scope)))?
+                        == Some(true)
+                {
+                    places.push(forbid.place.clone());
+                }
+            }
+        }
+        let denials = self.world.denials_of_role(person, name);
+        places.extend(denials.into_iter().map(|(file, line)| format!("{file}:{line}")));
+        Ok(places)
+    }
+
     /// Whether a role is given: by its own `when` or through a role that includes it, and not forbidden (items.md,
     /// "role" and "forbid").
     pub(crate) fn is_given(&self, person: usize, name: &str) -> Res<bool> {
         self.ask(Node::Given(name.to_owned()), || {
-            let Some(rule) = self.world.policy.rule(name) else { return bug(format!("no role `{name}`")) };
-            let mut given = known(self.assigned(person, rule.name))?;
-            if rule.requestable.is_some() {
-                given = either(given, known(self.assigned_by_hand(person, rule))?);
-            }
-            for other in self.world.policy.rules.iter().filter(|r| includes(r.body, name)) {
-                given = either(given, known(self.has_role(person, other.name))?);
-            }
+            let given = known(self.comes(person, name))?;
             let names = |p: &EntPattern| Ok(matches!(p, EntPattern::Role(r) if r.name.text == name));
-            match (given, self.forbidden_by(person, &names)?) {
+            let denied = self.world.denies_role(person, name);
+            match (given, either(Some(denied), self.forbidden_by(person, &names)?)) {
                 (Some(false), _) | (_, Some(true)) => Ok(false),
                 (Some(true), Some(false)) => Ok(true),
                 _ => Err(Stop::Unknown),
@@ -58,45 +89,113 @@ impl<'a> Eval<'_, 'a> {
         answer.ok_or(Stop::Unknown)
     }
 
-    /// Whether rules give something of too many sides, once forbids have acted.
+    /// Whether something of too many sides is there, once forbids have acted and what is only kept has yielded.
     pub(crate) fn is_hit(&self, person: usize, separation: &Separation<'a>) -> Res<bool> {
-        let (mut there, mut perhaps) = (0, 0);
-        for side in &separation.sides {
-            let mut present = Some(false);
-            for pattern in side {
-                let found = match pattern {
-                    EntPattern::Role(role) => known(self.is_given(person, &role.name.text))?,
-                    EntPattern::Entitlement { .. } => known(self.is_granted(person, pattern))?,
-                };
-                present = either(present, found);
+        if self.is_suspended(person, separation) {
+            return Ok(false);
+        }
+        let mut sides = Vec::new();
+        for side in self.sides(person, separation)? {
+            let mut present = side.given;
+            for ent in side.kept {
+                present = either(present, known(self.yields(person, &ent))?.map(|yields| !yields));
             }
-            there += usize::from(present == Some(true));
-            perhaps += usize::from(present != Some(false));
+            sides.push(present);
         }
-        match (there >= separation.many, perhaps >= separation.many) {
-            (true, _) => Ok(true),
-            (false, true) => Err(Stop::Unknown),
-            (false, false) => Ok(false),
-        }
+        enough(&sides, separation.many).ok_or(Stop::Unknown)
     }
 
-    /// Whether something that a pattern names is granted and left by the forbids.
-    fn is_granted(&self, person: usize, pattern: &'a EntPattern) -> Res<bool> {
-        let EntPattern::Entitlement { app, kind, .. } = pattern else { return Ok(false) };
-        let mut answer = match known(self.blocked(person, &app.text))? {
-            Some(true) => return Ok(false),
-            Some(false) => Some(false),
-            None => None,
-        };
-        let place = |a: &str, k: &str| a == app.text && kind.as_ref().is_none_or(|n| n.text == k);
-        let (granted, unsure) = self.granted(person, &place, &|e| self.names(pattern, e))?;
-        answer = if unsure { None } else { answer };
-        for ent in distinct(granted) {
-            if let Ok(ent) = self.spelled(ent) {
-                answer = either(answer, self.forbidden(person, &ent)?.map(|f| !f));
+    fn is_suspended(&self, person: usize, separation: &Separation<'a>) -> bool {
+        self.world.suspends(person, &separation.name, separation.because)
+    }
+
+    /// Whether what is only kept may not stand beside something that is given (items.md, "grant").
+    pub(crate) fn yields(&self, person: usize, ent: &Ent) -> Res<bool> {
+        let mut answer = Some(false);
+        for separation in &self.world.policy.separations {
+            let mut concerns = false;
+            for pattern in separation.sides.iter().flatten() {
+                concerns |= self.names(pattern, ent)?;
             }
+            if !concerns || self.is_suspended(person, separation) {
+                continue;
+            }
+            let sides = self.sides(person, separation)?;
+            let there = |s: &Side| if s.kept.is_empty() { s.given } else { Some(true) };
+            let hit = enough(&sides.iter().map(there).collect::<Vec<_>>(), separation.many);
+            let mut given = Some(false);
+            for side in &sides {
+                given = either(given, side.given);
+            }
+            let yields = match (hit, given) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            };
+            answer = either(answer, yields);
         }
         answer.ok_or(Stop::Unknown)
+    }
+
+    /// What is there on each side of a separation, left by the forbids.
+    fn sides(&self, person: usize, separation: &Separation<'a>) -> Res<Vec<Side>> {
+        let mut sides = Vec::new();
+        for patterns in &separation.sides {
+            let mut side = Side { given: Some(false), kept: Vec::new() };
+            for pattern in patterns {
+                match pattern {
+                    EntPattern::Role(role) if self.world.policy.app(&role.name.text).is_none() => {
+                        side.given = either(side.given, known(self.is_given(person, &role.name.text))?);
+                    }
+                    EntPattern::Role(_) | EntPattern::Entitlement { .. } => {
+                        self.on_side(person, pattern, &mut side)?;
+                    }
+                }
+            }
+            sides.push(side);
+        }
+        Ok(sides)
+    }
+
+    /// What a pattern names of what is granted or kept and left by the forbids.
+    fn on_side(&self, person: usize, pattern: &'a EntPattern, side: &mut Side) -> Res<()> {
+        let (app, kind) = match pattern {
+            EntPattern::Entitlement { app, kind, .. } => (app, kind.as_ref()),
+            EntPattern::Role(app) => (&app.name, None),
+        };
+        let blocked = known(self.blocked(person, &app.text))?;
+        if blocked == Some(true) {
+            return Ok(());
+        }
+        let place = |a: &str, k: &str| a == app.text && kind.is_none_or(|n| n.text == k);
+        let asked = |e: &Ent| self.names(pattern, e);
+        let (given, unsure) = self.granted(person, &place, &asked)?;
+        let mut there = if unsure || blocked.is_none() { None } else { Some(false) };
+        for ent in distinct(given.iter().map(|g| g.ent.clone()).collect()) {
+            if let Ok(ent) = self.spelled(ent) {
+                there = either(there, self.forbidden(person, &ent)?.map(|f| !f));
+            }
+        }
+        side.given = either(side.given, there);
+        if blocked.is_none() {
+            return Ok(());
+        }
+        for ent in self.kept(person, &given, &asked)?.held {
+            let live = given.iter().any(|g| same(&g.ent, &ent));
+            if let Ok(ent) = self.spelled(ent)
+                && !live
+                && self.forbidden(person, &ent)? != Some(true)
+            {
+                side.kept.push(ent);
+            }
+        }
+        Ok(())
+    }
+
+    /// The roles that include a role.
+    pub(crate) fn brought_by(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        let all = self.world.policy.rules.iter().filter(|r| includes(r.body, name));
+        all.map(|r| r.name).collect::<Vec<_>>().into_iter()
     }
 
     /// Whether a rule's own `when` holds, for an identity of its type.
@@ -110,5 +209,24 @@ impl<'a> Eval<'_, 'a> {
             },
             _ => Ok(false),
         }
+    }
+}
+
+/// What is on a side of a separation.
+struct Side {
+    /// Whether rules give something of it.
+    given: Option<bool>,
+    /// What is only kept.
+    kept: Vec<Ent>,
+}
+
+/// Whether so many of the sides have something.
+fn enough(sides: &[Option<bool>], many: usize) -> Option<bool> {
+    let there = sides.iter().filter(|s| **s == Some(true)).count();
+    let perhaps = sides.iter().filter(|s| **s != Some(false)).count();
+    match (there >= many, perhaps >= many) {
+        (true, _) => Some(true),
+        (false, true) => None,
+        (false, false) => Some(false),
     }
 }

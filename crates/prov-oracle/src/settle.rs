@@ -1,9 +1,11 @@
 //! What stands of what was granted: blank values, catalogs, forbids, separations, then the highest of a kind (items.md).
 //! Invariant: nothing is added; what is left out is told with why.
 
-use crate::entitlement::{Ent, compared, distinct, split};
+use crate::entitlement::{Ent, compared, distinct, same, split};
 use crate::eval::{Eval, Res, Scope};
 use crate::facts::{either, known};
+use crate::grants::Given;
+use crate::keep::Kept;
 use crate::pattern;
 use crate::value::{Reading, Ty, Value};
 use crate::world::{compare_all, folded};
@@ -29,9 +31,11 @@ pub(crate) struct Settled {
 
 impl<'a> Eval<'_, 'a> {
     /// What stands of grants: blank values, catalogs, forbids, separations, then the highest of a kind (items.md).
-    pub(crate) fn settle(&self, person: usize, granted: Vec<Ent>) -> Res<Settled> {
+    /// `kept`: what no rule gives but memory keeps.
+    pub(crate) fn settle(&self, person: usize, given: &[Given<'a>], kept: &Kept) -> Res<Settled> {
         let mut settled = Settled::default();
-        for ent in distinct(granted) {
+        settled.withheld.extend(kept.denied.iter().map(|e| (e.clone(), Issue::Forbidden)));
+        for ent in distinct(given.iter().map(|g| &g.ent).chain(&kept.held).cloned().collect()) {
             let ent = match self.spelled(ent) {
                 Ok(ent) => ent,
                 Err(withheld) => {
@@ -44,7 +48,9 @@ impl<'a> Eval<'_, 'a> {
                 settled.withheld.push((ent, Issue::Forbidden));
                 continue;
             }
-            let separated = known(self.separated(person, &|p| self.names(p, &ent)))?;
+            let live = given.iter().any(|g| same(&g.ent, &ent));
+            let yields = if live { Some(false) } else { known(self.yields(person, &ent))? };
+            let separated = either(yields, known(self.separated(person, &|p| self.names(p, &ent)))?);
             settled.unknown |= forbidden.is_none() || separated.is_none();
             match separated {
                 Some(true) => settled.withheld.push((ent, Issue::Separated)),
@@ -76,6 +82,9 @@ impl<'a> Eval<'_, 'a> {
 
     /// Whether a forbid withholds an entitlement; none where that can't be known.
     pub(crate) fn forbidden(&self, person: usize, ent: &Ent) -> Res<Option<bool>> {
+        if self.world.denies(person, &ent.app, &ent.kind, &ent.compared) {
+            return Ok(Some(true));
+        }
         self.forbidden_by(person, &|p| self.names(p, ent))
     }
 
@@ -88,8 +97,8 @@ impl<'a> Eval<'_, 'a> {
         let mut answer = Some(false);
         for forbid in self.world.policy.forbids.iter().filter(|f| f.for_type.is_none_or(|t| t == of)) {
             let mut concerns = false;
-            for pattern in forbid.patterns {
-                concerns |= names(pattern)?;
+            for (pattern, name) in forbid.patterns.iter().zip(&forbid.names) {
+                concerns |= names(pattern)? && !self.world.suspends(person, name, forbid.because);
             }
             if concerns {
                 let holds = forbid.when.map_or(Ok(Some(true)), |when| known(self.holds(when, &scope)))?;
@@ -101,7 +110,11 @@ impl<'a> Eval<'_, 'a> {
 
     /// Whether a pattern names an entitlement (items.md, "forbid").
     pub(crate) fn names(&self, pattern: &'a EntPattern, ent: &Ent) -> Res<bool> {
-        let EntPattern::Entitlement { app, kind, args, .. } = pattern else { return Ok(false) };
+        let EntPattern::Entitlement { app, kind, args, .. } = pattern else {
+            // An app's name alone means all of it.
+            let EntPattern::Role(name) = pattern else { return Ok(false) };
+            return Ok(name.name.text == ent.app);
+        };
         let Some(def) = self.world.policy.app(&ent.app).and_then(|a| a.kind(&ent.kind)) else {
             return Ok(false);
         };

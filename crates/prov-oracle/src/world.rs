@@ -3,16 +3,19 @@
 
 use crate::calendar;
 use crate::eval::Record;
+use crate::hand::Hand;
 use crate::names::Names;
 use crate::policy::{Policy, Trees};
 use crate::value::{Field, Reading, Ty, Value, compare, fold, nfc, same};
 use jiff::tz::TimeZone;
-use prov_model::{Assignment, Date, Instant, RawCell, RawTable};
+use prov_model::{Date, Instant, Memory, RawCell, RawTable};
 use prov_syntax::ast::{self, Expr, ExprKind};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// An identity.
+#[derive(Clone)]
 pub(crate) struct Person {
     /// Its type.
     pub of: String,
@@ -27,6 +30,7 @@ pub(crate) struct Person {
 }
 
 /// A row that was rejected.
+#[derive(Clone)]
 pub(crate) struct Rejected {
     pub id: Option<String>,
     pub file: String,
@@ -34,9 +38,10 @@ pub(crate) struct Rejected {
 }
 
 /// See the head of the file.
+#[derive(Clone)]
 pub(crate) struct World<'a> {
     pub trees: &'a Trees,
-    pub policy: Policy<'a>,
+    pub policy: Rc<Policy<'a>>,
     pub people: Vec<Person>,
     pub rejected: Vec<Rejected>,
     /// Types of which an authoritative source may lack rows.
@@ -44,12 +49,20 @@ pub(crate) struct World<'a> {
     /// Types and attributes that name zones.
     pub zones: BTreeSet<(String, String)>,
     pub names: Names,
+    /// Where it is not clear which account is someone's: by person and app, with an account that is somebody else's.
+    pub conflicts: BTreeMap<(usize, String), Option<String>>,
     pub tables: BTreeMap<String, Vec<Record>>,
-    pub assignments: &'a [Assignment],
+    pub hand: Rc<Hand>,
+    pub memory: &'a Memory,
     pub catalogs: &'a BTreeMap<(String, String), Vec<String>>,
     pub zone: TimeZone,
     pub now: Instant,
     pub today: Date,
+    /// Whether it is asked when a cause was lost; then moments at which something may turn are noted.
+    pub seeking: bool,
+    pub noted: RefCell<BTreeSet<Instant>>,
+    /// When keeps end that have no end in memory: by person and number.
+    pub ends: RefCell<BTreeMap<(usize, usize), Instant>>,
 }
 
 impl<'a> World<'a> {
@@ -59,6 +72,7 @@ impl<'a> World<'a> {
         policy: Policy<'a>,
         zone: Option<&str>,
         catalogs: &'a BTreeMap<(String, String), Vec<String>>,
+        memory: &'a Memory,
         at: &str,
     ) -> Result<World<'a>, String> {
         let name = zone.or(policy.timezone).unwrap_or("UTC");
@@ -73,19 +87,31 @@ impl<'a> World<'a> {
         let (names, lacking, zones) = (Names::new(), BTreeSet::new(), BTreeSet::new());
         Ok(World {
             trees,
-            policy,
+            policy: Rc::new(policy),
             people,
             rejected,
             lacking,
             zones,
             names,
+            conflicts: BTreeMap::new(),
             tables,
-            assignments: &[],
+            hand: Rc::default(),
+            memory,
             catalogs,
             zone,
             now,
             today,
+            seeking: false,
+            noted: RefCell::default(),
+            ends: RefCell::default(),
         })
+    }
+
+    /// The same data at an earlier moment.
+    pub(crate) fn moved_to(&self, now: Instant) -> World<'a> {
+        let today = calendar::day_of(now, &self.zone);
+        let noted = RefCell::default();
+        World { now, today, seeking: true, noted, ..self.clone() }
     }
 
     /// The module of the standard library that an expression stands in.

@@ -70,17 +70,17 @@ fn both(case: &Case) -> Compared {
     };
     let accounts = or(&case.accounts, ["app", "account", "identity", "enabled"]);
     let entitlements = or(&case.entitlements, ["app", "identity", "kind", "value"]);
-    let background = made.background();
     let asked = prov_oracle::Case {
         files: &files,
         zone: None,
         sources: &tables(&case.sources),
+        as_of: &made.as_of(case),
         tables: &tables(&case.tables),
         catalogs: &catalogs.collect(),
         accounts: &raw("accounts.csv", &accounts),
         entitlements: &raw("entitlements.csv", &entitlements),
-        assignments: &background.assignments,
-        exceptions: &background.exceptions,
+        assignments: &raw("assignments.csv", &case.assignments),
+        exceptions: &raw("exceptions.csv", &case.exceptions),
         memory: &made.memory,
         at: &case.at,
     };
@@ -153,6 +153,7 @@ impl Case {
             let mut all: Vec<&mut Rows> = case.sources.iter_mut().map(|s| &mut s.1).collect();
             all.extend(case.tables.iter_mut().map(|s| &mut s.1));
             all.extend([&mut case.accounts, &mut case.entitlements]);
+            all.extend([&mut case.assignments, &mut case.exceptions]);
             all.into_iter().nth(at)
         }
         let mut at = 0;

@@ -432,7 +432,10 @@ impl Gen {
             .m
             .rules
             .iter()
-            .filter(|r| r.identity == identity && (r.level < level || (env.grows && r.level == level)))
+            .filter(|r| {
+                let here = env.grows && !self.m.separates && r.level == level;
+                r.identity == identity && (r.level < level || here)
+            })
             .map(|r| format!("has {}", r.name))
             .collect();
         for app in &self.m.apps {

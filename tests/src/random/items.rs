@@ -77,12 +77,17 @@ impl Gen {
             let text = self.let_item();
             out.push(self.item(text));
         }
+        self.plan_rules();
         if self.rng.chance(30)
             && let Some(text) = self.separate()
         {
             out.push(self.item(text));
         }
-        self.plan_rules();
+        if self.rng.chance(12)
+            && let Some(text) = self.separate_roles()
+        {
+            out.push(self.item(text));
+        }
         for a in 0..self.m.apps.len() {
             let text = self.app_text(a);
             out.push(self.item(text));
@@ -318,7 +323,16 @@ impl Gen {
             let name = self.names.fresh(if role { "role" } else { "right" });
             let identity = self.rng.below(self.m.identities.len());
             let level = self.rng.weighted(&[(3, 0), (3, 1), (2, 2)]);
-            self.m.rules.push(Rule { name, identity, role, level, included: false });
+            let requestable = role && self.rng.chance(30);
+            self.m.rules.push(Rule {
+                name,
+                identity,
+                role,
+                level,
+                included: false,
+                requestable,
+                apart: false,
+            });
         }
     }
 
@@ -434,7 +448,7 @@ impl Gen {
     }
 
     /// A condition, and what is known where it holds.
-    fn knowing(&mut self, env: &Env, depth: u32) -> (String, Env) {
+    pub(crate) fn knowing(&mut self, env: &Env, depth: u32) -> (String, Env) {
         let absent: Vec<_> = self.paths(env).into_iter().filter(|p| p.optional && p.can_be_known()).collect();
         if !absent.is_empty() && self.rng.chance(35) {
             let p = self.rng.pick(&absent).clone();
@@ -460,8 +474,9 @@ impl Gen {
             self.for_type(rule.identity)
         );
         let mut inside = env.clone();
-        if !rule.role || self.rng.chance(85) {
-            let grows = Env { grows: true, ..env.clone() };
+        let grows = Env { grows: true, ..env.clone() };
+        let own = !rule.role || self.rng.chance(if rule.requestable { 40 } else { 85 });
+        if own {
             let depth = self.rng.weighted(&[(3, 1), (2, 2)]);
             let (c, known) = self.knowing(&grows, depth);
             head += &format!("\n    when {c}");
@@ -470,15 +485,20 @@ impl Gen {
                 inside = known.any_way();
             }
         }
+        if rule.requestable {
+            let (text, known) = self.requestable(&grows);
+            head += &text;
+            inside = if own || rule.included { env.clone() } else { known.any_way() };
+        }
         let mut body = String::new();
         for _ in 0..self.rng.weighted(&[(4, 1), (4, 2), (2, 3)]) {
             body += &self.member(&rule, &inside, 1);
         }
-        if self.rng.chance(35) {
+        if !rule.apart && self.rng.chance(35) {
             let later: Vec<usize> = (r + 1..self.m.rules.len())
                 .filter(|&o| {
                     let other = &self.m.rules[o];
-                    other.role && other.identity == rule.identity && other.level >= rule.level
+                    other.role && other.identity == rule.identity && other.level >= rule.level && !other.apart
                 })
                 .collect();
             if !later.is_empty() {
@@ -605,14 +625,21 @@ impl Gen {
 
     fn forbid(&mut self) -> String {
         let (mut pattern, mut level) = self.pattern_of();
+        let roles: Vec<Rule> = self.m.rules.iter().filter(|r| r.role).cloned().collect();
+        let mut identity = self.rng.below(self.m.identities.len());
+        if !roles.is_empty() && self.rng.chance(25) {
+            let role = self.rng.pick(&roles).clone();
+            (pattern, level, identity) = (role.name, role.level, role.identity);
+        }
+        self.m.named.push(format!("forbid {pattern}"));
         if self.rng.chance(20) {
             let (other, l) = self.pattern_of();
+            self.m.named.push(format!("forbid {other}"));
             pattern += &format!(", {other}");
             level = level.min(l);
         }
         let mut out = format!("forbid {pattern}");
         if self.rng.chance(85) {
-            let identity = self.rng.below(self.m.identities.len());
             out += &self.for_type(identity);
             if self.rng.chance(92) {
                 let env = Env { has: (level > 0).then_some(level), ..self.env(identity) };
@@ -620,8 +647,8 @@ impl Gen {
                 out += &format!("\n    when {c}");
             }
         }
-        if self.rng.chance(50) {
-            out += "\n    because \"SOX-12\"";
+        if self.rng.chance(60) {
+            out += &super::hand::because(self.rng.word(&["SOX-12", "SOX-12", "SOX-15"]));
         }
         out
     }
@@ -649,8 +676,10 @@ impl Gen {
         self.m.separates = true;
         let mut out = if c != b && self.rng.chance(30) {
             let resolve = self.rng.word(&["", "", " resolve withhold all", " resolve report"]);
+            self.m.named.push(format!("separate any 2 of [{a}, {b}, {c}]"));
             format!("separate any 2 of [{a}, {b}, {c}]{resolve}")
         } else {
+            self.m.named.push(format!("separate {a} from {b}"));
             let words = [
                 "",
                 "",
@@ -663,6 +692,30 @@ impl Gen {
         };
         out += " because \"SOX-7\"";
         Some(out)
+    }
+
+    /// `separate R from S` of two roles of one level.
+    fn separate_roles(&mut self) -> Option<String> {
+        let roles: Vec<(usize, Rule)> =
+            self.m.rules.iter().cloned().enumerate().filter(|(_, r)| r.role).collect();
+        if roles.is_empty() {
+            return None;
+        }
+        let (i, a) = self.rng.pick(&roles).clone();
+        let others: Vec<usize> = roles
+            .iter()
+            .filter(|(j, b)| *j != i && (b.identity, b.level) == (a.identity, a.level))
+            .map(|(j, _)| *j)
+            .collect();
+        if others.is_empty() {
+            return None;
+        }
+        let j = *self.rng.pick(&others);
+        (self.m.rules[i].apart, self.m.rules[j].apart, self.m.separates) = (true, true, true);
+        let name = format!("separate {} from {}", a.name, self.m.rules[j].name);
+        self.m.named.push(name.clone());
+        let resolve = self.rng.word(&["", "", " resolve withhold first", " resolve report"]);
+        Some(format!("{name}{resolve} because \"SOX-7\""))
     }
 
     /// ` from D`, ` until D`: the bounds of a grant in time.
@@ -681,8 +734,13 @@ impl Gen {
             let word = self.rng.word(&["until", "through"]);
             bound(self, word);
         }
-        if self.ahead && self.rng.chance(18) {
-            out += &format!(" keep {}", Val::Duration(self.rng.range(0, 40), "day").literal());
+        if self.rng.chance(18) {
+            let d = match self.rng.below(4) {
+                0 => Val::Elapsed(self.rng.range(0, 90), "hour"),
+                1 => Val::Duration(self.rng.range(0, 2), "month"),
+                _ => Val::Duration(self.rng.range(0, 40), "day"),
+            };
+            out += &format!(" keep {}", d.literal());
         }
         out
     }

@@ -3,9 +3,10 @@
 use super::Case;
 use crate::project::Project;
 use prov::{
-    Actual, Backend, Background, Desired, Engine, Error, Memory, Moment, Plan, Population, Wiring,
-    read_memory,
+    Actual, Backend, Background, ByHand, Desired, Engine, Error, Instant, Memory, Moment, Plan, Population,
+    Wiring, read_memory,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A case with all that comes of it.
@@ -22,6 +23,8 @@ pub struct Made {
     pub actual: Actual,
     /// What is remembered.
     pub memory: Memory,
+    /// What people decided by hand.
+    pub by_hand: ByHand,
     /// What everyone should have.
     pub desired: Desired,
 }
@@ -36,7 +39,7 @@ impl Made {
     /// # Errors
     /// Where the policy does not pass its check, or its data can't be read.
     pub fn of(case: &Case) -> Result<Made, Error> {
-        Made::of_files(&case.all_files(), &case.at)
+        Made::at_times(&case.all_files(), &case.at, &case.as_of)
     }
 
     /// The same from the files of a case.
@@ -44,6 +47,10 @@ impl Made {
     /// # Errors
     /// As [`Made::of`].
     pub fn of_files(files: &[(String, String)], at: &str) -> Result<Made, Error> {
+        Made::at_times(files, at, &[])
+    }
+
+    fn at_times(files: &[(String, String)], at: &str, as_of: &[(String, String)]) -> Result<Made, Error> {
         let project = Project::new().map_err(io)?;
         for (name, text) in files {
             project.write(name, text).map_err(io)?;
@@ -52,18 +59,31 @@ impl Made {
         let Some(policy) = loaded.policy else { return Err(loaded.report.into()) };
         let engine = policy.compile(Backend::Auto)?.with_threads(Some(1));
         let at = policy.at(at)?;
-        let people = Population::load(&policy, &Wiring::default(), &at)?;
+        // When the case's files were written says nothing.
+        let mut times: BTreeMap<String, Option<Instant>> =
+            policy.project().sources.keys().map(|name| (name.clone(), None)).collect();
+        for (source, at) in as_of {
+            times.insert(source.clone(), Some(policy.at(at)?.now));
+        }
+        let people = Population::load(&policy, &Wiring { as_of: times, ..Wiring::default() }, &at)?;
         let dir = project.dir().join("actual");
         let actual = if dir.is_dir() { Actual::load(&policy, dir)? } else { Actual::empty() };
         let memory = read_memory(&project.dir().join("memory.json"))?;
-        let background = background(&memory, &actual);
+        let by_hand = ByHand::load(&policy, None, None)?;
+        let background = background(&memory, &actual, &by_hand);
         let desired = engine.evaluate_with(&people, &at, &background);
-        Ok(Made { project, engine, at, people, actual, memory, desired })
+        Ok(Made { project, engine, at, people, actual, memory, by_hand, desired })
     }
 
     /// What an evaluation reads beside the population.
     pub fn background(&self) -> Background {
-        background(&self.memory, &self.actual)
+        background(&self.memory, &self.actual, &self.by_hand)
+    }
+
+    /// Of when the sources of a case are.
+    pub fn as_of(&self, case: &Case) -> BTreeMap<String, Instant> {
+        let at = |at: &str| self.engine.policy().at(at).ok().map(|m| m.now);
+        case.as_of.iter().filter_map(|(name, t)| Some((name.clone(), at(t)?))).collect()
     }
 
     /// The plan.
@@ -72,6 +92,7 @@ impl Made {
     }
 }
 
-fn background(memory: &Memory, actual: &Actual) -> Background {
-    Background { memory: Arc::new(memory.clone()), actual: Some(actual.state()), ..Background::default() }
+fn background(memory: &Memory, actual: &Actual, by_hand: &ByHand) -> Background {
+    let (memory, actual) = (Arc::new(memory.clone()), Some(actual.state()));
+    Background { memory, actual, ..by_hand.background() }
 }

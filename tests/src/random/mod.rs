@@ -8,6 +8,7 @@ mod beside;
 mod census;
 mod cond;
 mod expr;
+mod hand;
 mod items;
 mod made;
 mod model;
@@ -45,6 +46,12 @@ pub struct Case {
     pub tables: Vec<(String, Rows)>,
     /// Values by app and kind.
     pub catalogs: Vec<(String, String, Rows)>,
+    /// Of when sources are, by source.
+    pub as_of: Vec<(String, String)>,
+    /// `assignments.csv`; without columns where there is none.
+    pub assignments: Rows,
+    /// `exceptions.csv`.
+    pub exceptions: Rows,
     /// `accounts.csv`; empty where nobody has an account.
     pub accounts: Rows,
     /// `entitlements.csv`.
@@ -81,24 +88,20 @@ impl From<Item> for Text {
 impl Case {
     /// The case of a seed.
     pub fn new(seed: u64) -> Case {
-        Case::drawn(seed, 0, false)
-    }
-
-    /// The case of a seed with what the oracle does not read yet: `keep`.
-    pub fn ahead(seed: u64) -> Case {
-        Case::drawn(seed, 0, true)
+        Case::drawn(seed, 0)
     }
 
     /// The case of a seed with other names of everything that is declared; style 0 is the ordinary one.
     pub fn styled(seed: u64, style: u64) -> Case {
-        Case::drawn(seed, style, false)
+        Case::drawn(seed, style)
     }
 
-    fn drawn(seed: u64, style: u64, ahead: bool) -> Case {
-        let mut g = Gen::new(seed, style, ahead);
+    fn drawn(seed: u64, style: u64) -> Case {
+        let mut g = Gen::new(seed, style);
         let items = g.items();
         g.rng = Rng::new(seed, 2);
         let (sources, tables, catalogs) = (g.people(), g.tables(), g.catalogs());
+        let (assignments, exceptions) = (g.assignments(), g.exceptions());
         let count = 1 + g.rng.below(3);
         let mut files: Vec<(String, Vec<Text>)> = ["main.prov", "rules/more.prov", "z.prov"][..count]
             .iter()
@@ -120,6 +123,8 @@ impl Case {
             sources,
             tables,
             catalogs,
+            assignments,
+            exceptions,
             names: g.names.plain,
             types: g.m.identities.len(),
             ..Case::default()
@@ -150,6 +155,12 @@ impl Case {
         out
     }
 
+    /// The tables of what people decided by hand, where they are there.
+    fn by_hand(&self) -> impl Iterator<Item = (&'static str, &Rows)> {
+        let all = [("assignments", &self.assignments), ("exceptions", &self.exceptions)];
+        all.into_iter().filter(|(_, rows)| !rows.columns.is_empty())
+    }
+
     fn toml(&self) -> String {
         let mut toml = String::from("name = \"case\"\n[sources]\n");
         for (name, _) in &self.sources {
@@ -158,6 +169,9 @@ impl Case {
         toml += "[tables]\n";
         for (name, _) in &self.tables {
             toml += &format!("{name} = \"data/{name}.csv\"\n");
+        }
+        for (name, _) in self.by_hand() {
+            toml += &format!("{name} = \"{name}.csv\"\n");
         }
         let apps: BTreeSet<&String> = self.catalogs.iter().map(|c| &c.0).collect();
         for app in apps {
@@ -177,6 +191,9 @@ impl Case {
         }
         for (app, kind, sheet) in &self.catalogs {
             out.push((format!("data/{app}-{kind}.csv"), sheet.csv()));
+        }
+        for (name, rows) in self.by_hand() {
+            out.push((format!("{name}.csv"), rows.csv()));
         }
         if !self.accounts.columns.is_empty() {
             out.push(("actual/accounts.csv".into(), self.accounts.csv()));

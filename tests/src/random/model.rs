@@ -139,6 +139,10 @@ pub(crate) struct Rule {
     /// What it reads of other rules stands below; what it gives stands here or above.
     pub(crate) level: u8,
     pub(crate) included: bool,
+    /// Whether it is given by hand.
+    pub(crate) requestable: bool,
+    /// Whether it is kept apart from another: then it is not brought, and brings nothing.
+    pub(crate) apart: bool,
 }
 
 /// Everything declared.
@@ -157,6 +161,8 @@ pub(crate) struct Model {
     pub(crate) rules: Vec<Rule>,
     /// Whether something is separated: then no level may be asked for within itself.
     pub(crate) separates: bool,
+    /// Names of forbids and separations.
+    pub(crate) named: Vec<String>,
 }
 
 impl Model {

@@ -95,6 +95,9 @@ impl Gen {
                 if extra {
                     cells.push("x".into());
                 }
+                let id = cells[identity.key].clone();
+                let many = self.m.identities.len() > 1;
+                self.ids.push(if many { format!("{}:{id}", identity.name) } else { id });
                 self.spoil(&identity.fields, identity.key, &mut cells);
                 rows.push(cells);
             }

@@ -41,8 +41,8 @@ pub(crate) struct Gen {
     pub(crate) rng: Rng,
     pub(crate) m: Model,
     pub(crate) names: Names,
-    /// Whether clauses are drawn that the oracle does not read yet.
-    pub(crate) ahead: bool,
+    /// Ids of identities, as the rows have them.
+    pub(crate) ids: Vec<String>,
     /// Functions of the standard library that the item being written uses.
     pub(crate) uses: std::collections::BTreeSet<&'static str>,
 }
@@ -59,12 +59,12 @@ const DAYS: &[(i64, i64, i64)] = &[
 ];
 
 impl Gen {
-    pub(crate) fn new(seed: u64, style: u64, ahead: bool) -> Gen {
+    pub(crate) fn new(seed: u64, style: u64) -> Gen {
         let mut rng = Rng::new(seed, 1);
         let (y, m, d) = *rng.pick(DAYS);
         let zone = rng.word(&["", "", "Europe/Paris", "America/New_York", "Australia/Melbourne", "UTC"]);
         let m = Model { today: days(y, m, d), zone, ..Model::default() };
-        Gen { rng, m, names: Names::new(style), ahead, uses: std::collections::BTreeSet::new() }
+        Gen { rng, m, names: Names::new(style), ids: vec![], uses: std::collections::BTreeSet::new() }
     }
 
     /// Draws the schema.

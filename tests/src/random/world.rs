@@ -20,15 +20,25 @@ impl Case {
         let made = Made::of(&self)?;
         let today = &self.at[..10];
         let before = shift(today, -*rng.pick(&[0, 1, 3, 30, 200]));
-        let policy = made.engine.policy();
-        let then = policy.at(&before)?;
-        let desired = made.engine.evaluate_with(&made.people, &then, &Background::default());
-        let plan = made.engine.plan(&desired, &Actual::empty(), &made.memory);
+        let then = made.engine.policy().at(&before)?;
+        // Of that day, or of the data as they were before some people moved.
+        let earlier = if rng.chance(60) { Made::of(&self.earlier(&mut rng))? } else { Made::of(&self)? };
+        let policy = earlier.engine.policy();
+        let desired = earlier.engine.evaluate_with(&earlier.people, &then, &earlier.by_hand.background());
+        let plan = earlier.engine.plan(&desired, &Actual::empty(), &made.memory);
         let mut world = World::default();
         world.apply(&plan);
         // What is remembered: of that run, or of a run after it.
         if rng.chance(75) {
-            let mut memory = made.engine.memory_after(&desired, &Actual::empty(), &made.memory, &plan);
+            let mut memory = earlier.engine.memory_after(&desired, &Actual::empty(), &made.memory, &plan);
+            if rng.chance(40) && before.as_str() < today {
+                // A run in between sees what was lost by then.
+                let between = policy.at(&shift(&before, 1))?;
+                let background = Background { memory: memory.clone().into(), ..made.by_hand.background() };
+                let desired = made.engine.evaluate_with(&made.people, &between, &background);
+                let plan = made.engine.plan(&desired, &Actual::empty(), &memory);
+                memory = made.engine.memory_after(&desired, &Actual::empty(), &memory, &plan);
+            }
             for source in memory.sources.values_mut() {
                 source.rows = (source.rows as i64 + rng.range(-2, 3)).max(0) as u64;
             }
@@ -60,6 +70,31 @@ impl Case {
         self.entitlements = Rows::of_csv(&held);
         self.untidy(&mut rng, &ids);
         Ok(self)
+    }
+
+    /// The case with data of an earlier day: some cells are those of someone else.
+    fn earlier(&self, rng: &mut Rng) -> Case {
+        let mut other = self.clone();
+        for (_, sheet) in &mut other.sources {
+            let n = sheet.rows.len();
+            for _ in 0..rng.below(1 + 2 * n) {
+                let (a, b) = (rng.below(n), rng.below(n));
+                let at = rng.below(sheet.columns.len());
+                // Keys stay where they are.
+                let key = |rows: &[Vec<String>]| {
+                    let all: std::collections::BTreeSet<_> = rows.iter().map(|r| r.get(at)).collect();
+                    all.len() + 1 >= rows.len()
+                };
+                if a == b || key(&sheet.rows) || sheet.rows[a].len() <= at || sheet.rows[b].len() <= at {
+                    continue;
+                }
+                let cell = sheet.rows[a][at].clone();
+                sheet.rows[b][at] = cell;
+            }
+        }
+        other.assignments.rows.retain(|_| rng.chance(75));
+        other.exceptions.rows.retain(|_| rng.chance(50));
+        other
     }
 
     /// Rows that no plan of Prov would have made.

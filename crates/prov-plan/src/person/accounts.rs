@@ -81,7 +81,8 @@ impl<'a> Person<'_, 'a> {
                 None => grouped.push((def.source, def.app, vec![one])),
             }
         }
-        for (source, app, changes) in grouped {
+        for (source, app, mut changes) in grouped {
+            changes.sort_by(|a, b| a.attribute.cmp(&b.attribute));
             self.causes.clear();
             let of = schema.writebacks.iter().filter(|w| (w.source, w.app) == (source, app));
             self.causes.extend(of.map(|w| crate::Cause::from(w.rule)));

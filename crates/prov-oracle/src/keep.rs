@@ -1,0 +1,162 @@
+//! What is held for a while after its rule gives it no more (items.md, "grant").
+//! Invariant: a keep is judged by what memory says and by the data of now; nothing is guessed of the time between but
+//! what the rules say of its moments.
+
+use crate::calendar;
+use crate::entitlement::{Ent, compared, same};
+use crate::eval::{Eval, Res, Scope, bug};
+use crate::grants::Given;
+use crate::value::{Value, nfc};
+use crate::world::World;
+use prov_model::{Elapsed, Instant, Keep, KeepFor};
+use std::collections::BTreeMap;
+
+/// Entitlements that are kept, and those of which an exception denies the role that gave them.
+#[derive(Default)]
+pub(crate) struct Kept {
+    pub held: Vec<Ent>,
+    pub denied: Vec<Ent>,
+}
+
+fn is_live(keep: &Keep, ent: &Ent, given: &[Given<'_>]) -> bool {
+    given.iter().any(|g| g.rule == keep.rule && same(&g.ent, ent))
+}
+
+impl<'a> World<'a> {
+    /// What memory keeps for someone, where there still is such an entitlement.
+    fn keeps_of(&self, person: usize) -> Vec<(usize, &Keep, Ent)> {
+        let all = self.memory.keeps.get(&self.people[person].id).map_or(&[][..], Vec::as_slice);
+        let known = all.iter().enumerate().filter_map(|(number, keep)| {
+            let kind = self.policy.app(&keep.app)?.kind(&keep.kind)?;
+            let value = nfc(&keep.value);
+            let compared = compared(kind, &value);
+            let ent = Ent { app: keep.app.clone(), kind: keep.kind.clone(), value, compared };
+            Some((number, keep, ent))
+        });
+        known.collect()
+    }
+
+    fn kept_until(&self, lost: Instant, keep: KeepFor) -> Instant {
+        match keep {
+            KeepFor::Calendar(d) => calendar::instant_plus(lost, d, &self.zone),
+            KeepFor::Clock(Elapsed(e)) => Instant(lost.0.saturating_add(e)),
+        }
+    }
+
+    /// Notes a moment at which something may turn, while a loss is being sought.
+    pub(crate) fn note(&self, at: Instant) {
+        if self.seeking {
+            // What holds up to and including a moment turns right after it.
+            self.noted.borrow_mut().extend([at, Instant(at.0.saturating_add(1))]);
+        }
+    }
+
+    /// When a keep ends that its rule gives no more.
+    fn ends(&self, person: usize, number: usize, keep: &Keep) -> Res<Instant> {
+        if let Some(until) = keep.until {
+            return Ok(until);
+        }
+        if self.seeking {
+            return Ok(Instant(i64::MAX));
+        }
+        if let Some(known) = self.ends.borrow().get(&(person, number)) {
+            return Ok(*known);
+        }
+        let ends = self.kept_until(self.lost(person, keep)?, keep.keep);
+        self.ends.borrow_mut().insert((person, number), ends);
+        Ok(ends)
+    }
+
+    /// The first moment after memory was kept, and before now, at which its rule does not give it; else now.
+    fn lost(&self, person: usize, keep: &Keep) -> Res<Instant> {
+        let Some(before) = self.memory.at.filter(|at| *at < self.now) else { return Ok(self.now) };
+        let mut at = before;
+        loop {
+            let then = self.moved_to(at);
+            let decision = Eval::new(&then).decide(person)?;
+            let ent = self.keeps_of(person).into_iter().find(|(_, k, _)| *k == keep).map(|(_, _, e)| e);
+            let Some(ent) = ent else { return Ok(self.now) };
+            let gives = decision.held
+                || (decision.entitlements.iter().any(|e| same(e, &ent))
+                    && is_live(keep, &ent, &decision.given));
+            if !gives {
+                return Ok(if at == before { self.now } else { at });
+            }
+            then.note(calendar::instant_at(calendar::next_day(then.today), 0, 0, &then.zone));
+            let next = then.noted.borrow().iter().copied().filter(|m| *m > at).min();
+            match next.filter(|m| *m < self.now) {
+                Some(next) => at = next,
+                None => return Ok(self.now),
+            }
+        }
+    }
+}
+
+impl<'a> Eval<'_, 'a> {
+    /// What is kept of entitlements that are asked for; `given`: what rules give of them.
+    pub(crate) fn kept(
+        &self,
+        person: usize,
+        given: &[Given<'a>],
+        asked: &dyn Fn(&Ent) -> Res<bool>,
+    ) -> Res<Kept> {
+        let mut kept = Kept::default();
+        for (number, keep, ent) in self.world.keeps_of(person) {
+            if !asked(&ent)? || is_live(keep, &ent, given) || self.blocked(person, &ent.app)? {
+                continue;
+            }
+            let ends = self.world.ends(person, number, keep)?;
+            self.world.note(ends);
+            if ends <= self.world.now {
+                continue;
+            }
+            if self.comes_by_a_denied_role(person, &keep.rule) {
+                kept.denied.push(ent);
+            } else {
+                kept.held.push(ent);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Whether an exception denies a role, or one that brings it.
+    fn comes_by_a_denied_role(&self, person: usize, role: &str) -> bool {
+        self.world.denies_role(person, role)
+            || self.brought_by(role).any(|other| self.comes_by_a_denied_role(person, other))
+    }
+
+    /// What is to be remembered of keeps; `held`: what is held in the end.
+    pub(crate) fn keeps_after(&self, person: usize, given: &[Given<'a>], held: &[Ent]) -> Res<Vec<Keep>> {
+        let mut next: BTreeMap<(String, String, String, String), Keep> = BTreeMap::new();
+        for g in given {
+            let Some(d) = g.keep else { continue };
+            let keep = match self.eval(d, &Scope::default(), None)? {
+                Value::Duration(d) => KeepFor::Calendar(d),
+                Value::Elapsed(e) => KeepFor::Clock(e),
+                _ => return bug("`keep` what is no time"),
+            };
+            let ends = self.world.kept_until(self.world.now, keep);
+            let Some(ent) = held.iter().find(|h| same(h, &g.ent)).filter(|_| ends > self.world.now) else {
+                continue;
+            };
+            let key = (ent.app.clone(), ent.kind.clone(), ent.value.clone(), g.rule.to_owned());
+            let (app, kind, value, rule) = key.clone();
+            // Of several that one rule gives alike, the longest.
+            if next.get(&key).is_none_or(|known| self.world.kept_until(self.world.now, known.keep) < ends) {
+                next.insert(key, Keep { app, kind, value, rule, keep, until: None });
+            }
+        }
+        let mut all: Vec<Keep> = next.into_values().collect();
+        for (number, keep, ent) in self.world.keeps_of(person) {
+            if is_live(keep, &ent, given) || !held.iter().any(|h| same(h, &ent)) {
+                continue;
+            }
+            let ends = self.world.ends(person, number, keep)?;
+            if ends > self.world.now {
+                all.push(Keep { until: Some(ends), ..keep.clone() });
+            }
+        }
+        all.sort();
+        Ok(all)
+    }
+}
