@@ -168,7 +168,11 @@ impl Run {
                 match d.argument.as_str() {
                     "accounts" => self.world.accounts(&d.block),
                     "entitlements" => self.world.entitlements(&d.block),
-                    _ => return Ok(Err("write `actual accounts:` or `actual entitlements:`".into())),
+                    "lost" => self.world.lose(&d.block),
+                    _ => {
+                        let words = "`actual accounts:`, `actual entitlements:` or `actual lost:`";
+                        return Ok(Err(format!("write {words}")));
+                    }
                 }
                 self.forget();
             }

@@ -92,6 +92,15 @@ impl World {
         }
     }
 
+    /// Takes away what the lines of an `entitlements.csv` name.
+    pub fn lose(&mut self, lines: &[String]) {
+        for line in lines.iter().skip(1) {
+            if let Ok(row) = <[String; 4]>::try_from(cells(line)) {
+                self.held.remove(&row);
+            }
+        }
+    }
+
     /// `accounts.csv` and `entitlements.csv`.
     pub fn files(&self) -> [(&'static str, String); 2] {
         let names: BTreeSet<&str> =

@@ -124,8 +124,14 @@ impl Checker<'_> {
             }
             out.push((VerbDef { kind, apps, after }, v.span));
         }
-        let has = |k: VerbKind| out.iter().find(|(v, _)| v.kind == k && v.apps.is_empty()).map(|o| o.1);
-        if let (Some(keep), Some(drop)) = (has(VerbKind::KeepEntitlements), has(VerbKind::DropEntitlements)) {
+        let of = |k: VerbKind| out.iter().filter(move |(v, _)| v.kind == k);
+        let meet = |a: &VerbDef, b: &VerbDef| {
+            (a.apps.is_empty() && b.apps.is_empty()) || a.apps.iter().any(|app| b.apps.contains(app))
+        };
+        let both = of(VerbKind::KeepEntitlements).find_map(|(keep, at)| {
+            of(VerbKind::DropEntitlements).find(|(drop, _)| meet(keep, drop)).map(|(_, drops)| (*at, *drops))
+        });
+        if let Some((keep, drop)) = both {
             self.report(
                 Diagnostic::new(&codes::BAD_VERB, "a state can't both keep and drop entitlements")
                     .at(drop, "drops")

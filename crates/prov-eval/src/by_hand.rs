@@ -76,7 +76,7 @@ pub(crate) fn stray(
 }
 
 impl<'a> Interp<'a> {
-    fn rows_by_hand(&self) -> &'a [u32] {
+    pub(crate) fn rows_by_hand(&self) -> &'a [u32] {
         let (Subject::Identity(ty, row), Some(by_hand)) = (self.subject, self.world.by_hand) else {
             return &[];
         };
@@ -141,7 +141,60 @@ impl<'a> Interp<'a> {
     }
 
     fn is_to_come(&self, a: &Assignment) -> bool {
-        a.from.is_some_and(|from| !from.has_come(self.world.moment))
+        a.from.is_some_and(|from| !self.has_come(from))
+    }
+
+    fn has_come(&self, point: TimePoint) -> bool {
+        match point {
+            TimePoint::Day(day) => self.clock.today >= day,
+            TimePoint::Instant(instant) => self.clock.now >= instant,
+        }
+    }
+
+    /// Whether the identity at hand is still given a role, with its arguments where it has parameters, by the time of its
+    /// assignments alone, and nobody denies it.
+    pub(crate) fn is_given_still(&self, named: &str) -> bool {
+        let program = self.world.program;
+        let name = named.split('(').next().unwrap_or(named);
+        let Some(rule) = program.rule_by_name(name) else { return false };
+        let Some(requestable) = &program.rules[rule as usize].requestable else { return false };
+        let instance = self.instance_named(rule, named);
+        if self.has_params(rule) != instance.is_some() {
+            return false;
+        }
+        let zone = &self.world.moment.zone;
+        let is = |a: &Assignment| match &instance {
+            None => true,
+            Some(key) => self.assigned_instance(rule, a, Tri::Yes).is_some_and(|x| *x.key == **key),
+        };
+        let mut rows = self.rows_by_hand().iter().filter_map(|n| self.assignment(*n));
+        self.denials_of_role(rule, instance.as_deref()).next().is_none()
+            && rows.any(|a| {
+                let ended = a.ends(requestable.at_most, zone).is_some_and(|end| self.has_come(end));
+                a.role == name && !self.is_to_come(a) && !ended && is(a)
+            })
+    }
+
+    /// Notes when assignments and exceptions of the identity at hand begin and end.
+    pub(crate) fn note_by_hand(&mut self) {
+        let zone = &self.world.moment.zone;
+        let mut points: Vec<TimePoint> = Vec::new();
+        for a in self.rows_by_hand().iter().filter_map(|n| self.assignment(*n)) {
+            let rule = self.world.program.rule_by_name(&a.role);
+            let limits = rule.and_then(|r| self.world.program.rules[r as usize].requestable.as_ref());
+            points.extend(a.from);
+            points.extend(a.ends(limits.and_then(|l| l.at_most), zone));
+        }
+        if let (Subject::Identity(ty, row), Some(by_hand), Some(background)) =
+            (self.subject, self.world.by_hand, self.world.background)
+        {
+            let acting = by_hand.exceptions(ty, row).iter();
+            let rows = acting.filter_map(|e| background.exceptions.get(e.number as usize));
+            points.extend(rows.map(|e| e.until));
+        }
+        for point in points {
+            self.wake_at(point.instant(&self.world.moment.zone));
+        }
     }
 
     /// Why an assignment of a role to the identity at hand is not honoured; its beginning is not looked at.
@@ -155,7 +208,7 @@ impl<'a> Interp<'a> {
         }
         let zone = &self.world.moment.zone;
         let ends = a.ends(requestable.at_most, zone);
-        if ends.is_some_and(|end| end.has_come(self.world.moment)) {
+        if ends.is_some_and(|end| self.has_come(end)) {
             return Ok(Some(AssignmentIssue::Expired));
         }
         let instance = if self.has_params(rule) {

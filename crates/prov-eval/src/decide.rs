@@ -10,7 +10,7 @@ use crate::roles::RoleBlock;
 use crate::world::{NO_STATE, Unknown};
 use crate::writes::Write;
 use prov_model::{
-    AppId, AssignmentIssue, DesiredAccount, EntId, Entitlement, EntitlementIssue, IdentityId, SeparationHit,
+    AssignmentIssue, DesiredAccount, EntId, Entered, Entitlement, EntitlementIssue, IdentityId, SeparationHit,
 };
 
 /// Why an identity is held.
@@ -54,6 +54,8 @@ pub(crate) struct Decision {
     /// What rules give, before anything is taken off.
     pub live: Vec<Granted>,
     pub keeps: KeepsAfter,
+    /// For memory: what was held on entering a state that keeps it.
+    pub entered: Entered,
 }
 
 /// Forbids and denials of roles, as in [`Decision`].
@@ -88,6 +90,9 @@ impl<'a> Interp<'a> {
         if leaver {
             hold = None;
         }
+        if self.wake.is_some() {
+            self.note_by_hand();
+        }
         self.take_steps(ty, skip);
         if hold.is_none() && !leaver {
             hold = self.facts.first_unknown().map(|u| self.hold(u)).or_else(|| self.nameless(ty, row));
@@ -98,9 +103,14 @@ impl<'a> Interp<'a> {
             let mut list = grants.free;
             decision.live.clone_from(&list);
             self.add_kept(None, &mut list);
+            self.add_entered(None, &mut list);
             let settled = self.settle(&mut list, true);
             decision.held = settled.held;
             decision.keeps = self.keeps_after(&decision.live, &decision.held);
+            if lifecycle.is_some_and(|l| l.keeps()) && !leaver {
+                let by_hand = self.by_hand_alone(&decision.live, &decision.held);
+                decision.entered = self.entered_after(by_hand);
+            }
             decision.withheld = settled.withheld;
             decision.withheld.retain(|(_, issue)| *issue != EntitlementIssue::Outranked);
             decision.withheld.sort_unstable();
@@ -120,9 +130,7 @@ impl<'a> Interp<'a> {
             decision = Decision { state, hold, ..Decision::default() };
         }
         decision.unmatched = self.unmatched(leaver);
-        let keeps =
-            def.is_some_and(|d| (0..self.world.program.schema.apps.len()).any(|a| d.keeps(AppId(a as u32))));
-        if keeps || hold.is_some() {
+        if def.is_some_and(|d| d.keeps_any()) || hold.is_some() {
             decision.active_forbids = self.active_forbids(ty);
             decision.active_denies = self.denied().map(|(n, e)| (n, e.clone())).collect();
         }

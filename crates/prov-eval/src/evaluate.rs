@@ -13,7 +13,7 @@ use crate::world::{Catalogs, LookupTable, NO_STATE, World};
 use crate::writes::Write;
 use prov_ir::Program;
 use prov_model::{
-    AssignmentIssue, Background, Csr, Desired, DesiredAccount, EntId, Entitlement, EntitlementIssue,
+    AssignmentIssue, Background, Csr, Desired, DesiredAccount, EntId, Entered, Entitlement, EntitlementIssue,
     Entitlements, HoldReason, IdentityFlags, IdentityId, Keep, Moment, Population, RuleId, Separated,
     SeparationHit, WriteBack,
 };
@@ -52,6 +52,7 @@ struct BlockResult {
     active_denies: Vec<(u32, Vec<(u32, Entitlement)>)>,
     separated: Vec<(u32, SeparationHit<EntId>)>,
     keeps: Vec<(u32, Vec<Keep>)>,
+    entered: Vec<(u32, Entered)>,
     /// By number of the assignment.
     unmatched: Vec<(u32, AssignmentIssue)>,
     entitlements: Entitlements,
@@ -227,6 +228,9 @@ impl BlockResult {
         if !decision.keeps.next.is_empty() {
             self.keeps.push((at, decision.keeps.next));
         }
+        if !decision.entered.is_empty() {
+            self.entered.push((at, decision.entered));
+        }
         if !decision.active_forbids.is_empty() {
             self.active_forbids.push((at, decision.active_forbids));
         }
@@ -301,6 +305,7 @@ fn merge(
         separated: Vec::new(),
         active_forbids: BTreeMap::new(),
         keeps: BTreeMap::new(),
+        entered: BTreeMap::new(),
         names: Vec::new(),
         links: Vec::new(),
         writes: Vec::new(),
@@ -354,6 +359,7 @@ fn merge(
             desired.separated.push((base + at, hit));
         }
         desired.keeps.extend(block.keeps.into_iter().map(|(at, k)| (base + at, k)));
+        desired.entered.extend(block.entered.into_iter().map(|(at, e)| (base + at, e)));
         desired.active_forbids.extend(block.active_forbids.into_iter().map(|(at, f)| (base + at, f)));
     }
     desired.withheld.sort_unstable();

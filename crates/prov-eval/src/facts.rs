@@ -66,6 +66,8 @@ pub(crate) struct Facts<'a> {
     pub instances: FxHashMap<(u32, Stage), Rc<Instances<'a>>>,
     /// What is on sides of separations, in this turn.
     pub sides: FxHashMap<(u32, u32), (Vec<EntId>, Option<Unknown>)>,
+    /// What of these rules give, in the ids that stand for all spellings.
+    pub live_on_sides: Vec<EntId>,
     /// Grows with every change of a fact, after which what follows from facts is worked out anew.
     turn: u64,
 }
@@ -94,6 +96,7 @@ impl<'a> Facts<'a> {
             roles: vec![(0, RoleFact::default()); program.rules.len()],
             instances: FxHashMap::default(),
             sides: FxHashMap::default(),
+            live_on_sides: Vec::new(),
             turn: 1,
         }
     }
@@ -123,6 +126,7 @@ impl<'a> Facts<'a> {
         self.turn += 1;
         self.instances.clear();
         self.sides.clear();
+        self.live_on_sides.clear();
     }
 
     /// What is known of a role in this turn.
@@ -280,14 +284,13 @@ impl<'a> Interp<'a> {
     fn kind_fact(&mut self, app: AppId, kind: KindId, only: Option<&str>) -> KindFact {
         let mut fact = KindFact::default();
         let shape = self.shape;
-        match self.blocked(app) {
-            Ok(None) => {}
-            Ok(Some(_)) => return fact,
+        let blocked = match self.blocked(app) {
+            Ok(block) => block.is_some(),
             Err(unknown) => {
                 fact.unknown = Some(unknown);
                 return fact;
             }
-        }
+        };
         // A step speaks of its one value, or of all values that have no step of their own: the others' forbids and
         // conditions may not be settled yet.
         let values = shape.kinds.get(&(app, kind));
@@ -301,7 +304,8 @@ impl<'a> Interp<'a> {
             }
         };
         let mut grants = Vec::new();
-        for &(rule, grant) in shape.granted_by.get(&(app, kind)).map_or(&[][..], Vec::as_slice) {
+        let granted_by = shape.granted_by.get(&(app, kind)).filter(|_| !blocked);
+        for &(rule, grant) in granted_by.map_or(&[][..], Vec::as_slice) {
             let constant = shape.rules[rule as usize].constants[grant as usize];
             if constant.is_some_and(|c| !mine(&shape.constants[c as usize].value)) {
                 continue;
@@ -317,6 +321,7 @@ impl<'a> Interp<'a> {
             }
         }
         self.add_kept(Some((app, kind)), &mut grants);
+        self.add_entered(Some((app, kind)), &mut grants);
         grants.retain(|g| mine(&self.interner.entitlements.get(g.entitlement).value));
         let settled = self.settle(&mut grants, false);
         fact.unknown = fact.unknown.or(settled.unknown);

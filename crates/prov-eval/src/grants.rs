@@ -271,16 +271,21 @@ impl<'a> Interp<'a> {
                 continue;
             }
             last = Some(same);
-            if self.is_blank(granted.entitlement) {
+            // What a state keeps was held: no catalog takes it away.
+            let known = &self.interner.entitlements;
+            let stays = grants
+                .iter()
+                .any(|g| g.rule == crate::entered::BY_STATE && known.same_as(g.entitlement) == same);
+            if !stays && self.is_blank(granted.entitlement) {
                 settled.withheld.push((granted.entitlement, EntitlementIssue::Blank));
                 continue;
             }
             match self.cataloged(same) {
-                None => self.settle_one(granted.entitlement, same, &mut settled),
                 Some(Cataloged::Yes(spelled)) => self.settle_one(spelled, same, &mut settled),
-                Some(Cataloged::No) => {
+                Some(Cataloged::No) if !stays => {
                     settled.withheld.push((granted.entitlement, EntitlementIssue::NotInCatalog));
                 }
+                None | Some(Cataloged::No) => self.settle_one(granted.entitlement, same, &mut settled),
             }
         }
         settled

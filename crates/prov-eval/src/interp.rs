@@ -2,6 +2,7 @@
 //! Invariant: total. Whatever the program and the data, a call returns a value, or the [`Unknown`] that it depends on.
 //! Operators mean what `prov_model` says; an absent operand makes the result absent.
 
+use crate::entered::EntryOf;
 use crate::facts::Facts;
 use crate::interner::Interner;
 use crate::keep::Keeps;
@@ -43,6 +44,7 @@ pub(crate) struct Interp<'a> {
     /// What is noted of when things change, where that is asked for.
     pub(crate) wake: Option<Wake>,
     pub(crate) keeps: Keeps,
+    pub(crate) entered: EntryOf,
     /// The bounds of grants that were looked at, where an explanation asks for them.
     pub(crate) bounds: Option<Vec<Bound>>,
     pub(crate) facts: Facts<'a>,
@@ -65,6 +67,7 @@ impl<'a> Interp<'a> {
             clock: world.moment.into(),
             wake: None,
             keeps: Keeps::default(),
+            entered: EntryOf::default(),
             bounds: None,
             facts: Facts::new(world.program),
             interner: Interner::new(shape),
@@ -80,6 +83,7 @@ impl<'a> Interp<'a> {
         self.subject = subject;
         self.facts.clear();
         self.keeps.clear();
+        self.entered.clear();
         self.failures.clear();
     }
 

@@ -6,8 +6,11 @@
 //! lost at the first moment after `t0` at which, with the data of now, the rule does not give it; if that is so at `t0`
 //! already, or never before now, it is lost now. While that moment is sought, keeps without an end count as held.
 
+use crate::entered::BY_STATE;
+use crate::facts::Tri;
 use crate::grants::{Granted, Settled};
 use crate::interp::{Interp, Res, Subject};
+use crate::roles::From;
 use crate::world::World;
 use prov_ir::GrantProgram;
 use prov_model::{AppId, EntId, EntitlementIssue, Instant, Keep, KeepFor, KindId, Separated, Value, nfc};
@@ -64,9 +67,9 @@ impl Granted {
         Granted { entitlement, rule: KEPT, grant: number as u32, instance: 0 }
     }
 
-    /// Whether it is only kept: no rule gives it now.
+    /// Whether it is only kept, by its rule or by the state: no rule gives it now.
     pub(crate) fn is_kept(&self) -> bool {
-        self.rule == KEPT
+        self.rule == KEPT || self.rule == BY_STATE
     }
 }
 
@@ -102,12 +105,11 @@ impl<'a> Interp<'a> {
             return facts.len();
         }
         let mut facts = Vec::new();
-        if let (Subject::Identity(ty, row), Some(background)) = (self.subject, self.world.background)
+        if let (Subject::Identity(..), Some(background)) = (self.subject, self.world.background)
             && !background.memory.keeps.is_empty()
         {
             let schema = &self.world.program.schema;
-            let key = self.world.population.and_then(|p| p.of(ty).table.key(row)).unwrap_or("");
-            let remembered = background.memory.keeps.get(&schema.global_id(ty, key));
+            let remembered = background.memory.keeps.get(&self.global_id());
             for keep in remembered.into_iter().flatten() {
                 // Of an app or a kind that is no more, nothing can be held.
                 let Some(app) = schema.apps.iter().position(|a| a.name == keep.app) else { continue };
@@ -175,7 +177,7 @@ impl<'a> Interp<'a> {
     }
 
     /// A rule as memory names it: with the arguments of the instance, where it has parameters.
-    fn instance_name(&self, rule: u32, instance: u32) -> String {
+    pub(crate) fn instance_name(&self, rule: u32, instance: u32) -> String {
         format!("{}{}", self.rule_name(rule), self.interner.instance_of(instance).1)
     }
 
@@ -192,12 +194,12 @@ impl<'a> Interp<'a> {
     }
 
     /// The key of an instance as memory names it.
-    fn instance_named(&self, rule: u32, named: &str) -> Option<String> {
+    pub(crate) fn instance_named(&self, rule: u32, named: &str) -> Option<String> {
         let (_, rest) = named.split_once('(')?;
         crate::exceptions::instance(self.world.program, &self.world.program.rules[rule as usize], rest)
     }
 
-    fn rule_name(&self, rule: u32) -> &'a str {
+    pub(crate) fn rule_name(&self, rule: u32) -> &'a str {
         let program = self.world.program;
         &program.schema.rule(program.rules[rule as usize].rule).name
     }
@@ -259,7 +261,8 @@ impl<'a> Interp<'a> {
             && self.is_live(&fact, &decision.live)
     }
 
-    /// What is only kept yields to what rules give, before separations are resolved (11.11).
+    /// What is only kept yields to what rules give, before separations are resolved (11.11), where it is of a separation
+    /// that is hit.
     pub(crate) fn yield_kept(&mut self, grants: &[Granted], settled: &mut Settled, whole: bool) {
         if self.world.program.schema.separations.is_empty() || !grants.iter().any(Granted::is_kept) {
             return;
@@ -267,25 +270,41 @@ impl<'a> Interp<'a> {
         let known = &self.interner.entitlements;
         let given: Vec<EntId> =
             grants.iter().filter(|g| !g.is_kept()).map(|g| known.same_as(g.entitlement)).collect();
-        let (hits, _) = self.hits(&settled.held, whole);
-        for hit in hits {
-            let known = &self.interner.entitlements;
-            let live = |item: &Separated<EntId>| match item {
-                Separated::Role(..) => true,
-                Separated::Entitlement(id) => given.contains(&known.same_as(*id)),
-            };
-            if !hit.items.iter().any(|(_, item)| live(item)) {
+        let all = settled.held.clone();
+        let from = if whole { From::Held(&all) } else { From::Unyielded };
+        let is_live = |me: &Self, id: EntId| given.contains(&me.interner.entitlements.same_as(id));
+        for &id in &all {
+            if is_live(self, id) {
                 continue;
             }
-            for (_, item) in hit.items.iter().filter(|(_, item)| !live(item)) {
-                let Separated::Entitlement(id) = item else { continue };
-                let same = known.same_as(*id);
-                if let Some(at) = settled.held.iter().position(|h| known.same_as(*h) == same) {
-                    let id = settled.held.remove(at);
-                    settled.withheld.push((id, EntitlementIssue::Separated(hit.separation)));
-                }
+            let live = |me: &Self, other: EntId| {
+                if whole { is_live(me, other) } else { me.lives(other) }
+            };
+            if let Some(separation) = self.yields(id, from, live) {
+                settled.held.retain(|held| *held != id);
+                settled.withheld.push((id, EntitlementIssue::Separated(separation)));
             }
         }
+    }
+
+    /// The separation by which something that is only kept yields, if it does.
+    pub(crate) fn yields(
+        &mut self,
+        id: EntId,
+        from: From<'_>,
+        live: impl Fn(&Self, EntId) -> bool,
+    ) -> Option<u32> {
+        for &(separation, _) in &*self.sides_of(id) {
+            let (hit, is) = self.look(separation, from);
+            let stands = |(_, item): &(u32, Separated<EntId>)| match item {
+                Separated::Role(..) => true,
+                Separated::Entitlement(other) => live(self, *other),
+            };
+            if is == Tri::Yes && hit.items.iter().any(stands) {
+                return Some(separation);
+            }
+        }
+        None
     }
 
     /// What is to be remembered, what is only kept, and what is over, once all is settled. `held` is in order of

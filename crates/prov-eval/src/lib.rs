@@ -12,6 +12,7 @@ mod asks;
 mod by_hand;
 mod cover;
 mod decide;
+mod entered;
 mod evaluate;
 mod exceptions;
 pub mod explain;

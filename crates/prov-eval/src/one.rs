@@ -3,6 +3,7 @@
 
 use crate::by_hand::ByHand;
 use crate::decide::Decision;
+use crate::entered::KeptByState;
 use crate::evaluate::{Engine, reason};
 use crate::facts::Tri;
 use crate::grants::{Block, Granted};
@@ -14,10 +15,11 @@ use crate::shape::Shape;
 use crate::world::{NO_STATE, World};
 use prov_ir::{ExprId, ExprKind, Program};
 use prov_model::{
-    Background, DesiredAccount, EntId, Entitlement, EntitlementIssue, GivenName, HoldReason, IdentityId,
-    Keep, Moment, Population, RuleId,
+    Background, Date, DesiredAccount, EntId, Entitlement, EntitlementIssue, GivenName, HoldReason, Holding,
+    IdentityId, Keep, Moment, Population, RuleId,
 };
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 
 /// A grant that gives an entitlement, and how the identity came by it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +72,8 @@ pub struct Caused {
     pub causes: Vec<Cause>,
     /// Keeps by which it is held on, or was until their time was over: with the moment that ends them.
     pub kept: Vec<Keep>,
+    /// The day on which the state was entered that keeps it; none where no state does.
+    pub by_state: Option<Date>,
     /// Why it is not held; empty where it is.
     pub withheld: Vec<Withheld>,
 }
@@ -280,11 +284,19 @@ impl<'a> Interp<'a> {
         let all = self.all_grants(false);
         let mut free = all.free.clone();
         self.add_kept(None, &mut free);
+        self.add_entered(None, &mut free);
         let settled = self.settle(&mut free, true);
         let kept = |me: &Self, id: EntId| {
             let known = &me.interner.entitlements;
             let mine = decision.keeps.kept.iter().filter(|(k, _)| known.same_as(*k) == known.same_as(id));
             mine.map(|(_, keep)| keep.clone()).collect()
+        };
+        let states = self.kept_by_state();
+        let by_state = |me: &Self, id: EntId| {
+            let known = &me.interner.entitlements;
+            let same =
+                |k: &&KeptByState| k.ended.is_empty() && known.same_as(k.entitlement) == known.same_as(id);
+            states.iter().find(same).map(|k| k.since)
         };
         let mut held: Vec<Caused> = decision
             .held
@@ -293,6 +305,7 @@ impl<'a> Interp<'a> {
                 entitlement: self.interner.entitlements.get(*id).clone(),
                 causes: self.causes_among(*id, all.free.iter(), true),
                 kept: kept(self, *id),
+                by_state: by_state(self, *id),
                 withheld: Vec::new(),
             })
             .collect();
@@ -324,7 +337,7 @@ impl<'a> Interp<'a> {
                 }
             };
             let causes = self.causes_among(*id, all.free.iter(), true);
-            add(Caused { entitlement, causes, kept: Vec::new(), withheld: vec![why] });
+            add(Caused { entitlement, causes, kept: Vec::new(), by_state: None, withheld: vec![why] });
         }
         let blocked: Vec<Granted> = all.blocked.iter().map(|(g, _)| *g).collect();
         let mut done = Vec::new();
@@ -340,7 +353,7 @@ impl<'a> Interp<'a> {
             };
             let entitlement = self.interner.entitlements.get(granted.entitlement).clone();
             let causes = self.causes_among(granted.entitlement, blocked.iter(), true);
-            add(Caused { entitlement, causes, kept: Vec::new(), withheld: vec![why] });
+            add(Caused { entitlement, causes, kept: Vec::new(), by_state: None, withheld: vec![why] });
         }
         for (granted, why) in self.by_withheld_roles() {
             let same = self.interner.entitlements.same_as(granted.entitlement);
@@ -349,7 +362,7 @@ impl<'a> Interp<'a> {
             }
             let entitlement = self.interner.entitlements.get(granted.entitlement).clone();
             let causes = self.causes_among(granted.entitlement, std::iter::once(&granted), false);
-            add(Caused { entitlement, causes, kept: Vec::new(), withheld: vec![why] });
+            add(Caused { entitlement, causes, kept: Vec::new(), by_state: None, withheld: vec![why] });
         }
         for caused in &mut withheld {
             caused.withheld.sort();
@@ -358,6 +371,35 @@ impl<'a> Interp<'a> {
         held.sort_by(|a, b| a.entitlement.cmp(&b.entitlement));
         withheld.sort_by(|a, b| a.entitlement.cmp(&b.entitlement));
         (held, withheld)
+    }
+
+    /// What of all that is held assignments alone give, with the roles that they give; sorted. What is only kept comes
+    /// from where it came from when memory was kept.
+    pub(crate) fn by_hand_alone(&mut self, live: &[Granted], held: &[EntId]) -> Vec<Holding> {
+        if !self.is_given_anything() {
+            return Vec::new();
+        }
+        let mut out = Vec::new();
+        for &id in held {
+            let causes = self.causes_among(id, live.iter(), true);
+            let roles = match causes.is_empty() {
+                true => self.roles_before(id),
+                false if causes.iter().all(|c| c.assignment.is_some()) => {
+                    let named = |c: &Cause| {
+                        let args = c.args.first().map_or("", String::as_str);
+                        Some(format!("{}{args}", self.rule_name(*c.path.first()?)))
+                    };
+                    causes.iter().filter_map(named).collect()
+                }
+                false => Vec::new(),
+            };
+            let roles: BTreeSet<String> = roles.into_iter().collect();
+            if !roles.is_empty() {
+                out.push(self.holding(id, roles.into_iter().collect()));
+            }
+        }
+        out.sort();
+        out
     }
 
     /// The rules that are assigned: by their own condition, and by each assignment.

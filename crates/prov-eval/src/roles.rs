@@ -28,6 +28,17 @@ pub(crate) enum RoleBlock {
     Separated(u32),
 }
 
+/// Of what a separation is asked about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum From<'h> {
+    /// All that the forbids left.
+    Held(&'h [EntId]),
+    /// What the steps so far give.
+    Steps,
+    /// The same, before what is only kept has yielded.
+    Unyielded,
+}
+
 /// A yes where one of two is, an unknown where neither is and one is unknown.
 pub(crate) fn or(a: Tri, b: Tri) -> Tri {
     match (a, b) {
@@ -134,12 +145,11 @@ impl<'a> Interp<'a> {
 
     /// Whether a separation is hit, by the steps taken so far.
     pub(crate) fn is_hit(&mut self, separation: u32) -> Tri {
-        self.look(separation, None).1
+        self.look(separation, From::Steps).1
     }
 
-    /// What of a separation is there, and whether it is hit. `held` is all that the forbids left; without it, what the
-    /// steps so far give is worked out.
-    fn look(&mut self, separation: u32, held: Option<&[EntId]>) -> (SeparationHit<EntId>, Tri) {
+    /// What of a separation is there, and whether it is hit.
+    pub(crate) fn look(&mut self, separation: u32, from: From<'_>) -> (SeparationHit<EntId>, Tri) {
         let def = &self.world.program.schema.separations[separation as usize];
         let suspended = !self.suspending_separation(separation).is_empty();
         let mut items: Vec<(u32, Separated<EntId>)> = Vec::new();
@@ -167,16 +177,21 @@ impl<'a> Interp<'a> {
                     Tri::Unknown(u) => open = open.or(Some(u)),
                 }
             }
-            match held {
-                Some(held) => {
+            match from {
+                From::Held(held) => {
                     for &id in held {
                         if self.sides_of(id).contains(&(separation, number)) {
                             items.push((number, Separated::Entitlement(id)));
                         }
                     }
                 }
-                None => {
-                    let (found, u) = self.on_side(separation, number);
+                From::Steps | From::Unyielded => {
+                    let (mut found, u) = self.on_side(separation, number);
+                    if let From::Steps = from {
+                        found.retain(|id| {
+                            self.lives(*id) || self.yields(*id, From::Unyielded, Self::lives).is_none()
+                        });
+                    }
                     items.extend(found.into_iter().map(|id| (number, Separated::Entitlement(id))));
                     open = open.or(u);
                 }
@@ -202,25 +217,33 @@ impl<'a> Interp<'a> {
 
     /// What of a separation is there, for an explanation, and whether it is hit.
     pub(crate) fn there(&mut self, separation: u32) -> (SeparationHit<EntId>, Outcome) {
-        let (there, is) = self.look(separation, None);
+        let (there, is) = self.look(separation, From::Steps);
         (there, is.into())
     }
 
-    /// What is on a side, of entitlements, by the steps taken so far and before any separation.
+    /// Whether rules give something that [`Interp::on_side`] found.
+    pub(crate) fn lives(&self, id: EntId) -> bool {
+        self.facts.live_on_sides.contains(&self.interner.entitlements.same_as(id))
+    }
+
+    /// What is on a side, of entitlements, by the steps taken so far and before any separation; what is only kept too.
     fn on_side(&mut self, separation: u32, side: u32) -> (Vec<EntId>, Option<Unknown>) {
         if let Some(known) = self.facts.sides.get(&(separation, side)) {
             return known.clone();
         }
         let shape = self.shape;
         let def = &self.world.program.schema.separations[separation as usize].sides[side as usize];
-        let (mut grants, mut unknown) = (Vec::new(), None);
+        let (mut grants, mut kept, mut unknown) = (Vec::new(), Vec::new(), None);
         for pattern in &def.patterns {
             let of_app = &self.world.program.schema.app(pattern.app).kinds;
             let kinds = (0..of_app.len() as u32).map(prov_model::KindId);
             for kind in kinds.filter(|k| pattern.kind.is_none_or(|of| of == *k)) {
                 match self.blocked(pattern.app) {
                     Ok(None) => {}
-                    Ok(Some(_)) => continue,
+                    Ok(Some(_)) => {
+                        self.add_entered(Some((pattern.app, kind)), &mut kept);
+                        continue;
+                    }
                     Err(u) => {
                         unknown = unknown.or(Some(u));
                         continue;
@@ -255,8 +278,18 @@ impl<'a> Interp<'a> {
                         Tri::Unknown(u) => unknown = unknown.or(Some(u)),
                     }
                 }
+                // What is denied is told where all is settled.
+                let denied = self.keeps.denied.len();
+                let mut more = grants.clone();
+                self.add_kept(Some((pattern.app, kind)), &mut more);
+                self.add_entered(Some((pattern.app, kind)), &mut more);
+                self.keeps.denied.truncate(denied);
+                kept.extend(more.drain(grants.len()..));
             }
         }
+        let known = &self.interner.entitlements;
+        self.facts.live_on_sides.extend(grants.iter().map(|g| known.same_as(g.entitlement)));
+        grants.append(&mut kept);
         let left = self.after_forbids(&mut grants);
         let mut held = left.held;
         held.retain(|id| self.sides_of(*id).contains(&(separation, side)));
@@ -307,7 +340,7 @@ impl<'a> Interp<'a> {
         asked.dedup();
         let (mut hits, mut unknown) = (Vec::new(), None);
         for separation in asked {
-            match self.look(separation, whole.then_some(held)) {
+            match self.look(separation, if whole { From::Held(held) } else { From::Steps }) {
                 (hit, Tri::Yes) => hits.push(hit),
                 (_, Tri::No) => {}
                 (_, Tri::Unknown(open)) => unknown = unknown.or(Some(open)),

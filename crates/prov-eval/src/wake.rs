@@ -4,6 +4,7 @@
 //! instants. Comparisons go one way in time (`prov_ir::untimely`), so each is found by halving what is left of the
 //! calendar; while it is sought, all other facts stand as they are.
 
+use crate::by_hand::ByHand;
 use crate::evaluate::Engine;
 use crate::interp::{Interp, Res, Subject};
 use crate::names::Rows;
@@ -13,7 +14,7 @@ use crate::world::{NO_STATE, World};
 use prov_ir::{ExprId, ExprKind};
 use prov_model::{
     Background, Date, Duration, Entitlement, IdentityId, Instant, Memory, Moment, Population, StateDef,
-    TimePoint, compare,
+    compare,
 };
 use rustc_hash::FxHashMap;
 use std::cmp::Ordering;
@@ -178,7 +179,7 @@ impl Engine {
         let verb = verb(before.state, states, moment, background, &id);
         let mut at = moment.clone();
         for _ in 0..HOPS {
-            let Some(next) = self.next_turn(population, who, &at, background, &id).0 else { return verb };
+            let Some(next) = self.next_turn(population, who, &at, background).0 else { return verb };
             if verb.is_some_and(|v| v <= next) {
                 return verb;
             }
@@ -207,7 +208,7 @@ impl Engine {
         let key = population.of(who.0).table.key(who.1).unwrap_or("");
         let id = self.program().schema.global_id(who.0, key);
         let states = self.program().schema.identity(who.0).lifecycle.as_ref().map_or(&[][..], |l| &l.defs);
-        let (turn, state) = self.next_turn(population, who, moment, background, &id);
+        let (turn, state) = self.next_turn(population, who, moment, background);
         let verb = verb((state != NO_STATE).then_some(state), states, moment, background, &id);
         turn.into_iter().chain(verb).min()
     }
@@ -226,23 +227,15 @@ impl Engine {
         who: (IdentityId, u32),
         moment: &Moment,
         background: &Background,
-        id: &str,
     ) -> (Option<Instant>, u32) {
         let world = self.ready().world(population, moment, background, None);
+        let by_hand = ByHand::of(world.program, population, moment, background, Some(who));
+        let world = World { by_hand: Some(&by_hand), ..world };
         let known = self.known(world, &Rows::One(who.0, who.1));
         let world = World { names: known.names.as_ref(), ..world };
         let mut interp = Interp::new(world, &self.ready().shape, Subject::Identity(who.0, who.1));
         interp.note_wakes();
         let state = interp.decide(|_| false).state;
-        let given = background.assignments.iter().filter(|a| a.identity == id);
-        let decided = background.exceptions.iter().filter(|e| e.identity == id);
-        let points = given.flat_map(|a| [a.from, a.until]).chain(decided.map(|e| Some(e.until)));
-        for point in points.flatten() {
-            interp.wake_at(match point {
-                TimePoint::Day(day) => moment.zone.instant_at(day, 0, 0),
-                TimePoint::Instant(instant) => instant,
-            });
-        }
         (interp.next_wake(), state)
     }
 }

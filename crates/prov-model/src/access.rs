@@ -2,8 +2,8 @@
 //! Invariant: identities are in order of global id in both states, so that a diff is one merge.
 
 use crate::{
-    AccountLink, AppId, Assignment, AssignmentIssue, Exception, ExceptionIssue, IdentityId, Keep, KindId,
-    LinkConflict, Moment, Rejection, RuleId, SeparationHit, SourceCount, fold,
+    AccountLink, AppId, Assignment, AssignmentIssue, Entered, Exception, ExceptionIssue, IdentityId, Keep,
+    KindId, LinkConflict, Moment, Rejection, RuleId, SeparationHit, SourceCount, fold,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -259,8 +259,8 @@ pub struct Desired {
     pub holds: BTreeMap<u32, HoldReason>,
     /// Accounts, each list in order of app; every app with accounts for the type is there unless the identity is held.
     pub accounts: Csr<DesiredAccount>,
-    /// Entitlements that are granted now, after forbids: nothing where the state drops them or no account is wanted, and
-    /// not yet what the state keeps; each list in order of [`Entitlements::same_as`], without doubles.
+    /// Entitlements that are granted now, or that the state keeps, after forbids: nothing where the state drops them, and
+    /// only what is kept where no account is wanted; each list in order of [`Entitlements::same_as`], without doubles.
     pub holdings: Csr<EntId>,
     /// Withheld grants worth a finding: catalog misses and forbids, as (position, entitlement, issue), sorted.
     pub withheld: Vec<(u32, EntId, EntitlementIssue)>,
@@ -287,6 +287,9 @@ pub struct Desired {
     pub active_forbids: BTreeMap<u32, Vec<u32>>,
     /// Grants with `keep`, for memory: what rules give, and what is only kept; nobody who is held is here.
     pub keeps: BTreeMap<u32, Vec<Keep>>,
+    /// For memory: what was held when states that keep entitlements were entered. Who is in such a state and not here may
+    /// hold more than is known: what was observed was not looked at.
+    pub entered: BTreeMap<u32, Entered>,
     /// Names by `unique`, in order of (position, app, attribute).
     pub names: Vec<GivenName>,
     /// What sources are to be told, in order of (position, write-back).

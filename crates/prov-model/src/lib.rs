@@ -9,6 +9,7 @@ mod background;
 mod builtin;
 mod cell;
 mod column;
+mod entered;
 mod granted;
 mod keep;
 mod links;
@@ -34,6 +35,7 @@ pub use background::{Assignment, AssignmentIssue, Background, Exception, Excepti
 pub use builtin::{Builtin, BuiltinInfo, CallError, ParamType, ResultType, slice};
 pub use cell::{CellError, cell_record, cell_rows, cell_value, key_spelling, shorten};
 pub use column::{Column, ColumnBuilder, Dict, Table, Validity};
+pub use entered::{Entered, Holding};
 pub use granted::Granted;
 pub use keep::{Keep, KeepFor};
 pub use links::{AccountLink, LinkConflict};

@@ -1,7 +1,7 @@
 //! What the pure functions need of the past, as one versioned value that goes in and comes out.
 //! Invariant: nothing else of the past decides; a key that is not here means "no last run".
 
-use crate::{Date, Granted, Instant, Keep, NamesMemory};
+use crate::{Date, Entered, Granted, Instant, Keep, NamesMemory};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,6 +38,9 @@ pub struct Memory {
     /// What Prov granted and is still held, by identity; of kinds that no `managed` covers as a whole.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub granted: BTreeMap<String, Granted>,
+    /// By identity: what was held when a state with `keep entitlements` was entered, and what assignments alone give.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub entered: BTreeMap<String, Entered>,
 }
 
 /// What is remembered of a source.
@@ -82,6 +85,7 @@ impl Default for Memory {
             at: None,
             keeps: BTreeMap::new(),
             granted: BTreeMap::new(),
+            entered: BTreeMap::new(),
         }
     }
 }

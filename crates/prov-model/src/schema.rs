@@ -666,10 +666,23 @@ impl Schema {
             .any(|a| !(a.unique.is_empty() && a.correlate.is_empty()))
     }
 
+    /// Whether evaluation reads the actual state and memory to say what a state keeps.
+    pub fn keeps_entitlements(&self) -> bool {
+        self.identities.iter().filter_map(|i| i.lifecycle.as_ref()).any(LifecycleDef::keeps)
+    }
+
     /// Attributes of accounts that are given once: the app, its account, the attribute by position.
     pub fn unique_attributes(&self) -> impl Iterator<Item = (AppId, &AccountDef, u32)> {
         let accounts = self.apps.iter().zip(0..).filter_map(|(a, i)| Some((AppId(i), a.account.as_ref()?)));
         accounts.flat_map(|(app, def)| def.unique.iter().map(move |&n| (app, def, n)))
+    }
+
+    /// Whether Prov may take an entitlement away, whoever gave it: a `managed` covers it, and its kind is revocable.
+    pub fn manages(&self, app: AppId, kind: KindId, value: &str) -> bool {
+        let covers = |m: &ManagedDef| {
+            m.kind.is_none_or(|k| k == kind) && m.pattern.as_ref().is_none_or(|p| p.matches_str(value))
+        };
+        !self.kind(app, kind).irrevocable && self.app(app).managed.iter().any(covers)
     }
 
     /// `app.kind` of an app's kind.
@@ -688,6 +701,13 @@ impl Schema {
     }
 }
 
+impl LifecycleDef {
+    /// Whether any of its states keeps what is held.
+    pub fn keeps(&self) -> bool {
+        self.defs.iter().any(StateDef::keeps_any)
+    }
+}
+
 impl StateDef {
     /// The verb of a kind that reaches an app: one that names the app before one that names none.
     pub fn verb(&self, kind: VerbKind, app: Option<AppId>) -> Option<&VerbDef> {
@@ -699,12 +719,27 @@ impl StateDef {
 
     /// Whether entitlements end here (`leaver` implies it).
     pub fn drops(&self, app: AppId) -> bool {
-        self.leaver || self.verb(VerbKind::DropEntitlements, Some(app)).is_some()
+        self.leaver || self.reaches(VerbKind::DropEntitlements, VerbKind::KeepEntitlements, app)
     }
 
     /// Whether what is held stays held here.
     pub fn keeps(&self, app: AppId) -> bool {
-        !self.leaver && self.verb(VerbKind::KeepEntitlements, Some(app)).is_some()
+        !self.leaver && self.reaches(VerbKind::KeepEntitlements, VerbKind::DropEntitlements, app)
+    }
+
+    /// Whether a verb reaches an app; where its contrary does too, the one that names the app counts.
+    fn reaches(&self, kind: VerbKind, contrary: VerbKind, app: AppId) -> bool {
+        let verb = |kind| self.verb(kind, Some(app));
+        match (verb(kind), verb(contrary)) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(verb), Some(_)) => verb.apps.contains(&app),
+        }
+    }
+
+    /// Whether what is held stays held here in any app.
+    pub fn keeps_any(&self) -> bool {
+        !self.leaver && self.verbs.iter().any(|v| v.kind == VerbKind::KeepEntitlements)
     }
 
     /// Whether a verb of this kind acts at `today`, for one who entered on `since`.

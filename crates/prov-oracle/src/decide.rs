@@ -1,6 +1,7 @@
 //! Accounts, and everything that is decided for an identity (items.md, "account" and "lifecycle"; plan.md, "Who is held").
 //! Invariant: who is held has nothing decided but that.
 
+use crate::entered::reaches;
 use crate::entitlement::Ent;
 use crate::eval::{Eval, Res, Scope, Stop, bug};
 use crate::facts::{Node, known};
@@ -178,7 +179,8 @@ impl<'a> Eval<'_, 'a> {
         }
         let asked = |e: &Ent| Ok(open.contains(&e.app.as_str()));
         let (given, unsure) = self.granted(person, &|app, _| open.contains(&app), &asked)?;
-        let kept = self.kept(person, &given, &asked)?;
+        let mut kept = self.kept(person, &given, &asked)?;
+        kept.by_state = self.state_keeps(person, &|_, _| true)?;
         let settled = self.settle(person, &given, &kept)?;
         unknown |= unsure || settled.unknown;
         // A leaver has left, whatever else can't be known.
@@ -225,5 +227,5 @@ pub(crate) fn leaver(state: &ast::State) -> bool {
 
 /// Whether nothing is held in an app in a state.
 pub(crate) fn drops(state: &ast::State, app: &str) -> bool {
-    leaver(state) || verb(state, VerbKind::DropEntitlements, app).is_some()
+    leaver(state) || reaches(state, VerbKind::DropEntitlements, VerbKind::KeepEntitlements, app)
 }

@@ -3,6 +3,7 @@
 
 use crate::entitlement::{Ent, compared, join};
 use crate::eval::{Eval, Res, Scope, Stop, bug};
+use crate::keep::Kept;
 use crate::value::{Value, nfc};
 use prov_syntax::ast::{Expr, ExprKind};
 use std::cell::{Cell, RefCell};
@@ -111,16 +112,22 @@ impl<'a> Eval<'_, 'a> {
 
     /// What is held of a kind when all is decided: after forbids and `highest wins` (decisions.md).
     fn holds_entitlement(&self, person: usize, app: &str, kind: &str, value: Option<&str>) -> Res<bool> {
-        if self.blocked(person, app)? {
-            return Ok(false);
-        }
+        let blocked = self.blocked(person, app)?;
         let highest = self.world.policy.app(app).and_then(|a| a.kind(kind)).is_some_and(|k| k.highest_wins);
         // Where the highest wins, the others decide too.
         let only = if highest { None } else { value };
         let place = |a: &str, k: &str| a == app && k == kind;
         let asked = |e: &Ent| Ok(place(&e.app, &e.kind) && only.is_none_or(|v| e.compared == v));
-        let (given, unsure) = self.granted(person, &place, &asked)?;
-        let kept = self.kept(person, &given, &asked)?;
+        let (given, unsure) = match blocked {
+            true => (Vec::new(), false),
+            false => self.granted(person, &place, &asked)?,
+        };
+        let mut kept = match blocked {
+            true => Kept::default(),
+            false => self.kept(person, &given, &asked)?,
+        };
+        kept.by_state = self.state_keeps(person, &place)?;
+        kept.by_state.retain(|e| only.is_none_or(|v| e.compared == v));
         let settled = self.settle(person, &given, &kept)?;
         let found = settled.held.iter().any(|e| value.is_none_or(|v| e.compared == v));
         match found {

@@ -4,7 +4,7 @@
 use crate::entitlement::{Ent, ent_of, join};
 use crate::eval::{Eval, Local, Res, Scope, Stop, bug};
 use crate::facts::known;
-use crate::policy::Kind;
+use crate::policy::{Kind, Rule};
 use crate::value::{Ty, Value, nfc};
 use prov_syntax::ast::{self, Expr, Member};
 
@@ -103,6 +103,19 @@ impl<'a> Eval<'_, 'a> {
             }
         }
         Ok((wanted, unsure))
+    }
+
+    /// Whether a rule that is had grants an entitlement.
+    pub(crate) fn rule_gives(&self, person: usize, rule: &Rule<'a>, ent: &Ent) -> Res<bool> {
+        let (_, scope) = self.me(person);
+        let mut grants: Vec<Grant<'a>> = Vec::new();
+        grants_of(rule.body, &[], &mut grants);
+        let mut found = Vec::new();
+        for grant in &grants {
+            let Some(kind) = self.kind_of(grant.what) else { return bug("a grant of no kind") };
+            self.expand(grant, &grant.each, &scope, kind, &mut found)?;
+        }
+        Ok(found.iter().any(|f| (&f.app, &f.kind, &f.compared) == (&ent.app, &ent.kind, &ent.compared)))
     }
 
     pub(crate) fn kind_of(&self, what: &ast::EntRef) -> Option<&Kind<'a>> {

@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Kept {
     pub held: Vec<Ent>,
     pub denied: Vec<Ent>,
+    /// What the state keeps.
+    pub by_state: Vec<Ent>,
 }
 
 fn is_live(keep: &Keep, ent: &Ent, given: &[Given<'_>]) -> bool {

@@ -35,6 +35,7 @@ mod actual;
 mod assigned;
 mod calendar;
 mod decide;
+mod entered;
 mod entitlement;
 mod eval;
 mod facts;
@@ -124,6 +125,7 @@ pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
         Stop::Failed => "a mapping outside of a source".to_owned(),
     };
     let links = world.give_names(&mut actual, case.memory).map_err(told)?;
+    world.note_entries(&actual, case.memory).map_err(told)?;
     let mut out = Outcome::default();
     let mut decisions = Vec::new();
     for (position, person) in world.people.iter().enumerate() {

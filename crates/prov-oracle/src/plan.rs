@@ -10,7 +10,6 @@ use crate::eval::{Eval, Stop};
 use crate::granted::Given;
 use crate::guards::Tally;
 use crate::links::Links;
-use crate::pattern;
 use crate::policy::App;
 use crate::settle::Issue;
 use crate::value::fold;
@@ -302,7 +301,8 @@ impl<'w, 'a> Planner<'w, 'a> {
                 if self.actual.unreadable.contains(id) {
                     return Ok(());
                 }
-                let mut one = One { planner: self, id, left: false, lines, apps: BTreeMap::new() };
+                let mut one =
+                    One { planner: self, id, left: false, frozen: true, lines, apps: BTreeMap::new() };
                 for app in &self.world.policy.apps {
                     let has = self.accounts_of(id, app.name);
                     let account = if has.len() == 1 { Some(has[0].name.clone()) } else { None };
@@ -330,7 +330,7 @@ impl<'w, 'a> Planner<'w, 'a> {
         for place in &decision.separated {
             lines.findings.insert(format!("separated {id} {place}"));
         }
-        let mut one = One { planner: self, id, left, lines, apps: BTreeMap::new() };
+        let mut one = One { planner: self, id, left, frozen: false, lines, apps: BTreeMap::new() };
         for app in self.in_order() {
             let want = self.want(state, since, app, self.wanted(id, app.name))?;
             one.app(app, state, want, blocked);
@@ -361,14 +361,8 @@ impl<'w, 'a> Planner<'w, 'a> {
 
     /// Whether what someone holds is what Prov may take away (items.md, "managed").
     pub(crate) fn is_managed(&self, id: &str, app: &App<'a>, ent: &Ent) -> Result<bool, Stop> {
-        let mut managed = self.granted(id, ent);
-        for part in &app.managed {
-            let of = part.kind.as_ref().is_none_or(|k| k.text == ent.kind);
-            let folds = app.kind(&ent.kind).is_some_and(|k| k.types.contains(&crate::value::Ty::Text));
-            managed |=
-                of && part.pattern.as_ref().map_or(Ok(true), |p| pattern::matches(p, &ent.value, folds))?;
-        }
-        Ok(managed && !app.kind(&ent.kind).is_some_and(|k| k.irrevocable))
+        let irrevocable = app.kind(&ent.kind).is_some_and(|k| k.irrevocable);
+        Ok(self.world.is_managed(ent)? || (self.granted(id, ent) && !irrevocable))
     }
 
     fn in_order(&self) -> Vec<&'w App<'a>> {
@@ -407,7 +401,16 @@ impl<'w, 'a> Planner<'w, 'a> {
         let kept = |id: &str| self.memory.keeps.get(id).map(|k| (id.to_owned(), k.clone()));
         for id in self.ids() {
             let before = self.memory.states.get(id).cloned();
-            match self.standing(id)? {
+            let standing = self.standing(id)?;
+            let entered = match (&standing, self.position(id)) {
+                (Standing::In { .. }, Some(p)) => {
+                    Eval::new(self.world).entered_after(p, &self.decisions[p], self.memory)?
+                }
+                (Standing::In { .. }, None) => None,
+                (Standing::Held | Standing::Missing(_), _) => self.memory.entered.get(id).cloned(),
+            };
+            after.entered.extend(entered.map(|e| (id.to_owned(), e)));
+            match standing {
                 Standing::Held => {
                     after.states.extend(before.map(|b| (id.to_owned(), b)));
                     after.keeps.extend(kept(id));
@@ -440,6 +443,8 @@ struct One<'o, 'w, 'a> {
     planner: &'o Planner<'w, 'a>,
     id: &'w str,
     left: bool,
+    /// Whether it is held: it loses only what is forbidden.
+    frozen: bool,
     lines: &'o mut Lines,
     apps: BTreeMap<&'w str, Here>,
 }
@@ -485,8 +490,7 @@ impl<'w, 'a> One<'_, 'w, 'a> {
     fn app(&mut self, app: &'w App<'a>, state: Option<&'a State>, want: Want, blocked: &Blocked) {
         let has = self.planner.accounts_of(self.id, app.name);
         let dropped = state.is_some_and(|s| drops(s, app.name));
-        let keeps =
-            !self.left && state.is_some_and(|s| verb(s, VerbKind::KeepEntitlements, app.name).is_some());
+        let keeps = !self.left && state.is_some_and(|s| crate::entered::keeps(s, app.name));
         let mut here = Here {
             account: if has.len() == 1 { Some(has[0].name.clone()) } else { None },
             exists: !has.is_empty(),
@@ -671,7 +675,12 @@ impl<'w, 'a> One<'_, 'w, 'a> {
         let here = self.apps[app.name].clone();
         if here.keeps {
             let Some(position) = self.planner.position(self.id) else { return Ok(()) };
-            if Eval::new(world).forbidden(position, ent)? != Some(true) {
+            // What a state keeps stays, also in an account that there should not be.
+            if self.frozen {
+                if Eval::new(world).forbidden(position, ent)? != Some(true) {
+                    return Ok(());
+                }
+            } else if granted {
                 return Ok(());
             }
         }

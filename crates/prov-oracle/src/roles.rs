@@ -164,11 +164,18 @@ impl<'a> Eval<'_, 'a> {
             EntPattern::Role(app) => (&app.name, None),
         };
         let blocked = known(self.blocked(person, &app.text))?;
-        if blocked == Some(true) {
-            return Ok(());
-        }
         let place = |a: &str, k: &str| a == app.text && kind.is_none_or(|n| n.text == k);
         let asked = |e: &Ent| self.names(pattern, e);
+        let mut by_state = Vec::new();
+        for ent in self.state_keeps(person, &place)? {
+            if self.names(pattern, &ent)? && self.is_left(person, ent.clone())? {
+                by_state.push(ent);
+            }
+        }
+        if blocked == Some(true) {
+            side.kept.append(&mut by_state);
+            return Ok(());
+        }
         let (given, unsure) = self.granted(person, &place, &asked)?;
         let mut there = if unsure || blocked.is_none() { None } else { Some(false) };
         for ent in distinct(given.iter().map(|g| g.ent.clone()).collect()) {
@@ -177,6 +184,8 @@ impl<'a> Eval<'_, 'a> {
             }
         }
         side.given = either(side.given, there);
+        by_state.retain(|e| !given.iter().any(|g| same(&g.ent, e)));
+        side.kept.append(&mut by_state);
         if blocked.is_none() {
             return Ok(());
         }

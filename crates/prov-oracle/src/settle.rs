@@ -35,9 +35,14 @@ impl<'a> Eval<'_, 'a> {
     pub(crate) fn settle(&self, person: usize, given: &[Given<'a>], kept: &Kept) -> Res<Settled> {
         let mut settled = Settled::default();
         settled.withheld.extend(kept.denied.iter().map(|e| (e.clone(), Issue::Forbidden)));
-        for ent in distinct(given.iter().map(|g| &g.ent).chain(&kept.held).cloned().collect()) {
+        for ent in
+            distinct(given.iter().map(|g| &g.ent).chain(&kept.held).chain(&kept.by_state).cloned().collect())
+        {
+            let stays = kept.by_state.iter().any(|k| same(k, &ent));
             let ent = match self.spelled(ent) {
                 Ok(ent) => ent,
+                // What a state keeps was held: no catalog takes it away.
+                Err((ent, _)) if stays => ent,
                 Err(withheld) => {
                     settled.withheld.push(withheld);
                     continue;

@@ -2,6 +2,7 @@
 //! Invariant: a row that can't be mapped never makes up a value: the attribute is marked as not to be known.
 
 use crate::calendar;
+use crate::entered::Entry;
 use crate::eval::Record;
 use crate::hand::Hand;
 use crate::names::Names;
@@ -51,6 +52,8 @@ pub(crate) struct World<'a> {
     pub names: Names,
     /// Where it is not clear which account is someone's: by person and app, with an account that is somebody else's.
     pub conflicts: BTreeMap<(usize, String), Option<String>>,
+    /// By position in the population: what the state that they are in keeps.
+    pub entries: Vec<Option<Entry>>,
     pub tables: BTreeMap<String, Vec<Record>>,
     pub hand: Rc<Hand>,
     pub memory: &'a Memory,
@@ -94,6 +97,7 @@ impl<'a> World<'a> {
             zones,
             names,
             conflicts: BTreeMap::new(),
+            entries: Vec::new(),
             tables,
             hand: Rc::default(),
             memory,

@@ -138,11 +138,7 @@ fn class(schema: &Schema, app: AppId, kind: KindId, value: &str) -> Class {
     if schema.kind(app, kind).irrevocable {
         return Class::Irrevocable;
     }
-    let managed =
-        schema.app(app).managed.iter().any(|m| {
-            m.kind.is_none_or(|k| k == kind) && m.pattern.as_ref().is_none_or(|p| p.matches_str(value))
-        });
-    if managed { Class::Managed } else { Class::Unmanaged }
+    if schema.manages(app, kind, value) { Class::Managed } else { Class::Unmanaged }
 }
 
 /// What one chunk of people gives. Symbols of actions below the number of apps are apps; the others are `names`.

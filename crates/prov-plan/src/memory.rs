@@ -65,6 +65,12 @@ fn remember(schema: &Schema, desired: &Desired, actual: &Actual, memory: &Memory
             after.keeps.insert(id.to_string(), keeps.clone());
         }
     }
+    for (position, entered) in &desired.entered {
+        let id = &desired.ids[*position as usize];
+        if matches!(world.known(*position as usize), Standing::In(_)) {
+            after.entered.insert(id.to_string(), entered.clone());
+        }
+    }
     let mut keep = |id: &str, standing: Standing<'_>| match standing {
         Standing::In(situation) => {
             if let Some(missed) = situation.missed {
@@ -79,6 +85,9 @@ fn remember(schema: &Schema, desired: &Desired, actual: &Actual, memory: &Memory
             if let Some(keeps) = memory.keeps.get(id) {
                 after.keeps.insert(id.to_owned(), keeps.clone());
             }
+            if let Some(entered) = memory.entered.get(id) {
+                after.entered.insert(id.to_owned(), entered.clone());
+            }
             if let Some(since) = memory.states.get(id) {
                 after.states.insert(id.to_owned(), since.clone());
             }
@@ -86,6 +95,9 @@ fn remember(schema: &Schema, desired: &Desired, actual: &Actual, memory: &Memory
         Standing::Missing { since, .. } => {
             if let Some(keeps) = memory.keeps.get(id) {
                 after.keeps.insert(id.to_owned(), keeps.clone());
+            }
+            if let Some(entered) = memory.entered.get(id) {
+                after.entered.insert(id.to_owned(), entered.clone());
             }
             after.missing.insert(id.to_owned(), since);
             if let Some(since) = memory.states.get(id) {

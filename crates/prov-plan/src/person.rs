@@ -54,6 +54,8 @@ struct InApp {
     holds: bool,
     /// Held access is kept.
     keeps: bool,
+    /// What was held on entering the state is known, and among what is desired.
+    entered: bool,
     /// Why nothing is held, where that is so.
     nothing: Option<Nothing>,
     /// Something is taken away.

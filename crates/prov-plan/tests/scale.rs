@@ -47,6 +47,7 @@ fn build(w: &World, drift: bool) -> (Desired, Actual) {
         separated: Vec::new(),
         active_forbids: Default::default(),
         keeps: Default::default(),
+        entered: Default::default(),
         names: Vec::new(),
         links: Vec::new(),
         writes: Vec::new(),

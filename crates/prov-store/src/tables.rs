@@ -1,7 +1,7 @@
 //! Memory as rows of tables, without any file. Invariant: every section of a memory and every field of it has its place here,
 //! which the compiler sees to: sections are taken apart by name.
 
-use prov_model::{Date, Instant, Keep, KeepFor, Memory, NameMemory, Since, SourceMemory};
+use prov_model::{Date, Entered, Holding, Instant, Keep, KeepFor, Memory, NameMemory, Since, SourceMemory};
 use std::borrow::Cow;
 
 /// What a column holds.
@@ -96,10 +96,27 @@ const KEEPS: Table = Table {
 };
 const GRANTED: Table =
     Table { name: "granted", columns: &[text("identity"), text("app"), text("kind"), text("value")], key: 4 };
+const ENTERED: Table =
+    Table { name: "entered", columns: &[text("identity"), text("state"), text("since")], key: 1 };
+const HELD: Table = Table {
+    name: "entered_held",
+    columns: &[text("identity"), text("list"), integer("position"), text("app"), text("kind"), text("value")],
+    key: 3,
+};
+const ROLES: Table = Table {
+    name: "entered_roles",
+    columns: &[text("identity"), text("list"), integer("position"), integer("place"), text("role")],
+    key: 4,
+};
 const RUN: Table = Table { name: "run", columns: &[text("at")], key: 1 };
 
 /// All tables. One that a file lacks is empty: an earlier version of Prov had no such section.
-pub const TABLES: &[Table] = &[RUN, SOURCES, EMPTY, STATES, MISSING, NAMES, LINKS, KEEPS, GRANTED];
+pub const TABLES: &[Table] =
+    &[RUN, SOURCES, EMPTY, STATES, MISSING, NAMES, LINKS, KEEPS, GRANTED, ENTERED, HELD, ROLES];
+
+/// The lists of what was held: on entering a state, and what assignments alone give.
+const ON_ENTRY: &str = "held";
+const BY_HAND: &str = "by_hand";
 
 fn of(text: &str) -> Cell<'_> {
     Cell::Text(Cow::Borrowed(text))
@@ -126,7 +143,7 @@ pub fn rows<E>(
     memory: &Memory,
     mut row: impl FnMut(&'static Table, &[Cell<'_>]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let Memory { version: _, sources, states, missing, names, links, at, keeps, granted } = memory;
+    let Memory { version: _, sources, states, missing, names, links, at, keeps, granted, entered } = memory;
     if let Some(at) = at {
         row(&RUN, &[made(at)])?;
     }
@@ -166,6 +183,25 @@ pub fn rows<E>(
     for (id, granted) in granted {
         for (app, kind, value) in granted.iter() {
             row(&GRANTED, &[of(id), of(app), of(kind), of(value)])?;
+        }
+    }
+    for (id, Entered { within, .. }) in entered {
+        if let Some(Since { state, since }) = within {
+            row(&ENTERED, &[of(id), of(state), made(since)])?;
+        }
+    }
+    let lists = || entered.iter().flat_map(|(id, e)| [(id, BY_HAND, &e.by_hand), (id, ON_ENTRY, &e.held)]);
+    for (id, list, holdings) in lists() {
+        for (position, Holding { app, kind, value, roles: _ }) in (0..).zip(holdings) {
+            row(&HELD, &[of(id), of(list), Cell::Integer(position), of(app), of(kind), of(value)])?;
+        }
+    }
+    for (id, list, holdings) in lists() {
+        for (position, Holding { roles, .. }) in (0..).zip(holdings) {
+            for (place, role) in (0..).zip(roles) {
+                let (position, place) = (Cell::Integer(position), Cell::Integer(place));
+                row(&ROLES, &[of(id), of(list), position, place, of(role)])?;
+            }
         }
     }
     Ok(())
@@ -290,7 +326,37 @@ pub fn fill(memory: &mut Memory, table: &Table, cells: Vec<Cell<'static>>) -> Re
             let (id, app, kind, value) = (row.text()?, row.text()?, row.text()?, row.text()?);
             memory.granted.entry(id).or_default().give(&app, &kind, &value, false);
         }
+        "entered" => {
+            let id = row.text()?;
+            let since = Since { state: row.text()?, since: row.date()? };
+            memory.entered.entry(id).or_default().within = Some(since);
+        }
+        "entered_held" => {
+            let id = row.text()?;
+            let (list, _) = (row.text()?, row.integer()?);
+            let (app, kind, value) = (row.text()?, row.text()?, row.text()?);
+            let holding = Holding { app, kind, value, roles: Vec::new() };
+            held(memory.entered.entry(id).or_default(), &list)?.push(holding);
+        }
+        "entered_roles" => {
+            let id = row.text()?;
+            let (list, position, _, role) = (row.text()?, row.integer()?, row.integer()?, row.text()?);
+            let holdings = held(memory.entered.entry(id).or_default(), &list)?;
+            let holding = usize::try_from(position).ok().and_then(|p| holdings.get_mut(p));
+            let Some(holding) = holding else {
+                return Err("the table `entered_roles` names what `entered_held` lacks".to_owned());
+            };
+            holding.roles.push(role);
+        }
         other => return Err(format!("there is no table `{other}`")),
     }
     Ok(())
+}
+
+fn held<'m>(entered: &'m mut Entered, list: &str) -> Result<&'m mut Vec<Holding>, String> {
+    match list {
+        ON_ENTRY => Ok(&mut entered.held),
+        BY_HAND => Ok(&mut entered.by_hand),
+        other => Err(format!("there is no list `{other}` of what was held")),
+    }
 }

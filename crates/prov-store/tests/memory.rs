@@ -1,7 +1,7 @@
 //! SQLite and JSON hold the same memory, whatever it is; what is no memory is refused and stays as it is.
 
 use proptest::prelude::*;
-use prov_model::{Date, Instant, Keep, KeepFor, Memory, NameMemory, Since, SourceMemory};
+use prov_model::{Date, Entered, Holding, Instant, Keep, KeepFor, Memory, NameMemory, Since, SourceMemory};
 use prov_store::{StoreError, read, write};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,6 +45,18 @@ fn known() -> impl Strategy<Value = NameMemory> {
     })
 }
 
+fn entered() -> impl Strategy<Value = Entered> {
+    let holding = || {
+        (name(), name(), name(), proptest::collection::vec(name(), 0..3))
+            .prop_map(|(app, kind, value, roles)| Holding { app, kind, value, roles })
+    };
+    let holdings = || proptest::collection::vec(holding(), 0..3);
+    let since = (name(), date()).prop_map(|(state, since)| Since { state, since });
+    (proptest::option::of(since), holdings(), holdings())
+        .prop_map(|(within, held, by_hand)| Entered { within, held, by_hand })
+        .prop_filter("nothing is no entry", |e| !e.is_empty())
+}
+
 fn memory() -> impl Strategy<Value = Memory> {
     let sources =
         map((any::<u64>(), map(any::<u64>())).prop_map(|(rows, empty)| SourceMemory { rows, empty }));
@@ -52,9 +64,11 @@ fn memory() -> impl Strategy<Value = Memory> {
     let names = proptest::collection::vec((name(), name(), name(), known()), 0..5);
     let granted = proptest::collection::vec((name(), name(), name(), name()), 0..8);
     let keeps = map(proptest::collection::vec(keep(), 0..3));
-    (sources, states, map(date()), names, map(map(name())), proptest::option::of(instant()), keeps, granted)
-        .prop_map(|(sources, states, missing, names, links, at, keeps, granted)| {
-            let mut memory = Memory { sources, states, missing, links, at, keeps, ..Memory::default() };
+    let given = (granted, map(entered()));
+    (sources, states, map(date()), names, map(map(name())), proptest::option::of(instant()), keeps, given)
+        .prop_map(|(sources, states, missing, names, links, at, keeps, (granted, entered))| {
+            let mut memory =
+                Memory { sources, states, missing, links, at, keeps, entered, ..Memory::default() };
             for (app, attribute, folded, known) in names {
                 memory.names.put(&app, &attribute, folded, known);
             }

@@ -121,7 +121,7 @@ impl Engine {
     }
 
     /// What is to be done so that the actual state becomes the desired one, given what is remembered. Where the policy
-    /// names or links accounts, and the desired state was worked out without this memory or without an actual state, it is worked
+    /// names or links accounts or has a state that keeps entitlements, and the desired state was worked out without this memory or without an actual state, it is worked
     /// out again: those hang on what is there.
     pub fn plan(&self, desired: &Desired, actual: &Actual, memory: &Memory) -> Plan {
         let desired = &*self.seeing(desired, actual, memory);
@@ -147,8 +147,11 @@ impl Engine {
     /// A desired state that was worked out with what its names hang on.
     fn seeing<'d>(&self, desired: &'d Desired, actual: &Actual, memory: &Memory) -> Cow<'d, Desired> {
         let known = &desired.background;
-        let reads = self.policy.schema().reads_accounts() || !memory.links.is_empty();
-        let same = known.memory.names == memory.names && known.memory.links == memory.links;
+        let schema = self.policy.schema();
+        let reads = schema.reads_accounts() || schema.keeps_entitlements() || !memory.links.is_empty();
+        let same = known.memory.names == memory.names
+            && known.memory.links == memory.links
+            && known.memory.entered == memory.entered;
         if !reads || known.actual.is_some() && same {
             return Cow::Borrowed(desired);
         }

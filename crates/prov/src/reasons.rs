@@ -108,6 +108,24 @@ impl<'a> EngineReasons<'a> {
         }
     }
 
+    /// The state that kept what is lost, where someone is in it no more.
+    fn state_that_kept(&self, one: &prov_eval::OneDesired, loss: Loss<'_>) -> Option<Cause> {
+        let schema = self.policy.schema();
+        let known = self.desired.background.memory.entered.get(&one.id)?;
+        let since = known.within.as_ref()?;
+        let folds = self.policy.program().folds(loss.app, loss.kind);
+        known.held.iter().find(|h| {
+            (h.app.as_str(), h.kind.as_str())
+                == (schema.app(loss.app).name.as_str(), schema.kind(loss.app, loss.kind).name.as_str())
+                && (*h.value == *loss.value
+                    || folds && prov_model::fold(&h.value) == prov_model::fold(loss.value))
+        })?;
+        let states = &schema.identity(one.who.0).lifecycle.as_ref()?.defs;
+        let (place, state) =
+            states.iter().zip(0..).find(|(s, _)| s.name == since.state).map(|(s, i)| (i, s))?;
+        (one.state != Some(place)).then(|| Cause::from(state.rule))
+    }
+
     fn state_cause(&self, one: &prov_eval::OneDesired, out: &mut Vec<Cause>) -> bool {
         let lifecycle = self.policy.schema().identity(one.who.0).lifecycle.as_ref();
         match one.state.and_then(|s| lifecycle?.defs.get(s as usize)) {
@@ -171,6 +189,9 @@ impl Reasons for EngineReasons<'_> {
             }
             if caused.causes.is_empty() {
                 out.extend(caused.kept.iter().filter_map(|keep| self.rule_named(&keep.rule)));
+                if caused.by_state.is_some() {
+                    self.state_cause(one, out);
+                }
             }
         });
     }
@@ -196,6 +217,9 @@ impl Reasons for EngineReasons<'_> {
                 });
                 if out.is_empty() {
                     out.extend(over.filter_map(|(_, keep)| self.rule_named(&keep.rule)));
+                }
+                if out.is_empty() {
+                    out.extend(self.state_that_kept(one, loss));
                 }
                 return;
             };

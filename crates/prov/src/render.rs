@@ -279,6 +279,7 @@ impl Page<'_> {
             self.line(1, "no rule of the policy can give it");
         }
         self.keeps(e);
+        self.entered(e);
         self.withheld(e, 1);
     }
 
@@ -348,6 +349,7 @@ impl Page<'_> {
             );
         }
         self.keeps(e);
+        self.entered(e);
         self.withheld(e, 2);
         self.separations(e);
         self.protections(e);
@@ -365,6 +367,27 @@ impl Page<'_> {
                 k.keep,
                 k.rule
             );
+            self.line(1, &text);
+        }
+    }
+
+    fn entered(&mut self, e: &Explanation) {
+        for x in &e.entered {
+            let outcome = if x.held { Outcome::True } else { Outcome::False };
+            let what = format!("{}.{}({:?})", x.app, x.kind, x.value);
+            let why = match (x.held, x.ended.as_slice()) {
+                (true, _) => {
+                    format!("kept by the state {}, held when it was entered on {}", x.state, x.since)
+                }
+                (false, []) => format!("was held when the state {} was entered on {}", x.state, x.since),
+                (false, roles) => format!(
+                    "was held when the state {} was entered on {}, by {}, of which no assignment is left",
+                    x.state,
+                    x.since,
+                    roles.join(", ")
+                ),
+            };
+            let text = format!("{} {what} {why}", self.paint(outcome, mark(outcome)));
             self.line(1, &text);
         }
     }

@@ -16,7 +16,7 @@ pub mod test;
 use crate::args::{BackendArg, When};
 use crate::output::{Failure, Output};
 use crate::progress::Progress;
-use prov::{Backend, Background, ByHand, Engine, Memory, Moment, Policy, Population, Wiring};
+use prov::{Actual, Backend, Background, ByHand, Engine, Memory, Moment, Policy, Population, Wiring};
 use std::path::Path;
 
 /// A policy without errors; its warnings go to stderr.
@@ -75,6 +75,12 @@ pub fn setting(dir: &Path, when: &When, out: &Output, progress: &Progress) -> Re
         Some(file) => prov::read_memory(&file)?,
         None => Memory::default(),
     };
-    let background = Background { memory: memory.into(), ..by_hand.background() };
+    // What a state keeps is what was held when it was entered, and that may be now.
+    let observed = policy.project().actual.dir.as_ref().map(|d| policy.dir().join(d)).filter(|d| d.is_dir());
+    let actual = match observed.filter(|_| policy.schema().keeps_entitlements()) {
+        Some(dir) => Some(Actual::load(&policy, dir)?.state()),
+        None => None,
+    };
+    let background = Background { memory: memory.into(), actual, ..by_hand.background() };
     Ok(Setting { engine, people, at, background })
 }

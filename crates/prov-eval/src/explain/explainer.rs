@@ -2,13 +2,14 @@
 //! Invariant: reads the decision and the facts that led to it; decides nothing itself.
 
 use super::{
-    AccountExplanation, BoundExplanation, CauseExplanation, EntitlementExplanation, Explanation,
-    ForbidExplanation, GrantExplanation, IncludedBy, KeepExplanation, LinkExplanation, NameExplanation,
-    NameTrouble, Outcome, Quarantine, Read, RuleExplanation, RuleRef, StateExplanation, StateTried, Target,
-    Verdict, WithheldExplanation, protections, separations,
+    AccountExplanation, BoundExplanation, CauseExplanation, EnteredExplanation, EntitlementExplanation,
+    Explanation, ForbidExplanation, GrantExplanation, IncludedBy, KeepExplanation, LinkExplanation,
+    NameExplanation, NameTrouble, Outcome, Quarantine, Read, RuleExplanation, RuleRef, StateExplanation,
+    StateTried, Target, Verdict, WithheldExplanation, protections, separations,
 };
 use crate::by_hand::ByHand;
 use crate::decide::{Decision, Hold};
+use crate::entered::KeptByState;
 use crate::evaluate::Engine;
 use crate::facts::Tri;
 use crate::instances::Step;
@@ -59,6 +60,8 @@ impl<'a> Interp<'a> {
             None => self.caused(decision),
             Some(_) => (Vec::new(), self.forbidden_while_held(target, decision)),
         };
+        // Looked up before anything is asked of it.
+        let by_state = self.kept_by_state();
         let asked = |e: &Entitlement| match target {
             None => true,
             Some((app, None)) => e.app == app,
@@ -71,6 +74,7 @@ impl<'a> Interp<'a> {
         };
         let (held, withheld) = (of(&held), of(&withheld));
         let keeps = self.keeps_explained(decision, &asked);
+        let entered = self.entered_explained(decision, by_state, &asked);
         let verdict = self.verdict(target, decision, &held, &withheld);
         let rules = match target {
             Some((app, Some((kind, value)))) => self.rules_for(app, kind, value),
@@ -105,6 +109,7 @@ impl<'a> Interp<'a> {
             separations,
             entitlements,
             keeps,
+            entered,
         }
     }
 
@@ -129,7 +134,35 @@ impl<'a> Interp<'a> {
             return Vec::new();
         }
         let entitlement = Entitlement { app, kind, value: value.into() };
-        vec![Caused { entitlement, causes: Vec::new(), kept: Vec::new(), withheld }]
+        vec![Caused { entitlement, causes: Vec::new(), kept: Vec::new(), by_state: None, withheld }]
+    }
+
+    fn entered_explained(
+        &self,
+        decision: &Decision,
+        kept: Vec<KeptByState>,
+        asked: &impl Fn(&Entitlement) -> bool,
+    ) -> Vec<EnteredExplanation> {
+        if decision.hold.is_some() {
+            return Vec::new();
+        }
+        let state = self.entry().map_or_else(String::new, |e| e.since.state.clone());
+        let known = &self.interner.entitlements;
+        let explained = |k: KeptByState| {
+            let same = known.same_as(k.entitlement);
+            let held = decision.held.iter().any(|h| known.same_as(*h) == same);
+            let item = self.holding(k.entitlement, Vec::new());
+            EnteredExplanation {
+                app: item.app,
+                kind: item.kind,
+                value: item.value,
+                state: state.clone(),
+                since: k.since,
+                held,
+                ended: k.ended,
+            }
+        };
+        kept.into_iter().filter(|k| asked(known.get(k.entitlement))).map(explained).collect()
     }
 
     fn keeps_explained(

@@ -205,6 +205,29 @@ pub struct Explanation {
     /// What is held only since it is kept for a while after its cause was lost, and what was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keeps: Vec<KeepExplanation>,
+    /// What was held on entering a state that keeps entitlements, of what was asked about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub entered: Vec<EnteredExplanation>,
+}
+
+/// An entitlement that was held on entering a state that keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EnteredExplanation {
+    /// The app.
+    pub app: String,
+    /// The kind.
+    pub kind: String,
+    /// The value.
+    pub value: String,
+    /// The state.
+    pub state: String,
+    /// The day on which it was entered.
+    pub since: prov_model::Date,
+    /// Whether it is held.
+    pub held: bool,
+    /// The roles, given by hand, by which it came, where their assignments have ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<String>,
 }
 
 /// A `protect` that speaks of the identity, or of what was asked about.

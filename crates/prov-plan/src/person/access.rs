@@ -96,8 +96,12 @@ impl Person<'_, '_> {
         let here = &mut apps[ent.app.index()];
         self.causes.clear();
         if here.keeps {
+            // What the state keeps stays in the account, whatever becomes of that.
+            if granted && here.entered {
+                return;
+            }
             self.forbidding(ent);
-            if self.causes.is_empty() {
+            if self.causes.is_empty() && !here.entered {
                 return;
             }
         }
@@ -117,6 +121,9 @@ impl Person<'_, '_> {
         }
         if self.causes.is_empty() {
             self.why_lost(here.nothing, ent);
+        }
+        if self.causes.is_empty() && here.keeps {
+            self.state_causes();
         }
         let because = self.because(|| context.input.schema.app(ent.app).rule);
         here.takes = true;

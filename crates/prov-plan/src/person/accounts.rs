@@ -24,6 +24,9 @@ impl<'a> Person<'_, 'a> {
             exists: !has.is_empty(),
             holds: !drops,
             keeps: self.situation.keeps(app),
+            entered: self.position.is_some_and(|p| {
+                input.desired.entered.get(&p).is_some_and(|entered| entered.within.is_some())
+            }),
             nothing: drops.then_some(Nothing::State),
             ..InApp::default()
         };

@@ -292,6 +292,7 @@ impl World {
             separated: Vec::new(),
             active_forbids: BTreeMap::new(),
             keeps: Default::default(),
+            entered: Default::default(),
             names: Vec::new(),
             links: Vec::new(),
             writes: Vec::new(),
