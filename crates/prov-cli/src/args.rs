@@ -82,6 +82,10 @@ pub enum Command {
     ///
     /// Exit code: 0 all passed (or there are none), 1 one failed, or an error.
     Test(TestArgs),
+    /// Decide what a policy claims of everyone there can be, whoever is in the data
+    ///
+    /// Exit code: 0 all proved (or it claims nothing), 1 one refuted, or an error, 2 none refuted but some can't be told.
+    Prove(ProveArgs),
     /// What everyone should have
     Eval(EvalArgs),
     /// Desired against actual: what is to be done, in order, and why
@@ -217,6 +221,13 @@ pub enum CoverageArg {
     Human,
     /// LCOV's trace format
     Lcov,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ProveArgs {
+    /// The policy's folder, if not the current one; then the names of proofs, or all
+    #[arg(num_args = 0.., value_names = ["DIR", "NAME"])]
+    pub dir_and_names: Vec<String>,
 }
 
 #[derive(Debug, ClapArgs)]

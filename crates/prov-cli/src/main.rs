@@ -22,8 +22,12 @@ fn main() -> ExitCode {
         }
     };
     let out = output::Output::new(&args.global);
-    if matches!(args.global.format, Format::Junit | Format::Tap) && !matches!(args.command, Command::Test(_))
-    {
+    let reports = match args.command {
+        Command::Test(_) => true,
+        Command::Prove(_) => args.global.format == Format::Junit,
+        _ => false,
+    };
+    if matches!(args.global.format, Format::Junit | Format::Tap) && !reports {
         out.failure(&Failure::Message(
             "this format reports tests".into(),
             "use it with `prov test`; here `--format` takes human, json, jsonl or csv".into(),
@@ -37,6 +41,7 @@ fn main() -> ExitCode {
         Command::Test(a) => commands::test::run(a, &out),
         Command::Eval(a) => commands::eval::run(a, &out),
         Command::Plan(a) => commands::plan::run(a, &out),
+        Command::Prove(a) => commands::prove::run(a, &out),
         Command::Schedule(a) => commands::schedule::run(a, &out),
         Command::Explain(a) => commands::explain::run(a, &out),
         Command::ExplainCode(a) => commands::explain_code::run(a, &out),

@@ -1,5 +1,6 @@
 //! The checker's state and the order of its passes. Invariant: passes only add; what one settles the next may rely on.
 
+use crate::claims::Claims;
 use crate::declare::{Declared, Decls};
 use crate::facts::Facts;
 use crate::modules::{self, Imports};
@@ -59,6 +60,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) named_args: Vec<(u32, Vec<ExprId>)>,
     /// Where separations stand, in the order of the schema.
     pub(crate) separation_spans: Vec<Span>,
+    /// The claims, once they have been read.
+    pub(crate) claims: Option<Claims>,
     /// Why presence that seems settled is not, where there is such a reason.
     pub(crate) unsettled: Option<&'static str>,
     /// The tests, once they have been read.
@@ -87,6 +90,8 @@ pub(crate) struct Scope {
     pub(crate) state: bool,
     /// Whether `has` can be read.
     pub(crate) has: bool,
+    /// Whether `holds nothing` can be said.
+    pub(crate) nothing: bool,
     /// The app whose account attributes can be read.
     pub(crate) from: Option<AppId>,
     /// Attributes of the account being declared, by name; none where one is wrong, which has been said.
@@ -107,6 +112,7 @@ impl Scope {
             facts: Facts::default(),
             state: true,
             has: true,
+            nothing: false,
             from: None,
             account: Vec::new(),
             place,
@@ -156,6 +162,7 @@ impl<'a> Checker<'a> {
             role_params: BTreeMap::new(),
             named_args: Vec::new(),
             separation_spans: Vec::new(),
+            claims: None,
             unsettled: None,
             tests: None,
         }
@@ -275,22 +282,28 @@ impl<'a> Checker<'a> {
         self.lower_limits();
         self.check_unused_lets();
         let program = self.finish(sources, lifecycles, accounts, rules, forbids, role_forbids);
-        // After all else: nothing of the policy follows from a test.
+        // After all else: nothing of the policy follows from a claim or a test.
+        self.claims = self.lower_claims(program.as_ref());
         self.tests = self.lower_tests(program.as_ref());
         program
     }
 }
 
-pub(crate) fn run(
-    mut modules: Vec<Module>,
-    sources: &mut SourceMap,
-    options: &Options,
-) -> (Option<Program>, Option<Tests>, Vec<Diagnostic>) {
+/// What came out.
+pub(crate) struct Outcome {
+    pub(crate) program: Option<Program>,
+    pub(crate) tests: Option<Tests>,
+    pub(crate) claims: Option<Claims>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+pub(crate) fn run(mut modules: Vec<Module>, sources: &mut SourceMap, options: &Options) -> Outcome {
     modules.sort_by(|a, b| a.name.cmp(&b.name));
     modules::add_stdlib(&mut modules, sources);
     let mut checker = Checker::new(modules, sources, options);
     let program = checker.passes();
-    (program, checker.tests, checker.diagnostics)
+    let Checker { tests, claims, diagnostics, .. } = checker;
+    Outcome { program, tests, claims, diagnostics }
 }
 
 /// The module of a query: it uses what any file of the policy uses, since it stands in none of them.
@@ -342,7 +355,7 @@ pub(crate) fn run_query(
         return Err(vec![d]);
     };
     let identity = IdentityId(index as u32);
-    let scope = Scope::new(0, Subject::Identity(identity), "a query");
+    let scope = Scope { nothing: true, ..Scope::new(0, Subject::Identity(identity), "a query") };
     let checked = checker.condition(expr, &scope);
     match checked {
         Ok((expr, _)) => {

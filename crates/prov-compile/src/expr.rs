@@ -306,9 +306,10 @@ impl Checker<'_> {
                 Ok(self.add(ExprKind::Between(*u, a, b), ty, span))
             }
             Ast::Has(operand) => self.has(operand, scope, span),
+            Ast::HoldsNothing if scope.nothing => Ok(self.holds_nothing(span)),
             Ast::HoldsNothing => self.not_here(
                 span,
-                "`holds nothing` stands only in proofs",
+                "`holds nothing` stands only in proofs and queries",
                 "ask for what you mean with `has`",
             ),
             Ast::TodayIn(zone) => {

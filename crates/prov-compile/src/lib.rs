@@ -6,6 +6,7 @@
 mod account;
 mod calls;
 mod check;
+mod claims;
 mod correlate;
 mod declare;
 mod expr;
@@ -27,6 +28,7 @@ mod unbuilt;
 mod unique;
 mod writeback;
 
+pub use claims::{Claim, Claims};
 use prov_diag::{Diagnostic, SourceId, SourceMap, codes};
 use prov_ir::{ExprId, Program};
 use prov_model::IdentityId;
@@ -65,6 +67,8 @@ pub struct Checked {
     pub program: Option<Program>,
     /// Its tests, with a program of their own; none where there is an error, or no test.
     pub tests: Option<testing::Tests>,
+    /// What it claims, with a program of its own; none where there is an error, or no claim.
+    pub claims: Option<Claims>,
     /// Findings, sorted.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -72,14 +76,15 @@ pub struct Checked {
 /// Checks the modules of a policy and lowers them. Standard modules that they `use` are added to `sources`.
 pub fn check(modules: Vec<Module>, sources: &mut SourceMap, options: &Options) -> Checked {
     let broken: Vec<ast::BrokenItem> = modules.iter().flat_map(|m| m.file.broken.clone()).collect();
-    let (program, tests, mut diagnostics) = check::run(modules, sources, options);
+    let check::Outcome { program, tests, claims, mut diagnostics } = check::run(modules, sources, options);
     diagnostics.retain(|d| !follows(d, &broken, sources));
     // A policy of which a part could not be read is never run.
     let program = program.filter(|_| broken.is_empty());
     prov_diag::sort(&mut diagnostics);
     let program = if diagnostics.iter().any(Diagnostic::is_error) { None } else { program };
     let tests = tests.filter(|_| program.is_some());
-    Checked { program, tests, diagnostics }
+    let claims = claims.filter(|_| program.is_some());
+    Checked { program, tests, claims, diagnostics }
 }
 
 /// Whether a finding only follows from an item that could not be read: what that item declares is missing.

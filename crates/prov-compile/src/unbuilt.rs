@@ -28,7 +28,6 @@ impl Checker<'_> {
                 match &item.kind {
                     ItemKind::Federation { .. } => self.not_yet(head, "`federation`"),
                     ItemKind::Login { .. } => self.not_yet(head, "a `login` mapping"),
-                    ItemKind::Prove { .. } => self.not_yet(head, "`prove`"),
                     ItemKind::App(app) => {
                         for m in &app.members {
                             let AppMember::Account(a) = m else { continue };
@@ -61,6 +60,7 @@ impl Checker<'_> {
                     | ItemKind::Table { .. }
                     | ItemKind::Let { .. }
                     | ItemKind::Fn { .. }
+                    | ItemKind::Prove { .. }
                     | ItemKind::Test { .. } => {}
                 }
             }

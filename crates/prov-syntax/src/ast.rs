@@ -117,8 +117,8 @@ pub enum ItemKind {
     Login { app: Name, fields: Vec<Assign> },
     /// `writeback S { attr = app.attr }`.
     Writeback { source: Name, fields: Vec<Assign> },
-    /// `prove [NAME:] …`.
-    Prove { name: Option<Name>, claim: Claim, even_with_exceptions: bool },
+    /// `prove [NAME:] [for T] …`.
+    Prove { name: Option<Name>, for_type: Option<Name>, claim: Claim, even_with_exceptions: bool },
     /// `test "…" { … }`.
     Test { name: StringLit, statements: Vec<TestStatement> },
 }

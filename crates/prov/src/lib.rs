@@ -38,6 +38,7 @@ mod memory;
 mod policy;
 mod population;
 mod project;
+pub mod proof;
 mod reasons;
 mod render;
 mod schedule;

@@ -41,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) program: Arc<Program>,
     /// Its tests, with the program that they are run on.
     pub(crate) tests: Arc<TestSet>,
+    /// What it claims, with the program that this is decided on; none where it claims nothing.
+    pub(crate) claims: Option<Arc<prov_compile::Claims>>,
     pub(crate) tables: Vec<LookupTable>,
     pub(crate) catalogs: Catalogs,
     pub(crate) hash: String,
@@ -430,6 +432,7 @@ fn build(
             options: Arc::new(options),
             program,
             tests: Arc::new(checked.tests.map(TestSet::from).unwrap_or_default()),
+            claims: checked.claims.map(Arc::new),
             tables,
             catalogs,
             hash,
@@ -438,10 +441,11 @@ fn build(
     Loaded { policy, report: Report { diagnostics, sources } }
 }
 
-/// The text of a file without its tests, which decide nothing; nothing where there is nothing else in it.
+/// The text of a file without its tests and proofs, which decide nothing; nothing where there is nothing else in it.
 fn what_decides(file: &prov_syntax::ast::File, text: &str) -> Option<String> {
     use prov_syntax::ast::ItemKind;
-    let is_test = |i: &prov_syntax::ast::Item| matches!(i.kind, ItemKind::Test { .. });
+    let is_test =
+        |i: &prov_syntax::ast::Item| matches!(i.kind, ItemKind::Test { .. } | ItemKind::Prove { .. });
     let idle = |i: &prov_syntax::ast::Item| is_test(i) || matches!(i.kind, ItemKind::Use { .. });
     if file.broken.is_empty() && !file.items.is_empty() && file.items.iter().all(idle) {
         return None;

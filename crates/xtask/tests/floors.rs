@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u32, &[&str])] = &[
     ("prov-compile", 3, &["prov-diag", "prov-model", "prov-syntax", "prov-ir"]),
     ("prov-eval", 3, &["prov-diag", "prov-model", "prov-ir"]),
     ("prov-oracle", 3, &["prov-diag", "prov-model", "prov-syntax"]),
+    ("prov-prove", 3, &["prov-diag", "prov-model", "prov-ir"]),
     ("prov-data", 3, &["prov-diag", "prov-model"]),
     ("prov-store", 3, &["prov-model"]),
     (
@@ -27,6 +28,7 @@ const FLOORS: &[(&str, u32, &[&str])] = &[
             "prov-plan",
             "prov-compile",
             "prov-eval",
+            "prov-prove",
             "prov-data",
             "prov-store",
         ],

@@ -8,6 +8,7 @@ pub mod fmt;
 pub mod graph;
 pub mod new;
 pub mod plan;
+pub mod prove;
 pub mod query;
 pub mod schedule;
 pub mod shell;

@@ -304,7 +304,7 @@ codes! {
         good super::Example::Shown("prov new acme\nprov check acme\n"),
     }
     NOT_BUILT = "P0900" Error "something that has no meaning yet" {
-        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `prove`, `federation`, `login` mappings, roles with parameters, `as` in grants, second accounts, `@stage`."
+        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `federation`, `login` mappings, roles with parameters, `as` in grants, second accounts, `@stage`."
         bad Policy("login ad { login = \"x\" }\n"),
         good Policy("birthright b when true { grant ad.group(\"a\") }\n"),
     }

@@ -300,6 +300,7 @@ impl<'a> Lower<'a> {
     fn prove(&mut self, node: Node<'a>) -> ItemKind {
         let mut kids = parts(node);
         let name = next_if(&mut kids, Rule::prove_name).map(|n| self.name(&only(n)));
+        let for_type = next_if(&mut kids, Rule::c_for).map(|n| self.name(&only(n)));
         let claim = next(&mut kids);
         let rule = claim.as_rule();
         let mut exprs = parts(claim);
@@ -309,6 +310,6 @@ impl<'a> Lower<'a> {
             Rule::prove_always => Claim::Always(first),
             _ => Claim::Means(first, self.expr(next(&mut exprs))),
         };
-        ItemKind::Prove { name, claim, even_with_exceptions: kids.next().is_some() }
+        ItemKind::Prove { name, for_type, claim, even_with_exceptions: kids.next().is_some() }
     }
 }

@@ -31,7 +31,7 @@ mod coverage;
 mod diff;
 mod expect;
 mod mutate;
-mod people;
+pub(crate) mod people;
 mod report;
 mod snapshot;
 mod world;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// A value, whole.
 #[derive(Clone, Debug)]
-pub(super) enum Datum {
+pub(crate) enum Datum {
     /// A plain value, a set, or none.
     Value(Value<'static>),
     /// A reference: a key.
@@ -23,7 +23,7 @@ pub(super) enum Datum {
 
 impl Datum {
     /// What an attribute is that nothing is said of.
-    pub(super) fn empty(ty: &Type) -> Datum {
+    pub(crate) fn empty(ty: &Type) -> Datum {
         match ty {
             Type::Set(_) => Datum::Value(Value::Set(Vec::new())),
             Type::List(_) => Datum::Rows(Vec::new()),
@@ -37,7 +37,7 @@ impl Datum {
 
 /// An identity.
 #[derive(Clone, Debug)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// One an attribute of its type.
     pub values: Vec<Datum>,
     /// Whether a row of it could not be read, with the attributes that can't be trusted for it.
@@ -51,10 +51,10 @@ pub(super) struct Record {
 }
 
 /// Identities by type and key.
-pub(super) type Folk = BTreeMap<(IdentityId, String), Record>;
+pub(crate) type Folk = BTreeMap<(IdentityId, String), Record>;
 
 /// The identities of a population, as values.
-pub(super) fn folk_of(schema: &Schema, population: &Population) -> Folk {
+pub(crate) fn folk_of(schema: &Schema, population: &Population) -> Folk {
     let mut folk = Folk::new();
     for (ty, of) in population.types.iter().enumerate() {
         let id = IdentityId(ty as u32);
@@ -116,7 +116,7 @@ fn compared(schema: &Schema, of: IdentityId, key: &str) -> String {
 }
 
 /// The key of a value of the key's type.
-pub(super) fn key_of(schema: &Schema, of: IdentityId, value: &Value<'_>) -> String {
+pub(crate) fn key_of(schema: &Schema, of: IdentityId, value: &Value<'_>) -> String {
     let def = schema.identity(of);
     match value.spelling() {
         Some(s) => nfc(s).into_owned(),
@@ -131,7 +131,7 @@ struct Maker<'a> {
 }
 
 /// The population of these identities. Counts and rejections are the caller's.
-pub(super) fn population_of(schema: &Schema, folk: &Folk) -> Population {
+pub(crate) fn population_of(schema: &Schema, folk: &Folk) -> Population {
     let mut rows = vec![BTreeMap::new(); schema.identities.len()];
     for (ty, key) in folk.keys() {
         let of = &mut rows[ty.index()];
@@ -169,7 +169,7 @@ pub(super) fn population_of(schema: &Schema, folk: &Folk) -> Population {
 }
 
 /// Adds someone, in the place of whom a file brought under the same key.
-pub(super) fn put(schema: &Schema, folk: &mut Folk, ty: IdentityId, key: &str, record: Record) {
+pub(crate) fn put(schema: &Schema, folk: &mut Folk, ty: IdentityId, key: &str, record: Record) {
     let same = compared(schema, ty, key);
     let known = folk.keys().find(|(t, k)| *t == ty && compared(schema, ty, k) == same).cloned();
     if let Some(known) = known {
@@ -179,7 +179,7 @@ pub(super) fn put(schema: &Schema, folk: &mut Folk, ty: IdentityId, key: &str, r
 }
 
 /// The rows of a look-up table; of two with one key the later counts.
-pub(super) fn lookup_of(schema: &Schema, table: TableId, rows: Vec<Vec<Datum>>) -> LookupTable {
+pub(crate) fn lookup_of(schema: &Schema, table: TableId, rows: Vec<Vec<Datum>>) -> LookupTable {
     let def = &schema.tables[table.index()];
     let fields = &schema.records[def.record.index()].fields;
     let key_ty = &fields[def.key].ty;
