@@ -4,7 +4,7 @@
 
 use crate::facts::Tri;
 use crate::grants::{Block, Granted};
-use crate::interp::{Interp, Subject};
+use crate::interp::{Interp, Res, Subject};
 use crate::keep::KeepsAfter;
 use crate::roles::RoleBlock;
 use crate::world::{NO_STATE, Unknown};
@@ -75,7 +75,20 @@ impl<'a> Interp<'a> {
     pub(crate) fn decide(&mut self, skip: impl Fn(u32) -> bool) -> Decision {
         let Subject::Identity(ty, row) = self.subject else { return Decision::default() };
         let lifecycle = self.world.program.schema.identity(ty).lifecycle.as_ref();
-        let state = self.state_of(ty, row);
+        let mut state = self.state_of(ty, row);
+        let is_leaver = |state: Res<u32>| {
+            let def = state.ok().and_then(|s| lifecycle?.defs.get(s as usize));
+            def.is_some_and(|d| d.leaver)
+        };
+        let whole = self.world.population.is_none_or(|p| p.of(ty).is_whole(row));
+        if state.is_err() && !whole && self.recall(false) {
+            let recalled = self.state_of(ty, row);
+            if is_leaver(recalled) {
+                state = recalled;
+            } else {
+                self.recall_no_more();
+            }
+        }
         let mut hold = match state {
             Err(unknown) => Some(self.hold(unknown)),
             // The checker proves that some state holds; if none does, nothing may be concluded.
@@ -131,7 +144,16 @@ impl<'a> Interp<'a> {
         }
         decision.unmatched = self.unmatched(leaver);
         if def.is_some_and(|d| d.keeps_any()) || hold.is_some() {
+            // 11.3: of who is held the last good record says which forbids hold.
+            let recalls = hold.is_some() && !whole && self.recall(false);
+            if recalls {
+                self.take_steps(ty, |_| false);
+            }
             decision.active_forbids = self.active_forbids(ty);
+            if recalls {
+                self.recall_no_more();
+                self.take_steps(ty, |_| false);
+            }
             decision.active_denies = self.denied().map(|(n, e)| (n, e.clone())).collect();
         }
         decision

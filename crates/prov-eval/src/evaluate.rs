@@ -124,6 +124,7 @@ impl Engine {
         desired.exceptions = background.exceptions.clone();
         desired.idle_exceptions = idle(world.program, population, moment, background);
         desired.unreadable = background.unreadable.to_vec();
+        desired.recalled = self.recalled(&desired, background);
         desired.links = known.links;
         let conflicts = known.conflicts.into_iter();
         desired.conflicts = conflicts.map(|((ty, row, app), c)| ((first(ty) + row, app), c)).collect();
@@ -310,6 +311,7 @@ fn merge(
         links: Vec::new(),
         writes: Vec::new(),
         conflicts: Default::default(),
+        recalled: BTreeMap::new(),
         entitlements: Entitlements::default(),
         counts: population.counts.clone(),
         rejections: population.rejections.clone(),

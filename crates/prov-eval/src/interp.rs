@@ -4,6 +4,7 @@
 
 use crate::entered::EntryOf;
 use crate::facts::Facts;
+use crate::good::Recalled;
 use crate::interner::Interner;
 use crate::keep::Keeps;
 use crate::seq::Seq;
@@ -48,6 +49,8 @@ pub(crate) struct Interp<'a> {
     /// The bounds of grants that were looked at, where an explanation asks for them.
     pub(crate) bounds: Option<Vec<Bound>>,
     pub(crate) facts: Facts<'a>,
+    /// The last good record of the identity at hand, while it is read.
+    pub(crate) recalled: Option<Recalled<'a>>,
     pub(crate) interner: Interner,
     /// Failures of the row at hand; only in source mappings.
     pub(crate) failures: Vec<Failure>,
@@ -70,6 +73,7 @@ impl<'a> Interp<'a> {
             entered: EntryOf::default(),
             bounds: None,
             facts: Facts::new(world.program),
+            recalled: None,
             interner: Interner::new(shape),
             failures: Vec::new(),
             locals: vec![Ok(Value::Absent); world.program.locals as usize],
@@ -81,6 +85,7 @@ impl<'a> Interp<'a> {
     /// Forgets one subject and takes up another.
     pub(crate) fn turn_to(&mut self, subject: Subject<'a>) {
         self.subject = subject;
+        self.recalled = None;
         self.facts.clear();
         self.keeps.clear();
         self.entered.clear();
@@ -221,7 +226,10 @@ impl<'a> Interp<'a> {
 
     pub(crate) fn attr(&self, attr: AttrId) -> Res<Value<'a>> {
         match self.subject {
-            Subject::Identity(ty, row) => self.world.attribute(ty, row, attr),
+            Subject::Identity(ty, row) => self
+                .world
+                .attribute(ty, row, attr)
+                .or_else(|unknown| self.recalled_value(ty, row, attr).ok_or(unknown)),
             Subject::Row(..) => Ok(Value::Absent),
         }
     }
@@ -299,6 +307,10 @@ impl<'a> Interp<'a> {
                         _ => return Ok(None),
                     },
                 };
+                if self.is_missing(ty, row) {
+                    let key = self.world.program.schema.identity(ty).key;
+                    return Err(Unknown { identity: ty, row, attr: key });
+                }
                 return Ok(self.inverse(ty, row, *number));
             }
             ExprKind::Coalesce(first, second) => {

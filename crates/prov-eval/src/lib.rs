@@ -17,6 +17,7 @@ mod evaluate;
 mod exceptions;
 pub mod explain;
 mod facts;
+mod good;
 mod grants;
 mod index;
 mod instances;

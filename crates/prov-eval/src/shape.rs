@@ -4,7 +4,7 @@
 
 use crate::world::Catalogs;
 use prov_ir::{ExprKind, GrantValue, Node, Program};
-use prov_model::{AppId, IdentityId, KindId, fold, join_values, nfc};
+use prov_model::{AppId, AttrId, IdentityId, KindId, fold, join_values, nfc};
 use rustc_hash::FxHashMap;
 
 /// A rule's place among the others.
@@ -63,6 +63,8 @@ pub(crate) struct Shape {
     pub forbids: Vec<Vec<ForbidShape>>,
     /// Whether kinds compare as `text`, by app and kind.
     pub folds: Vec<Vec<bool>>,
+    /// By identity type: the attributes of which memory keeps the last good values.
+    pub remembered: Vec<Vec<AttrId>>,
     /// By expression: whether time, or a bound value that may be one, stands in it.
     pub timed: Vec<bool>,
     /// For each kind with a catalog, the spelling of each value by the form it is compared in.
@@ -108,6 +110,7 @@ impl Shape {
         }
         let kinds = kinds(program);
         Shape {
+            remembered: crate::good::remembered(program),
             gated: rules.iter().any(|r| !r.forbids.is_empty() || !r.separations.is_empty())
                 || program.rules.iter().any(|r| !r.params.is_empty()),
             role_separations: (0..program.schema.separations.len() as u32)

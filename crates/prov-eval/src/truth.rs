@@ -149,7 +149,8 @@ impl<'a> Interp<'a> {
         };
         let table = self.world.population?.of(ty);
         if table.is_broken(row, attr) {
-            return Some(Err(Unknown { identity: ty, row, attr }));
+            // The last good record is not looked at here.
+            return self.recalled.is_none().then_some(Err(Unknown { identity: ty, row, attr }));
         }
         let row = row as usize;
         let column = table.table.columns.get(attr.index())?;

@@ -30,6 +30,13 @@ pub(crate) struct Wake {
     states: FxHashMap<(IdentityId, u32), Res<u32>>,
 }
 
+impl Wake {
+    /// Forgets the state of an identity.
+    pub(crate) fn forget(&mut self, ty: IdentityId, row: u32) {
+        self.states.remove(&(ty, row));
+    }
+}
+
 /// The last day whose beginning is looked at.
 const LAST: Option<Date> = Some(Date(2_932_894));
 

@@ -298,6 +298,8 @@ pub struct Desired {
     pub links: Vec<AccountLink>,
     /// Where it is not clear which account is an identity's, by position and app.
     pub conflicts: BTreeMap<(u32, AppId), LinkConflict>,
+    /// Those whom no source brings and who have left by their last good record: the number of the state.
+    pub recalled: BTreeMap<Box<str>, u32>,
     /// The entitlements that the ids speak of.
     pub entitlements: Entitlements,
     /// Rows by source.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// Memory, version 2. JSON: `{"version":2,"sources":{"hr":{"rows":1234}},"states":{"ID":{"state":"terminated",
 /// "since":"2026-03-02"}},"missing":{"ID":"2026-03-02"},"names":{"ad":{"login":{"jdupont":{"owner":"ID",
 /// "spelling":"jdupont","base":"jdupont"}}}},"at":"2026-03-02T09:30:00Z","keeps":{"ID":[{"app":"ad","kind":"group","value":"a",
-/// "rule":"sales","for":"14 days","until":"2026-03-16T09:30:00Z"}]},"granted":{"ID":{"erp":{"role":["SALES_REP"]}}}}`.
+/// "rule":"sales","for":"14 days","until":"2026-03-16T09:30:00Z"}]},"granted":{"ID":{"erp":{"role":["SALES_REP"]}}},"good":{"ID":{"end":null,"status":"active"}}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
@@ -41,6 +41,9 @@ pub struct Memory {
     /// By identity: what was held when a state with `keep entitlements` was entered, and what assignments alone give.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub entered: BTreeMap<String, Entered>,
+    /// Last good records by identity: attributes by name, as plain text; of those that lifecycles and forbids read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub good: BTreeMap<String, BTreeMap<String, Option<String>>>,
 }
 
 /// What is remembered of a source.
@@ -86,6 +89,7 @@ impl Default for Memory {
             keeps: BTreeMap::new(),
             granted: BTreeMap::new(),
             entered: BTreeMap::new(),
+            good: BTreeMap::new(),
         }
     }
 }
@@ -105,6 +109,7 @@ impl Memory {
                 memory.links.retain(|_, accounts| !accounts.is_empty());
                 memory.keeps.retain(|_, keeps| !keeps.is_empty());
                 memory.granted.retain(|_, granted| !granted.is_empty());
+                memory.good.retain(|_, good| !good.is_empty());
                 memory.names.tidy();
                 Ok(memory)
             }

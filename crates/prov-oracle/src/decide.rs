@@ -5,6 +5,7 @@ use crate::entered::reaches;
 use crate::entitlement::Ent;
 use crate::eval::{Eval, Res, Scope, Stop, bug};
 use crate::facts::{Node, known};
+use crate::good::{left_in, recalling};
 use crate::grants::Given;
 use crate::names::{Named, unique};
 use crate::policy::App;
@@ -148,6 +149,14 @@ impl<'a> Eval<'_, 'a> {
 
     /// Decides for one identity (index.md, "What Prov computes"; plan.md, "Who is held").
     pub(crate) fn decide(&self, person: usize) -> Res<Decision<'a>> {
+        // Who has left by their last good record has left (plan.md, "Who is held").
+        let unknown = !self.world.people[person].is_whole() && self.has_unknown_state(person)?;
+        let recalling = recalling(self.world, person).filter(|_| unknown && self.recalls.is_none());
+        if let Some(recalling) = recalling
+            && left_in(&recalling, person)?.is_some()
+        {
+            return recalling.decide(person);
+        }
         let (of, _) = self.me(person);
         let state = known_state(self.state(person))?;
         let has_states = self.world.policy.lifecycles.contains_key(of);

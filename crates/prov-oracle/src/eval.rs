@@ -80,11 +80,13 @@ impl<'a> Scope<'a> {
 pub(crate) struct Eval<'w, 'a> {
     pub world: &'w World<'a>,
     pub facts: Facts,
+    /// Who reads what can't be known from their last good record.
+    pub recalls: Option<usize>,
 }
 
 impl<'w, 'a> Eval<'w, 'a> {
     pub(crate) fn new(world: &'w World<'a>) -> Self {
-        Eval { world, facts: Facts::default() }
+        Eval { world, facts: Facts::default(), recalls: None }
     }
 
     /// Whether a condition holds. A comparison with nothing does not.
@@ -297,7 +299,13 @@ impl<'w, 'a> Eval<'w, 'a> {
     fn attribute(&self, person: usize, name: &str) -> Res<Option<Value>> {
         let one = &self.world.people[person];
         if let Some(value) = one.attributes.get(name) {
-            return value.clone().map(Some).ok_or(Stop::Unknown);
+            let value = value.clone().or_else(|| self.recalled(person, name));
+            return value.map(Some).ok_or(Stop::Unknown);
+        }
+        // Who refers to someone whom no source brings can't be known.
+        let inverse = name.strip_prefix("has_").unwrap_or(name);
+        if one.missing && self.world.policy.inverse(&one.of, inverse).is_some() {
+            return Err(Stop::Unknown);
         }
         if self.world.policy.inverse(&one.of, name).is_some() {
             return Ok(Some(Value::List(self.inverse(person, name))));

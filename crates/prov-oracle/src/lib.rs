@@ -40,6 +40,7 @@ mod entitlement;
 mod eval;
 mod facts;
 mod functions;
+mod good;
 mod granted;
 mod grants;
 mod guards;
@@ -102,7 +103,7 @@ pub struct Outcome {
     pub states: BTreeMap<String, String>,
     /// By identity of the population: entitlements, then accounts, each sorted.
     pub desired: BTreeMap<String, Vec<String>>,
-    /// The memory afterwards, as JSON.
+    /// The memory afterwards, as JSON, without last good records.
     pub memory: String,
 }
 
@@ -126,6 +127,8 @@ pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
     };
     let links = world.give_names(&mut actual, case.memory).map_err(told)?;
     world.note_entries(&actual, case.memory).map_err(told)?;
+    world.read_good(case.memory);
+    let left = world.left_unseen(case.memory).map_err(told)?;
     let mut out = Outcome::default();
     let mut decisions = Vec::new();
     for (position, person) in world.people.iter().enumerate() {
@@ -140,6 +143,7 @@ pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
         links: &links,
         memory: case.memory,
         decisions: &decisions,
+        left: &left,
         sources: case.sources,
         as_of: case.as_of,
     };

@@ -7,6 +7,7 @@ use crate::calendar;
 use crate::decide::{Decision, Wanted, drops, leaver, verb};
 use crate::entitlement::Ent;
 use crate::eval::{Eval, Stop};
+use crate::good::recalling;
 use crate::granted::Given;
 use crate::guards::Tally;
 use crate::links::Links;
@@ -78,6 +79,8 @@ pub(crate) struct Planner<'w, 'a> {
     pub as_of: &'w BTreeMap<String, Instant>,
     /// By position in the population.
     pub decisions: &'w [Decision<'a>],
+    /// Those whom no source brings, who have left by their last good record: the state.
+    pub left: &'w BTreeMap<String, usize>,
 }
 
 impl<'w, 'a> Planner<'w, 'a> {
@@ -136,6 +139,21 @@ impl<'w, 'a> Planner<'w, 'a> {
             let since = state.map_or(today, |s| self.since(id, s, today));
             return Ok(Standing::In { state, since, missed: None });
         }
+        let standing = self.standing_of_missing(id)?;
+        let left = self.left.get(id).zip(self.type_of(id));
+        Ok(match (standing, left) {
+            // Dates of the last good record act while someone is missing.
+            (Standing::Missing(missed), Some((state, of))) => {
+                let state = self.world.policy.lifecycles.get(of).and_then(|l| l.1.get(*state));
+                let since = state.map_or(today, |s| self.since(id, s, today));
+                Standing::In { state, since, missed: Some(missed) }
+            }
+            (standing, _) => standing,
+        })
+    }
+
+    fn standing_of_missing(&self, id: &str) -> Result<Standing<'a>, Stop> {
+        let today = self.world.today;
         let since = self.memory.missing.get(id).copied().unwrap_or(today);
         let Some(of) = self.type_of(id) else { return Ok(Standing::Missing(since)) };
         // Where it can't be told whose a row is, or a file is cut off, nobody ends for being missing (files.md, "Sources").
@@ -677,7 +695,11 @@ impl<'w, 'a> One<'_, 'w, 'a> {
             let Some(position) = self.planner.position(self.id) else { return Ok(()) };
             // What a state keeps stays, also in an account that there should not be.
             if self.frozen {
-                if Eval::new(world).forbidden(position, ent)? != Some(true) {
+                // Of who is held the last good record says which forbids hold.
+                let held = self.planner.decisions[position].held && !world.people[position].is_whole();
+                let recalling = recalling(world, position).filter(|_| held);
+                let eval = recalling.unwrap_or_else(|| Eval::new(world));
+                if eval.forbidden(position, ent)? != Some(true) {
                     return Ok(());
                 }
             } else if granted {

@@ -471,6 +471,6 @@ impl<'a> World<'a> {
             attributes.insert(field.name.clone(), value);
         }
         let (of, rejected) = (def.name.clone(), members[at].rejected);
-        Ok(Person { of, id, attributes, rejected, sources })
+        Ok(Person { of, id, attributes, rejected, sources, missing: false })
     }
 }

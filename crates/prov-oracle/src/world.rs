@@ -28,6 +28,15 @@ pub(crate) struct Person {
     pub rejected: bool,
     /// By source: whether it has a row there; `None` where that can't be known.
     pub sources: BTreeMap<String, Option<bool>>,
+    /// No source brings it; only memory knows it.
+    pub missing: bool,
+}
+
+impl Person {
+    /// Whether all of it could be read.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.rejected && self.attributes.values().all(Option::is_some)
+    }
 }
 
 /// A row that was rejected.
@@ -54,6 +63,8 @@ pub(crate) struct World<'a> {
     pub conflicts: BTreeMap<(usize, String), Option<String>>,
     /// By position in the population: what the state that they are in keeps.
     pub entries: Vec<Option<Entry>>,
+    /// Last good records of those of whom something can't be known.
+    pub good: BTreeMap<usize, BTreeMap<String, Value>>,
     pub tables: BTreeMap<String, Vec<Record>>,
     pub hand: Rc<Hand>,
     pub memory: &'a Memory,
@@ -89,6 +100,7 @@ impl<'a> World<'a> {
         let (people, rejected, tables) = (Vec::new(), Vec::new(), BTreeMap::new());
         let (names, lacking, zones) = (Names::new(), BTreeSet::new(), BTreeSet::new());
         Ok(World {
+            good: BTreeMap::new(),
             trees,
             policy: Rc::new(policy),
             people,
@@ -200,7 +212,8 @@ impl<'a> World<'a> {
                 }
             }
             let (of, id, sources) = (person.of.clone(), person.id.clone(), person.sources.clone());
-            people.push(Person { of, id, attributes, rejected: person.rejected, sources });
+            let (rejected, missing) = (person.rejected, false);
+            people.push(Person { of, id, attributes, rejected, sources, missing });
         }
         self.people = people;
     }

@@ -24,6 +24,9 @@ pub(crate) fn missing(context: &Context<'_>, part: &mut Part<'_>, id: &str, stan
         Standing::Missing { since, ends: Some(_) } => {
             format!("in no source since {since}; held, for a file of the source is cut off")
         }
+        Standing::In(Situation { state: Some(state), missing: None, missed: Some(since), .. }) => {
+            format!("in no source since {since}; `{}` by what was read of it last", state.name)
+        }
         Standing::In(Situation { state: Some(state), missed, .. }) => match missed {
             Some(since) => format!("in no source since {since}; treated as `{}`", state.name),
             None => format!("in no source; treated as `{}`", state.name),

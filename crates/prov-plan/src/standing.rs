@@ -102,13 +102,24 @@ impl<'a> World<'a> {
     pub fn missing(&self, id: &str, trusted: &[bool]) -> Standing<'a> {
         let today = self.desired.at.today;
         let since = self.memory.missing.get(id).copied().unwrap_or(today);
-        let Some((source, after, state)) = self.type_of(id).and_then(|t| self.ending(t)) else {
-            return Standing::Missing { since, ends: None };
+        let ending = self.type_of(id).and_then(|t| self.ending(t));
+        let due = ending.filter(|(source, after, _)| {
+            since.plus(*after) <= today && trusted.get(source.identity.index()).copied().unwrap_or(true)
+        });
+        let Some((source, after, state)) = due else {
+            if let Some(state) = self.recalled(id) {
+                let since_state = self.since(id, state, today);
+                return Standing::In(Situation {
+                    state: Some(state),
+                    since: since_state,
+                    missing: None,
+                    missed: Some(since),
+                });
+            }
+            let ends = ending.map(|(_, after, state)| (since.plus(after), state));
+            return Standing::Missing { since, ends };
         };
         let ends = since.plus(after);
-        if ends > today || !trusted.get(source.identity.index()).copied().unwrap_or(true) {
-            return Standing::Missing { since, ends: Some((ends, state)) };
-        }
         let since_state = self.since(id, state, ends);
         Standing::In(Situation {
             state: Some(state),
@@ -116,6 +127,12 @@ impl<'a> World<'a> {
             missing: Some(source),
             missed: Some(since),
         })
+    }
+
+    /// The leaver state that someone whom no source brings is in by their last good record (11.23).
+    fn recalled(&self, id: &str) -> Option<&'a StateDef> {
+        let number = *self.desired.recalled.get(id)?;
+        self.schema.identity(self.type_of(id)?).lifecycle.as_ref()?.defs.get(number as usize)
     }
 
     fn since(&self, id: &str, state: &StateDef, otherwise: Date) -> Date {

@@ -38,6 +38,7 @@ fn build(w: &World, drift: bool) -> (Desired, Actual) {
         holdings: Csr::default(),
         withheld: Vec::new(),
         unmatched: Vec::new(),
+        recalled: Default::default(),
         exceptions: Default::default(),
         idle_exceptions: Vec::new(),
         denied_roles: Vec::new(),

@@ -108,11 +108,13 @@ const ROLES: Table = Table {
     columns: &[text("identity"), text("list"), integer("position"), integer("place"), text("role")],
     key: 4,
 };
+const GOOD: Table =
+    Table { name: "good", columns: &[text("identity"), text("attribute"), maybe("value")], key: 2 };
 const RUN: Table = Table { name: "run", columns: &[text("at")], key: 1 };
 
 /// All tables. One that a file lacks is empty: an earlier version of Prov had no such section.
 pub const TABLES: &[Table] =
-    &[RUN, SOURCES, EMPTY, STATES, MISSING, NAMES, LINKS, KEEPS, GRANTED, ENTERED, HELD, ROLES];
+    &[RUN, SOURCES, EMPTY, STATES, MISSING, NAMES, LINKS, KEEPS, GRANTED, ENTERED, HELD, ROLES, GOOD];
 
 /// The lists of what was held: on entering a state, and what assignments alone give.
 const ON_ENTRY: &str = "held";
@@ -143,7 +145,8 @@ pub fn rows<E>(
     memory: &Memory,
     mut row: impl FnMut(&'static Table, &[Cell<'_>]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let Memory { version: _, sources, states, missing, names, links, at, keeps, granted, entered } = memory;
+    let Memory { version: _, sources, states, missing, names, links, at, keeps, granted, entered, good } =
+        memory;
     if let Some(at) = at {
         row(&RUN, &[made(at)])?;
     }
@@ -202,6 +205,11 @@ pub fn rows<E>(
                 let (position, place) = (Cell::Integer(position), Cell::Integer(place));
                 row(&ROLES, &[of(id), of(list), position, place, of(role)])?;
             }
+        }
+    }
+    for (id, attributes) in good {
+        for (attribute, value) in attributes {
+            row(&GOOD, &[of(id), of(attribute), or_null(value.as_ref())])?;
         }
     }
     Ok(())
@@ -347,6 +355,10 @@ pub fn fill(memory: &mut Memory, table: &Table, cells: Vec<Cell<'static>>) -> Re
                 return Err("the table `entered_roles` names what `entered_held` lacks".to_owned());
             };
             holding.roles.push(role);
+        }
+        "good" => {
+            let (id, attribute) = (row.text()?, row.text()?);
+            memory.good.entry(id).or_default().insert(attribute, row.maybe()?);
         }
         other => return Err(format!("there is no table `{other}`")),
     }

@@ -64,11 +64,11 @@ fn memory() -> impl Strategy<Value = Memory> {
     let names = proptest::collection::vec((name(), name(), name(), known()), 0..5);
     let granted = proptest::collection::vec((name(), name(), name(), name()), 0..8);
     let keeps = map(proptest::collection::vec(keep(), 0..3));
-    let given = (granted, map(entered()));
+    let given = (granted, map(entered()), map(map(proptest::option::of(name()))));
     (sources, states, map(date()), names, map(map(name())), proptest::option::of(instant()), keeps, given)
-        .prop_map(|(sources, states, missing, names, links, at, keeps, (granted, entered))| {
+        .prop_map(|(sources, states, missing, names, links, at, keeps, (granted, entered, good))| {
             let mut memory =
-                Memory { sources, states, missing, links, at, keeps, entered, ..Memory::default() };
+                Memory { sources, states, missing, links, at, keeps, entered, good, ..Memory::default() };
             for (app, attribute, folded, known) in names {
                 memory.names.put(&app, &attribute, folded, known);
             }

@@ -140,8 +140,23 @@ impl Engine {
 
     /// What is to be remembered once a plan of them has been carried out.
     pub fn memory_after(&self, desired: &Desired, actual: &Actual, memory: &Memory, plan: &Plan) -> Memory {
+        self.remembers(desired, actual, memory, plan, |action| !action.is_report())
+    }
+
+    /// The same, where of the plan those actions ran that `runs` holds for.
+    pub(crate) fn remembers(
+        &self,
+        desired: &Desired,
+        actual: &Actual,
+        memory: &Memory,
+        plan: &Plan,
+        runs: impl Fn(prov_plan::ActionView<'_>) -> bool,
+    ) -> Memory {
         let desired = &*self.seeing(desired, actual, memory);
-        prov_plan::memory_after(self.policy.schema(), &desired.data, &actual.data, memory, plan)
+        let (schema, population) = (self.policy.schema(), &desired.population.data);
+        let has = |id: &str| actual.data.ids.binary_search_by(|x| (**x).cmp(id)).is_ok();
+        let good = self.inner.good_after(population, &desired.data, has, memory);
+        Memory { good, ..prov_plan::memory_if(schema, &desired.data, &actual.data, memory, plan, runs) }
     }
 
     /// A desired state that was worked out with what its names hang on.

@@ -193,6 +193,11 @@ impl Page<'_> {
                 ),
             );
         }
+        if !e.last_good.is_empty() {
+            let value = |v: &Option<String>| v.clone().unwrap_or_else(|| "nothing".to_owned());
+            let read: Vec<String> = e.last_good.iter().map(|(a, v)| format!("{a} = {}", value(v))).collect();
+            self.line(1, &format!("for its state and for forbids, as read last: {}", read.join(", ")));
+        }
         if let Some(s) = &e.state {
             let name = s.state.as_deref().unwrap_or("unknown");
             self.line(

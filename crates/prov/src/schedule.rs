@@ -47,7 +47,9 @@ impl Engine {
         loop {
             run.wakes(&before, &moment, &mut wakes);
             let ends = self.inner().waits_of_missing(&run.background.memory, &moment);
-            let next = wakes.values().flatten().copied().chain(ends).filter(|n| *n > moment.now).min();
+            let left = self.inner().wakes_of_missing(&run.background.memory, &moment, &run.background);
+            let next =
+                wakes.values().flatten().copied().chain(ends).chain(left).filter(|n| *n > moment.now).min();
             let Some(next) = next.filter(|n| *n <= until.now) else { return coming };
             moment = Moment::at_instant(next, at.zone.clone());
             wakes.retain(|_, wake| wake.is_some_and(|w| w > next));

@@ -52,6 +52,17 @@ impl Case {
             self.memory = memory.to_json();
         }
         drift(&mut rng, &mut world, &made);
+        // Last good records of those who can't be read now: what was read of others.
+        if let Ok(mut memory) = prov::Memory::from_json(&self.memory) {
+            let known: Vec<_> = memory.good.values().cloned().collect();
+            let there = made.desired.ids().map(str::to_owned).chain(["gone".to_owned()]);
+            for id in there.collect::<Vec<_>>() {
+                if !known.is_empty() && !memory.good.contains_key(&id) && rng.chance(70) {
+                    memory.good.insert(id, rng.pick(&known).clone());
+                }
+            }
+            self.memory = memory.to_json();
+        }
         // What Prov granted at some other time, or another Prov.
         if rng.chance(25) && !world.held.is_empty() {
             let mut memory = prov::Memory::from_json(&self.memory).unwrap_or_default();

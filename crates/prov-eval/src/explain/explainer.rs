@@ -102,6 +102,7 @@ impl<'a> Interp<'a> {
             }),
             verdict,
             quarantine: decision.hold.map(|h| self.quarantine(h, who)),
+            last_good: self.last_good(who),
             state: self.explain_state(who),
             accounts: self.accounts_for(who, target.map(|t| t.0), known),
             rules,

@@ -185,6 +185,9 @@ pub struct Explanation {
     /// Why the identity is quarantined, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<Quarantine>,
+    /// What was read last of attributes that can't be known now, by name; none = absent.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub last_good: std::collections::BTreeMap<String, Option<String>>,
     /// The state, where the identity type has a lifecycle.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<StateExplanation>,

@@ -283,6 +283,7 @@ impl World {
             holdings: Csr::default(),
             withheld: Vec::new(),
             unmatched: Vec::new(),
+            recalled: Default::default(),
             exceptions: Default::default(),
             idle_exceptions: Vec::new(),
             denied_roles: Vec::new(),

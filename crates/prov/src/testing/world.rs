@@ -248,10 +248,9 @@ impl<'a> World<'a> {
         }
         let desired = self.engine.evaluate_with(&people, &moment, &background);
         let plan = self.engine.plan(&desired, &self.actual, &background.memory);
-        let (schema, memory) = (self.policy().schema(), &background.memory);
-        let remembered =
-            prov_plan::memory_if(schema, &desired.data, &self.actual.data, memory, &plan, |_| true);
-        let after = prov_plan::apply_if(schema, &plan, &self.actual.data, |_| true);
+        let memory = &background.memory;
+        let remembered = self.engine.remembers(&desired, &self.actual, memory, &plan, |_| true);
+        let after = prov_plan::apply_if(self.policy().schema(), &plan, &self.actual.data, |_| true);
         self.memory = Arc::new(remembered);
         self.actual = Actual { data: Arc::new(after), notices: Vec::new() };
         self.ran = Some(Ran { people, moment: moment.clone(), background, desired });
