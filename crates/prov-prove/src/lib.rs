@@ -7,13 +7,20 @@
 //!
 //! Attributes are taken apart by the constants that rules compare them with: variants of enums one by one, texts by the
 //! tests that are put to them, sets by the elements that are asked for, numbers and days by differences
-//! against constants ([difference logic](order)). All else is unknown, and named as a [`Gap`].
+//! against constants (difference logic). All else is unknown, and named as a [`Gap`].
 //!
 //! Invariant: [`Answer::Proved`] is never given for a claim that fails for some identity at some time.
 
 mod access;
 mod candidate;
+mod compare;
+mod condition;
+mod days;
 mod encode;
+mod exprs;
+mod finish;
+mod granted;
+mod key;
 mod order;
 mod sat;
 mod search;

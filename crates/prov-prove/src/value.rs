@@ -116,3 +116,42 @@ pub(crate) fn turned(op: CompareOp) -> CompareOp {
         CompareOp::Ge => CompareOp::Le,
     }
 }
+
+/// The plain spelling of a text; of something else, itself.
+pub(crate) fn spelled(case: Case) -> Case {
+    match case {
+        Case::Text(form) => Case::Text(Form { folds: false, ..form }),
+        Case::Const(Value::Text(t)) => Case::Const(Value::Str(t.spelled)),
+        other => other,
+    }
+}
+
+/// Two texts one behind the other, of which one at most is unknown.
+pub(crate) fn join_forms(x: Case, y: Case, folds: bool) -> Option<Case> {
+    let constant = |s: String| Case::Const(if folds { Value::text(s) } else { Value::str(s) });
+    Some(match (x, y) {
+        (Case::Const(a), Case::Const(b)) => constant(format!("{}{}", a.spelling()?, b.spelling()?)),
+        (Case::Const(a), Case::Text(form)) => {
+            Case::Text(Form { before: format!("{}{}", a.spelling()?, form.before), folds, ..form })
+        }
+        (Case::Text(form), Case::Const(b)) => {
+            Case::Text(Form { after: format!("{}{}", form.after, b.spelling()?), folds, ..form })
+        }
+        _ => return None,
+    })
+}
+
+/// A number as a sum.
+pub(crate) fn sum(case: &Case) -> Option<Sum> {
+    match case {
+        Case::Number(sum) => Some(*sum),
+        Case::Const(value) => crate::value::number(value).map(Sum::constant),
+        Case::Bool(_)
+        | Case::Days(_)
+        | Case::Between(..)
+        | Case::Text(_)
+        | Case::Set(..)
+        | Case::Elements(_)
+        | Case::Thing => None,
+    }
+}
