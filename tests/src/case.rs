@@ -109,7 +109,9 @@ pub fn read(path: &Path) -> Result<Case, BadHead> {
             after.rsplit_once(" -> ").ok_or_else(|| fail(number, "there is no ` -> `"))?
         } else if after.is_empty() && word == "apply" {
             ("", "")
-        } else if word == "expect" && after.contains(": ") && !after.starts_with(':') {
+        } else if word == "explain" && after.ends_with(':') {
+            after.rsplit_once(':').ok_or_else(|| fail(number, "there is no `:`"))?
+        } else if matches!(word, "expect" | "next") && after.contains(": ") && !after.starts_with(':') {
             // An id may have a colon: `person:7`.
             after.split_once(": ").ok_or_else(|| fail(number, "there is no `: `"))?
         } else {

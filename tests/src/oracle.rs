@@ -64,6 +64,11 @@ fn finding(f: &prov::Finding) -> Option<String> {
             (Some(e), _) => format!("{name} {id} {app} {} {}", e.kind, quoted(e.value.as_deref())),
             (None, by) => format!("{name} {id} role {}:{}", by?.file, by?.line),
         },
+        "guest_out" => {
+            let by = f.because.first().map_or("-", |b| b.rule.as_str());
+            let why = f.message.rsplit(": ").next().unwrap_or_default();
+            format!("{name} {id} {by}: {why}")
+        }
         "separated" => {
             let by = f.because.first()?;
             format!("{name} {id} {}:{}", by.file, by.line)

@@ -22,15 +22,18 @@ impl Checker<'_> {
             return Ok(typed);
         }
         if let Ast::Name(n) = &base.kind {
-            if n.text == "row" {
-                if scope.lifts() {
+            if n.text == "row" || scope.lifts() && n.text == scope.cells {
+                if scope.lifts() && n.text == scope.cells {
                     let t = self.cell(&name.text, scope, span);
                     return Ok(self.narrow(t, scope));
                 }
                 return self.not_here(
                     span,
                     "`row` is the row of a source",
-                    "outside of a source read the identity's attributes",
+                    match scope.lifts() {
+                        true => "what a partner says is read as `claims.name`",
+                        false => "outside of a source read the identity's attributes",
+                    },
                 );
             }
             if self.decls.apps.contains_key(&n.text) {
@@ -99,7 +102,7 @@ impl Checker<'_> {
                 && let Some(l) = &def.lifecycle
             {
                 let states = Type::Enum(l.states);
-                if !scope.state {
+                if !scope.states {
                     return self.not_here(
                         span,
                         &format!("{} can't read `state`", scope.place),
@@ -283,7 +286,13 @@ impl Checker<'_> {
             .map(|(module, _)| (*module).to_owned())
     }
 
-    fn call_builtin(&mut self, builtin: Builtin, args: &[ast::Arg], scope: &Scope, span: Span) -> Try<Typed> {
+    pub(crate) fn call_builtin(
+        &mut self,
+        builtin: Builtin,
+        args: &[ast::Arg],
+        scope: &Scope,
+        span: Span,
+    ) -> Try<Typed> {
         let info = builtin.info();
         let needed = info.params.iter().filter(|p| !p.2).count();
         let signature = || {
@@ -522,7 +531,8 @@ impl Checker<'_> {
         }
         // What is bound within a let is numbered from the locals around it: it is shared where those are as many.
         let bound = scope.locals.len();
-        let key = format!("{}|{subject:?}|{}{}|{bound}", used.text, scope.state, scope.has);
+        let may = [scope.state, scope.states, scope.has];
+        let key = format!("{}|{subject:?}|{may:?}|{bound}", used.text);
         if let Some(done) = self.lets.get(&key) {
             let (id, ty) = done.clone()?;
             return Ok(self.add(ExprKind::Named(name.text.clone(), id), ty, used.span));
@@ -533,6 +543,7 @@ impl Checker<'_> {
             scope.locals.iter().map(|(_, l, t)| ("\0".to_owned(), *l, t.clone())).collect::<Vec<_>>();
         let inner = Scope {
             state: scope.state,
+            states: scope.states,
             has: scope.has,
             locals: hidden,
             ..Scope::new(d.module, subject, "a `let`")

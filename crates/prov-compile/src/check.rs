@@ -7,7 +7,7 @@ use crate::modules::{self, Imports};
 use crate::testing::Tests;
 use crate::{Module, Options, Query};
 use prov_diag::{Diagnostic, SourceMap, Span, codes};
-use prov_ir::{Expr, ExprId, ExprKind, Local, Program};
+use prov_ir::{Expr, ExprId, ExprKind, FederationProgram, Local, Program};
 use prov_model::{AppId, IdentityId, Param, RuleId, RuleInfo, RuleKind, Schema, Type, Zone};
 use prov_syntax::ast::{self, ItemKind};
 use std::cell::RefCell;
@@ -66,6 +66,10 @@ pub(crate) struct Checker<'a> {
     pub(crate) unsettled: Option<&'static str>,
     /// The tests, once they have been read.
     pub(crate) tests: Option<Tests>,
+    /// Where each federation of the schema stands: module and item.
+    pub(crate) federation_items: Vec<(usize, usize)>,
+    /// Federations, as far as they are lowered.
+    pub(crate) federations: Vec<FederationProgram>,
 }
 
 /// Whose values an expression reads.
@@ -88,10 +92,14 @@ pub(crate) struct Scope {
     pub(crate) facts: Facts,
     /// Whether `state` can be read.
     pub(crate) state: bool,
+    /// Whether the state of an identity that is referred to can be read.
+    pub(crate) states: bool,
     /// Whether `has` can be read.
     pub(crate) has: bool,
     /// Whether `holds nothing` can be said.
     pub(crate) nothing: bool,
+    /// What a mapping reads: `row`, or `claims`.
+    pub(crate) cells: &'static str,
     /// The app whose account attributes can be read.
     pub(crate) from: Option<AppId>,
     /// Attributes of the account being declared, by name; none where one is wrong, which has been said.
@@ -111,8 +119,10 @@ impl Scope {
             locals: Vec::new(),
             facts: Facts::default(),
             state: true,
+            states: true,
             has: true,
             nothing: false,
+            cells: "row",
             from: None,
             account: Vec::new(),
             place,
@@ -165,6 +175,8 @@ impl<'a> Checker<'a> {
             claims: None,
             unsettled: None,
             tests: None,
+            federation_items: Vec::new(),
+            federations: Vec::new(),
         }
     }
 
@@ -271,6 +283,7 @@ impl<'a> Checker<'a> {
         self.declare_sources();
         let lifecycles = self.lower_lifecycles();
         let sources = self.lower_sources(&lifecycles);
+        self.lower_maps(&lifecycles);
         let accounts = self.lower_accounts();
         self.lower_writebacks();
         let mut rules = self.lower_rules();

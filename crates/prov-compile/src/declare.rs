@@ -100,7 +100,7 @@ impl Checker<'_> {
                     | ItemKind::Guard(_)
                     | ItemKind::Protect(_)
                     | ItemKind::Limit { .. }
-                    | ItemKind::Federation { .. }
+                    | ItemKind::Federation(_)
                     | ItemKind::Login { .. }
                     | ItemKind::Writeback { .. }
                     | ItemKind::Prove { .. }

@@ -615,7 +615,7 @@ impl Checker<'_> {
         span: Span,
     ) -> Try<Typed> {
         if let Ast::Name(name) = &base.kind {
-            if name.text == "row" && scope.lifts() {
+            if name.text == scope.cells && scope.lifts() {
                 if let Ast::Str(parts) = &key.kind
                     && let [ast::StrPart::Text(column)] = parts.as_slice()
                 {
@@ -625,7 +625,7 @@ impl Checker<'_> {
                 return self.not_here(
                     key.span,
                     "a column is named by a plain string",
-                    "write `row[\"Column name\"]`",
+                    &format!("write `{}[\"Column name\"]`", scope.cells),
                 );
             }
             self.lookup(scope.module, &name.text);

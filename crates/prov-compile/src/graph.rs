@@ -71,6 +71,7 @@ impl Checker<'_> {
             sources,
             brought: self.brought.clone(),
             lifecycles,
+            federations: self.federations.clone(),
             accounts,
             rules,
             forbids,

@@ -11,6 +11,7 @@ mod correlate;
 mod declare;
 mod expr;
 mod facts;
+mod federation;
 mod graph;
 mod guards;
 mod lifecycle;

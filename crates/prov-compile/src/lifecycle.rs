@@ -43,7 +43,11 @@ impl Checker<'_> {
         for &(id, m, i, _) in &found {
             self.declare_states(id, m, i);
         }
-        found.into_iter().map(|(id, m, i, _)| self.lower_lifecycle(id, m, i)).collect()
+        self.declare_federations();
+        let lifecycles: Vec<LifecycleProgram> =
+            found.into_iter().map(|(id, m, i, _)| self.lower_lifecycle(id, m, i)).collect();
+        self.check_states(&lifecycles);
+        lifecycles
     }
 
     fn declare_states(&mut self, id: IdentityId, m: usize, i: usize) {
@@ -172,10 +176,12 @@ impl Checker<'_> {
             has: false,
             ..Scope::new(m, Subject::Identity(id), "a lifecycle condition")
         };
+        let ends = self.federations_of(id);
         let mut conditions = Vec::new();
         let (mut covered, mut unclear) = (false, false);
         let mut known: BTreeMap<AttrId, Vec<u32>> = BTreeMap::new();
-        for s in states {
+        for (number, s) in states.iter().enumerate() {
+            let ends = ends.filter(|_| number == 0);
             if covered {
                 self.report(
                     Diagnostic::new(
@@ -188,6 +194,21 @@ impl Checker<'_> {
                 );
             }
             let condition = match &s.when {
+                None if s.bare => {
+                    if ends.is_none() && !self.has_federations(id, number) {
+                        self.report(
+                            Diagnostic::new(
+                                &codes::LIFECYCLE_NOT_COVERED,
+                                format!("it isn't said who is in state `{}`", s.name.text),
+                            )
+                            .at(s.name.span, "neither `when` nor `otherwise`")
+                            .because("only the first state of guests, into which federations bring them, may do without")
+                            .help(format!("write `state {} when …`, or `otherwise` for the last", s.name.text)),
+                        );
+                    }
+                    unclear |= ends.is_none();
+                    ends
+                }
                 None => {
                     covered = true;
                     None
@@ -198,7 +219,10 @@ impl Checker<'_> {
                         covered |= known.iter().any(|(a, v)| self.all_variants(id, *a, v));
                         let facts: Facts = self.facts_of(e, false);
                         scope = scope.with(&facts);
-                        Some(e)
+                        Some(match ends {
+                            Some(ends) => self.add(ExprKind::Or(vec![e, ends]), Type::Bool, s.span).0,
+                            None => e,
+                        })
                     }
                     Err(Reported) => {
                         unclear = true;

@@ -273,7 +273,12 @@ pub(crate) struct Reading {
 
 impl Reading {
     pub(crate) fn scope(&self) -> Scope {
-        Scope { state: false, has: false, ..Scope::new(self.module, Subject::Nobody, "a test") }
+        Scope {
+            state: false,
+            states: false,
+            has: false,
+            ..Scope::new(self.module, Subject::Nobody, "a test")
+        }
     }
 }
 

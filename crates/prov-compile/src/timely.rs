@@ -45,7 +45,7 @@ impl Checker<'_> {
     }
 
     /// A day or an instant, present.
-    fn point(&mut self, e: &ast::Expr, scope: &Scope, word: &str, default: &str) -> Try<Typed> {
+    pub(crate) fn point(&mut self, e: &ast::Expr, scope: &Scope, word: &str, default: &str) -> Try<Typed> {
         let (id, ty) = self.expr(e, scope, Some(&Type::Date))?;
         if !matches!(ty.required(), Type::Date | Type::Instant) {
             let (name, text) = (self.type_name(&ty), self.text(e.span));

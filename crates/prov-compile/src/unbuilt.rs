@@ -26,7 +26,6 @@ impl Checker<'_> {
                 }
                 let head = item.head;
                 match &item.kind {
-                    ItemKind::Federation { .. } => self.not_yet(head, "`federation`"),
                     ItemKind::Login { .. } => self.not_yet(head, "a `login` mapping"),
                     ItemKind::App(app) => {
                         for m in &app.members {
@@ -50,6 +49,7 @@ impl Checker<'_> {
                     | ItemKind::Timezone(_)
                     | ItemKind::Identity { .. }
                     | ItemKind::Source(_)
+                    | ItemKind::Federation(_)
                     | ItemKind::Record { .. }
                     | ItemKind::Writeback { .. }
                     | ItemKind::Lifecycle { .. }

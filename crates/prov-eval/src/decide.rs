@@ -10,7 +10,8 @@ use crate::roles::RoleBlock;
 use crate::world::{NO_STATE, Unknown};
 use crate::writes::Write;
 use prov_model::{
-    AssignmentIssue, DesiredAccount, EntId, Entered, Entitlement, EntitlementIssue, IdentityId, SeparationHit,
+    AssignmentIssue, DesiredAccount, EntId, Entered, Entitlement, EntitlementIssue, GuestOut, IdentityId,
+    SeparationHit,
 };
 
 /// Why an identity is held.
@@ -51,6 +52,8 @@ pub(crate) struct Decision {
     pub denied_roles: Vec<(u32, u32, Box<str>)>,
     /// As [`prov_model::Desired::active_denies`].
     pub active_denies: Vec<(u32, Entitlement)>,
+    /// Why a guest is out: the federation, by position, and what of it.
+    pub out: Vec<(Option<u32>, GuestOut)>,
     /// What rules give, before anything is taken off.
     pub live: Vec<Granted>,
     pub keeps: KeepsAfter,
@@ -139,6 +142,9 @@ impl<'a> Interp<'a> {
             }
             hold = unknown.filter(|_| !leaver).map(|u| self.hold(u));
         }
+        if leaver {
+            decision.out = self.out_by(ty);
+        }
         if hold.is_some() {
             decision = Decision { state, hold, ..Decision::default() };
         }
@@ -157,6 +163,38 @@ impl<'a> Interp<'a> {
             decision.active_denies = self.denied().map(|(n, e)| (n, e.clone())).collect();
         }
         decision
+    }
+
+    /// Why the identity at hand is out, as far as that is known.
+    fn out_by(&mut self, ty: IdentityId) -> Vec<(Option<u32>, GuestOut)> {
+        let program = self.world.program;
+        let (mut out, mut theirs, mut any) = (Vec::new(), false, false);
+        for (number, (def, federation)) in
+            program.schema.federations.iter().zip(&program.federations).enumerate()
+        {
+            if def.identity != ty {
+                continue;
+            }
+            any = true;
+            match self.holds(federation.of) {
+                Ok(false) => continue,
+                // What can't be known is no reason that could be named.
+                Err(_) => {
+                    theirs = true;
+                    continue;
+                }
+                Ok(true) => theirs = true,
+            }
+            for (why, when) in &federation.out {
+                if self.holds(Some(*when)) == Ok(true) {
+                    out.push((Some(number as u32), *why));
+                }
+            }
+        }
+        if any && !theirs {
+            out.push((None, GuestOut::NoPartner));
+        }
+        out
     }
 
     /// The account that is wanted and can't be named, if there is one.

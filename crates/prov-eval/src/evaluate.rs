@@ -14,8 +14,8 @@ use crate::writes::Write;
 use prov_ir::Program;
 use prov_model::{
     AssignmentIssue, Background, Csr, Desired, DesiredAccount, EntId, Entered, Entitlement, EntitlementIssue,
-    Entitlements, HoldReason, IdentityFlags, IdentityId, Keep, Moment, Population, RuleId, Separated,
-    SeparationHit, WriteBack,
+    Entitlements, GuestOut, HoldReason, IdentityFlags, IdentityId, Keep, Moment, Population, RuleId,
+    Separated, SeparationHit, WriteBack,
 };
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -51,6 +51,7 @@ struct BlockResult {
     denied_roles: Vec<(u32, RuleId, u32, Box<str>)>,
     active_denies: Vec<(u32, Vec<(u32, Entitlement)>)>,
     separated: Vec<(u32, SeparationHit<EntId>)>,
+    out: Vec<(u32, Option<u32>, GuestOut)>,
     keeps: Vec<(u32, Vec<Keep>)>,
     entered: Vec<(u32, Entered)>,
     /// By number of the assignment.
@@ -225,6 +226,7 @@ impl BlockResult {
             self.active_denies.push((at, decision.active_denies));
         }
         self.unmatched.extend(decision.unmatched);
+        self.out.extend(decision.out.into_iter().map(|(federation, why)| (at, federation, why)));
         self.separated.extend(decision.separated.into_iter().map(|hit| (at, hit)));
         if !decision.keeps.next.is_empty() {
             self.keeps.push((at, decision.keeps.next));
@@ -303,6 +305,7 @@ fn merge(
         active_denies: BTreeMap::new(),
         unreadable: Vec::new(),
         forbidden_roles: Vec::new(),
+        out: Vec::new(),
         separated: Vec::new(),
         active_forbids: BTreeMap::new(),
         keeps: BTreeMap::new(),
@@ -351,6 +354,7 @@ fn merge(
         desired
             .forbidden_roles
             .extend(block.forbidden_roles.into_iter().map(|(at, f, args)| (base + at, f, args)));
+        desired.out.extend(block.out.into_iter().map(|(at, f, why)| (base + at, f, why)));
         for (at, mut hit) in block.separated {
             for (_, item) in &mut hit.items {
                 if let Separated::Entitlement(id) = item {

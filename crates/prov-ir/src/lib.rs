@@ -11,8 +11,9 @@ mod verify;
 pub use print::print;
 pub use program::{
     AccountProgram, Arm, ArmPattern, AttributeProgram, CorrelateProgram, EachProgram, EndProgram, Expr,
-    ExprId, ExprKind, ForbidProgram, GrantProgram, GrantValue, InstanceProgram, LifecycleProgram, Local,
-    Node, Program, Quant, RequestableProgram, RuleProgram, SourceProgram, StrPart, UniqueName,
+    ExprId, ExprKind, FederationProgram, ForbidProgram, GrantProgram, GrantValue, InstanceProgram,
+    LifecycleProgram, Local, Node, Program, Quant, RequestableProgram, RuleProgram, SourceProgram, StrPart,
+    UniqueName,
 };
 pub use timely::{Untimely, UntimelyAt, untimely, zone_attributes};
 pub use verify::{VerifyError, verify};

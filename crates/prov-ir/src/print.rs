@@ -29,6 +29,7 @@ pub fn print(program: &Program) -> String {
     let _ = writeln!(p.out, "zone {}", program.zone.name());
     p.sources();
     p.lifecycles();
+    p.federations();
     p.accounts();
     p.rules();
     p.forbids();
@@ -471,6 +472,19 @@ impl<'p> Printer<'p> {
                     Some(e) => self.tree(1, &format!("state {name} when"), *e),
                     None => self.line(1, &format!("state {name} otherwise")),
                 }
+            }
+        }
+    }
+
+    fn federations(&mut self) {
+        for (def, federation) in self.program.schema.federations.iter().zip(&self.program.federations) {
+            let of = self.about(def.identity);
+            self.line(0, &format!("federation {} of {of}", def.name));
+            if let Some(e) = federation.of {
+                self.tree(1, "of it", e);
+            }
+            for (why, e) in &federation.out {
+                self.tree(1, why.words(), *e);
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use prov_diag::Span;
 use prov_model::{
-    AppId, ArithOp, AttrId, Builtin, CompareOp, IdentityId, KindId, Moment, Param, Pattern, RuleId, Schema,
-    TableId, TextOp, Type, Unit, Value, Zone,
+    AppId, ArithOp, AttrId, Builtin, CompareOp, GuestOut, IdentityId, KindId, Moment, Param, Pattern, RuleId,
+    Schema, TableId, TextOp, Type, Unit, Value, Zone,
 };
 
 /// An expression of a [`Program`].
@@ -218,8 +218,23 @@ pub enum AttributeProgram {
 pub struct LifecycleProgram {
     /// The identity type.
     pub identity: IdentityId,
-    /// One a state, in order; `None` = `otherwise`. They read no state, role, entitlement or account.
+    /// One a state, in order; `None` = `otherwise`. They read no role, entitlement or account, and no state but those of
+    /// identities of other types, which do not lead back.
     pub conditions: Vec<Option<ExprId>>,
+}
+
+/// A partner whose people are guests; what it declares is in [`Schema::federations`] at the same position. What it asks
+/// for is in the condition of the first state of the type's lifecycle too.
+#[derive(Clone, Debug)]
+pub struct FederationProgram {
+    /// Which guests are its own; `None` = all of the type. It reads what a lifecycle's conditions may read, as do those
+    /// that follow.
+    pub of: Option<ExprId>,
+    /// What puts one of them out, and as what; each by itself.
+    pub out: Vec<(GuestOut, ExprId)>,
+    /// The guest's attributes from what the partner says at sign-on: [`ExprKind::Cell`] reads a claim. What it does not
+    /// give is [`AttributeProgram::Nothing`]; its `source` means nothing.
+    pub maps: Option<SourceProgram>,
 }
 
 /// An app's accounts for one identity type.
@@ -385,6 +400,8 @@ pub struct Program {
     pub brought: Vec<Vec<Vec<u32>>>,
     /// Lifecycles.
     pub lifecycles: Vec<LifecycleProgram>,
+    /// One an entry of [`Schema::federations`].
+    pub federations: Vec<FederationProgram>,
     /// Accounts.
     pub accounts: Vec<AccountProgram>,
     /// Birthrights and roles, in order of (kind, name).

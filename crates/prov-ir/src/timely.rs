@@ -58,7 +58,8 @@ const STILL: Flow = Flow { way: Way::Still, asks: false };
 pub fn untimely(program: &Program) -> Vec<UntimelyAt> {
     let mut walk = Walk { program, locals: Vec::new(), named: HashMap::new() };
     let mut found = Vec::new();
-    for source in &program.sources {
+    let claims = program.federations.iter().filter_map(|f| f.maps.as_ref());
+    for source in program.sources.iter().chain(claims) {
         for mapping in &source.attributes {
             if let crate::AttributeProgram::Mapped(e) = mapping
                 && let Some(at) = reads_time(program, *e)

@@ -49,6 +49,8 @@ pub fn verify(program: &Program) -> Result<(), VerifyError> {
     let mut walk = Walk::new(program);
     sources(program, &mut walk)?;
     lifecycles(program, &mut walk)?;
+    states_end(program)?;
+    federations(program, &mut walk)?;
     accounts(program, &mut walk)?;
     for (i, rule) in program.rules.iter().enumerate() {
         self::rule(program, &mut walk, i, rule)?;
@@ -284,6 +286,73 @@ fn lifecycles<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), Verif
     for (i, def) in program.schema.identities.iter().enumerate() {
         if def.lifecycle.is_some() && !seen.contains(&IdentityId(i as u32)) {
             return fail(format!("lifecycle `{}`", def.name), "it has no program");
+        }
+    }
+    Ok(())
+}
+
+/// A lifecycle reads the states of other types only, and no way leads back: so that finding a state ends.
+fn states_end(program: &Program) -> Result<(), VerifyError> {
+    let mut reads: Vec<Vec<usize>> = vec![Vec::new(); program.schema.identities.len()];
+    for lifecycle in &program.lifecycles {
+        let mut open: Vec<ExprId> = lifecycle.conditions.iter().flatten().copied().collect();
+        let mut seen = HashSet::new();
+        while let Some(id) = open.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let kind = &program.expr(id).kind;
+            if let ExprKind::StateOf(of) = kind
+                && let Type::Identity(of) = program.expr(*of).ty.required()
+            {
+                reads[lifecycle.identity.index()].push(of.index());
+            }
+            kind.children(|c| open.push(c));
+        }
+    }
+    // Takes off, again and again, the types all of whose states that they read are off; a circle stays.
+    let mut done = vec![false; reads.len()];
+    while let Some(next) = (0..reads.len()).find(|&i| !done[i] && reads[i].iter().all(|&of| done[of])) {
+        done[next] = true;
+    }
+    match done.iter().position(|d| !d) {
+        Some(i) => fail(
+            format!("lifecycle `{}`", program.schema.identities[i].name),
+            "its states follow from themselves",
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Who is out is in a state that is a leaver's.
+fn federations<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), VerifyError> {
+    if program.federations.len() != program.schema.federations.len() {
+        return fail("federations", "there is not one program a federation");
+    }
+    for (def, federation) in program.schema.federations.iter().zip(&program.federations) {
+        let place = format!("federation `{}`", def.name);
+        let own = identity(program, def.identity, &place)?;
+        rule_id(program, def.rule, &place)?;
+        let states = program.schema.identity(def.identity).lifecycle.as_ref().map(|l| &l.defs);
+        if !states.and_then(|s| s.first()).is_some_and(|s| s.leaver) {
+            return fail(place, "the first state of its guests is no leaver state");
+        }
+        let context = walk.context(Subject::Lifecycle(def.identity));
+        let context = match federation.of {
+            Some(of) => condition(program, walk, of, &context, &place)?,
+            None => context,
+        };
+        for (why, e) in &federation.out {
+            condition(program, walk, *e, &context, &format!("{place}, {}", why.words()))?;
+        }
+        let Some(maps) = &federation.maps else { continue };
+        if maps.attributes.len() != own.len() {
+            return fail(place, "it does not have one mapping an attribute");
+        }
+        let context = walk.context(Subject::Row(maps));
+        for (mapping, field) in maps.attributes.iter().zip(own) {
+            let place = format!("{place}, `{}`", field.name);
+            self::mapping(program, walk, maps, mapping, &field.ty, &context, &place)?;
         }
     }
     Ok(())

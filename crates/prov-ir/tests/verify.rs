@@ -278,6 +278,7 @@ fn sound() -> Program {
             lead,
         ],
         role_forbids: vec![],
+        federations: vec![],
         forbids: vec![ForbidProgram { identity: Some(PERSON), when: Some(not_base) }],
         kinds: vec![(AppId(0), KindId(0), None), (AppId(1), KindId(0), None)],
         strata: vec![

@@ -281,6 +281,9 @@ pub struct Desired {
     /// Roles withheld by a forbid, as (position, position in [`crate::Schema::role_forbids`], arguments as shown, where
     /// the role has parameters), sorted.
     pub forbidden_roles: Vec<(u32, u32, Box<str>)>,
+    /// Guests who are out, as (position, position in [`crate::Schema::federations`], why), sorted; without a federation
+    /// where none is theirs.
+    pub out: Vec<(u32, Option<u32>, crate::GuestOut)>,
     /// Separations that are hit, by position, sorted.
     pub separated: Vec<(u32, SeparationHit<EntId>)>,
     /// Which forbids hold, for identities that are held or in a state that keeps entitlements.

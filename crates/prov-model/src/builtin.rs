@@ -166,6 +166,8 @@ builtins! {
         r#"after_last("/eu/fr/sales", "/") == "sales""#
     Part "part" "std.text" ("value" Textual false, "separator" Textual false, "number" Int false) Str false "The part of that number between separators, counted from 1; nothing where there are fewer."
         r#"part("EU/FR/Sales", "/", 2) == "FR""#
+    HomeDomain "home_domain" "std.text" ("mail" Textual false) Str false "The domain of a mail address as a federation compares it: in small letters, `xn--` spelled out, without a final dot; empty where there is none."
+        r#"home_domain("Ann@XN--BCHER-KVA.example") == "bücher.example""#
     Join "join" "std.text" ("values" Texts false, "separator" Textual false) Str false "The elements of a set in their order, with a separator between."
         r#"join(["b", "a"], ", ") == "a, b""#
     IsWorkingDay "is_working_day" "std.dates" ("value" Date false, "holidays" Dates true) Bool false "Whether a day is a Monday to Friday and no holiday."
@@ -335,6 +337,7 @@ impl Builtin {
                 });
                 Value::str(part.unwrap_or("").to_owned())
             }
+            Builtin::HomeDomain => Value::str(crate::home_domain(s(0))),
             Builtin::Join => {
                 let Some(Value::Set(v)) = args.first() else { return fail("a set") };
                 Value::str(v.iter().filter_map(Value::spelling).collect::<Vec<_>>().join(s(1)))

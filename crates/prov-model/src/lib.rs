@@ -10,6 +10,7 @@ mod builtin;
 mod cell;
 mod column;
 mod entered;
+mod federation;
 mod granted;
 mod keep;
 mod links;
@@ -36,6 +37,7 @@ pub use builtin::{Builtin, BuiltinInfo, CallError, ParamType, ResultType, slice}
 pub use cell::{CellError, cell_record, cell_rows, cell_value, key_spelling, shorten};
 pub use column::{Column, ColumnBuilder, Dict, Table, Validity};
 pub use entered::{Entered, Holding};
+pub use federation::{FederationDef, GuestOut, folded_domain, home_domain};
 pub use granted::Granted;
 pub use keep::{Keep, KeepFor};
 pub use links::{AccountLink, LinkConflict};

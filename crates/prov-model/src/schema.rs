@@ -68,6 +68,8 @@ pub struct Schema {
     pub limits: Vec<LimitDef>,
     /// What sources are told of accounts.
     pub writebacks: Vec<WritebackDef>,
+    /// Partners whose people are guests, in order of name.
+    pub federations: Vec<crate::FederationDef>,
 }
 
 /// An enum's variants in order of declaration.
@@ -438,6 +440,8 @@ pub enum RuleKind {
     Limit,
     /// A `writeback`.
     Writeback,
+    /// A `federation`.
+    Federation,
     /// A row of the table `exceptions`.
     Exception,
 }

@@ -2,7 +2,7 @@
 //! Invariant: an operand that can't be known makes the whole unknown, save where another operand decides.
 
 use crate::calendar;
-use crate::facts::Facts;
+use crate::facts::{Facts, either, known};
 use crate::functions;
 use crate::pattern;
 use crate::policy::NOT_READ;
@@ -346,11 +346,13 @@ impl<'w, 'a> Eval<'w, 'a> {
         let of = &self.world.people[person].of;
         let Some((_, states)) = self.world.policy.lifecycles.get(of.as_str()) else { return Ok(None) };
         for (i, state) in states.iter().enumerate() {
-            let holds = match &state.when {
-                None => true,
-                Some(when) => self.holds(when, &Scope::of(Some(person), Some(of.clone())))?,
+            let own = match &state.when {
+                None => Some(!state.bare),
+                Some(when) => known(self.holds(when, &Scope::of(Some(person), Some(of.clone()))))?,
             };
-            if holds {
+            // Who is out is in the first state, whatever its own condition says.
+            let holds = if i == 0 { either(own, self.is_out(person)?) } else { own };
+            if holds.ok_or(Stop::Unknown)? {
                 return Ok(Some(i));
             }
         }
@@ -532,7 +534,7 @@ impl<'w, 'a> Eval<'w, 'a> {
     }
 
     /// `a + b` or `a - b` (types.md, "Numbers" and "Time").
-    fn added(&self, a: &Value, b: &Value, minus: bool) -> Res<Value> {
+    pub(crate) fn added(&self, a: &Value, b: &Value, minus: bool) -> Res<Value> {
         let int = |a: i64, b: i64| if minus { a.saturating_sub(b) } else { a.saturating_add(b) };
         let turned = |d: Duration| if minus { calendar::negated(d) } else { d };
         Ok(match (a, b) {

@@ -86,6 +86,7 @@ pub(crate) fn call(name: &str, args: &[Value], zone: &TimeZone) -> Option<Option
                 if text(1).is_empty() { whole.to_vec() } else { text(0).split(text(1)).collect() };
             str(parts.get(at).copied().unwrap_or("").to_owned())
         }
+        "home_domain" => str(crate::federation::home_domain(text(0))),
         "join" => str(args.first()?.elements().iter().map(Value::plain).collect::<Vec<_>>().join(text(1))),
         "is_working_day"
         | "working_day_from"

@@ -18,6 +18,7 @@
 //! A finding is one of these; each line is there once:
 //!
 //! - `withheld IDENTITY APP KIND VALUE`; of a role `withheld IDENTITY role FILE:LINE`, the place of the forbid or exception
+//! - `guest_out IDENTITY FEDERATION: REASON`, as plan.md words it, `-` where no federation is theirs
 //! - `separated IDENTITY FILE:LINE`, the place of the separation
 //! - `conflict IDENTITY APP ACCOUNT`, `nameless_account IDENTITY APP ACCOUNT`
 //! - `held IDENTITY`, `missing IDENTITY`
@@ -39,6 +40,7 @@ mod entered;
 mod entitlement;
 mod eval;
 mod facts;
+mod federation;
 mod functions;
 mod good;
 mod granted;

@@ -348,6 +348,18 @@ impl<'w, 'a> Planner<'w, 'a> {
         for place in &decision.separated {
             lines.findings.insert(format!("separated {id} {place}"));
         }
+        if let (true, Some(position)) = (left, self.position(id)) {
+            let has = !held.is_empty()
+                || self.world.policy.apps.iter().any(|a| !self.accounts_of(id, a.name).is_empty());
+            for (federation, why) in Eval::new(self.world).out_by(position)? {
+                // That a time is over is told only as long as they have something.
+                if has || !why.iter().any(|w| matches!(*w, "their time is over" | "the partnership is over"))
+                {
+                    let (federation, why) = (federation.unwrap_or("-"), why.join(", "));
+                    lines.findings.insert(format!("guest_out {id} {federation}: {why}"));
+                }
+            }
+        }
         let mut one = One { planner: self, id, left, frozen: false, lines, apps: BTreeMap::new() };
         for app in self.in_order() {
             let want = self.want(state, since, app, self.wanted(id, app.name))?;

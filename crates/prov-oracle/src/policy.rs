@@ -168,6 +168,8 @@ pub(crate) struct Policy<'a> {
     pub sources: Vec<&'a ast::Source>,
     /// States in order, by identity type.
     pub lifecycles: BTreeMap<&'a str, (Rc<Vec<String>>, &'a [ast::State])>,
+    /// In order of name.
+    pub federations: Vec<&'a ast::Federation>,
     pub apps: Vec<App<'a>>,
     pub rules: Vec<Rule<'a>>,
     pub forbids: Vec<Forbid<'a>>,
@@ -228,6 +230,7 @@ impl<'a> Policy<'a> {
                     let names = Rc::new(states.iter().map(|s| s.name.text.clone()).collect());
                     policy.lifecycles.insert(&identity.text, (names, states));
                 }
+                ItemKind::Federation(federation) => policy.federations.push(federation),
                 ItemKind::App(app) => policy.apps.push(self::app(app, &names)?),
                 ItemKind::Birthright { name, for_type, when, body } => {
                     plain_grants(body)?;
@@ -290,10 +293,7 @@ impl<'a> Policy<'a> {
                 ItemKind::Separate(item_of) => {
                     policy.separations.push(separation(item_of, trees, place(trees, source, item))?);
                 }
-                ItemKind::Protect(_)
-                | ItemKind::Limit { .. }
-                | ItemKind::Federation { .. }
-                | ItemKind::Login { .. } => {
+                ItemKind::Protect(_) | ItemKind::Limit { .. } | ItemKind::Login { .. } => {
                     return Err(NOT_READ.to_owned() + trees.sources.text(item.head));
                 }
             }

@@ -5,7 +5,7 @@ use crate::eval::Scope;
 use crate::policy::{Policy, When};
 use crate::value::Ty;
 use crate::world::World;
-use prov_syntax::ast::{BinaryOp, Expr, ExprKind, Member, StrPart};
+use prov_syntax::ast::{BinaryOp, Expr, ExprKind, FederationField, Member, StrPart};
 use std::collections::BTreeSet;
 
 /// The parts of an expression.
@@ -55,6 +55,18 @@ fn roots<'a>(policy: &Policy<'a>, of: &str) -> Vec<&'a Expr> {
     let mut out: Vec<&'a Expr> = Vec::new();
     let states = policy.lifecycles.get(of).map_or(&[][..], |l| l.1);
     out.extend(states.iter().filter_map(|s| s.when.as_ref()));
+    for federation in policy.federations.iter().filter(|f| f.of.text == of) {
+        out.extend(&federation.when);
+        for field in &federation.fields {
+            match field {
+                FederationField::Assign(a) => out.push(&a.value),
+                FederationField::Maps { .. } => {}
+                FederationField::Admit { when, .. } => out.push(when),
+                FederationField::Expires { after, from, .. } => out.extend([after, from]),
+                FederationField::Until { until, .. } => out.push(&until.date),
+            }
+        }
+    }
     for app in &policy.apps {
         if let Some(block) = app.account(of) {
             out.extend(block.when.iter().chain(block.fields.iter().map(|f| &f.assign.value)));

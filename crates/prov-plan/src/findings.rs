@@ -6,14 +6,44 @@ use crate::standing::{Situation, Standing};
 use crate::{AccountQuestion, Because, Cause, Finding, FindingKind, Held};
 use prov_diag::codes;
 use prov_model::{
-    Account, AppId, Assignment, AssignmentIssue, EntId, Entitlement, EntitlementIssue, Exception,
-    ExceptionIssue, HoldReason, LinkConflict, Rejection, Separated,
+    Account, AppId, Assignment, AssignmentIssue, Desired, EntId, Entitlement, EntitlementIssue, Exception,
+    ExceptionIssue, GuestOut, HoldReason, LinkConflict, Rejection, Separated,
 };
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 /// How many examples a summary gives.
 const EXAMPLES: usize = 5;
+
+/// Why the guest at a position is out.
+pub(crate) fn out_of(desired: &Desired, position: u32) -> &[(u32, Option<u32>, GuestOut)] {
+    let start = desired.out.partition_point(|o| o.0 < position);
+    let len = desired.out[start..].partition_point(|o| o.0 == position);
+    &desired.out[start..start + len]
+}
+
+/// A guest who is out, once for each federation. That a time is over is told only as long as they have something.
+pub(crate) fn out(context: &Context<'_>, part: &mut Part<'_>, id: &str, position: Option<u32>, has: bool) {
+    let input = &context.input;
+    let all = position.map_or(&[][..], |p| out_of(input.desired, p));
+    for reasons in all.chunk_by(|a, b| a.1 == b.1) {
+        let ends =
+            |r: &(u32, Option<u32>, GuestOut)| matches!(r.2, GuestOut::Expired | GuestOut::PartnershipOver);
+        if !has && reasons.iter().any(ends) {
+            continue;
+        }
+        let federation = reasons.first().and_then(|r| input.schema.federations.get(r.1? as usize));
+        let why = reasons.iter().map(|r| r.2.words()).collect::<Vec<_>>().join(", ");
+        let message = match federation {
+            Some(f) => format!("out, as a guest of `{}`: {why}", f.name),
+            None => format!("out: {why}"),
+        };
+        let mut finding = Finding::new(FindingKind::GuestOut, codes::GUEST_OUT.id, message);
+        finding.identity = Some(id.to_owned());
+        finding.because = federation.map(|f| Because::of(input, Cause::from(f.rule))).into_iter().collect();
+        part.findings.push(finding);
+    }
+}
 
 pub(crate) fn missing(context: &Context<'_>, part: &mut Part<'_>, id: &str, standing: Standing<'_>) {
     let message = match standing {

@@ -414,6 +414,8 @@ fn of_kind(kind: FindingKind, n: usize) -> &'static str {
         FindingKind::UnmatchedProtect => "protected identities that are nowhere",
         FindingKind::TooMany if one => "limit passed",
         FindingKind::TooMany => "limits passed",
+        FindingKind::GuestOut if one => "guest out",
+        FindingKind::GuestOut => "guests out",
         FindingKind::Conflict if one => "conflict of accounts",
         FindingKind::Conflict => "conflicts of accounts",
         FindingKind::NamelessAccount if one => "account without a name",

@@ -154,6 +154,7 @@ pub(crate) fn person<'a>(
     }
     findings::withheld(context, part, id, d, &situation);
     findings::apart(context, part, id, d, &situation);
+    findings::out(context, part, id, d, !accounts.is_empty() || !held.is_empty());
     let Buffers { apps, held: actual, causes } = buffers;
     let mut person =
         Person { context, part, causes, id, position: d, situation, granted, accounts, drafts: Vec::new() };
@@ -431,6 +432,10 @@ impl<'a> Person<'_, 'a> {
     fn state_causes(&mut self) {
         self.causes.extend(self.situation.state.map(|s| Cause::from(s.rule)));
         self.causes.extend(self.situation.missing.map(|s| Cause::from(s.rule)));
+        let input = &self.context.input;
+        let out = self.position.map_or(&[][..], |p| findings::out_of(input.desired, p));
+        let federation = |n: u32| input.schema.federations.get(n as usize).map(|f| Cause::from(f.rule));
+        self.causes.extend(out.iter().filter_map(|(_, n, _)| n.and_then(federation)));
     }
 
     fn by_state(&mut self) -> Why {

@@ -311,6 +311,8 @@ pub enum FindingKind {
     UnmatchedProtect,
     /// More holders than a `limit` has seats.
     TooMany,
+    /// A guest who is not let in.
+    GuestOut,
     /// Accounts of which it is not clear whose they are.
     Conflict,
     /// An account that would have no name.
@@ -339,9 +341,10 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All, in order.
-    pub const ALL: [FindingKind; 18] = [
+    pub const ALL: [FindingKind; 19] = [
         FindingKind::Withheld,
         FindingKind::Separated,
+        FindingKind::GuestOut,
         FindingKind::Protected,
         FindingKind::TooFew,
         FindingKind::UnmatchedProtect,
@@ -369,6 +372,7 @@ impl FindingKind {
             FindingKind::TooFew => "too_few",
             FindingKind::UnmatchedProtect => "unmatched_protect",
             FindingKind::TooMany => "too_many",
+            FindingKind::GuestOut => "guest_out",
             FindingKind::Conflict => "conflict",
             FindingKind::NamelessAccount => "nameless_account",
             FindingKind::UnmatchedAssignment => "unmatched_assignment",
@@ -624,6 +628,7 @@ pub(crate) fn rule_kind_name(kind: RuleKind) -> &'static str {
         RuleKind::Protect => "protect",
         RuleKind::Limit => "limit",
         RuleKind::Writeback => "writeback",
+        RuleKind::Federation => "federation",
         RuleKind::Exception => "exception",
     }
 }
@@ -642,6 +647,7 @@ pub(crate) fn parse_rule_kind(name: &str) -> Option<RuleKind> {
         RuleKind::Protect,
         RuleKind::Limit,
         RuleKind::Writeback,
+        RuleKind::Federation,
         RuleKind::Exception,
     ]
     .into_iter()

@@ -46,6 +46,7 @@ fn build(w: &World, drift: bool) -> (Desired, Actual) {
         unreadable: Vec::new(),
         forbidden_roles: Vec::new(),
         separated: Vec::new(),
+        out: Vec::new(),
         active_forbids: Default::default(),
         keeps: Default::default(),
         entered: Default::default(),

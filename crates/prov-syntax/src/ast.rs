@@ -111,8 +111,8 @@ pub enum ItemKind {
     Protect(Protect),
     /// `limit PATTERN at most N`.
     Limit { pattern: EntPattern, at_most: Expr },
-    /// `federation P { … }`.
-    Federation { name: Name, fields: Vec<FederationField> },
+    /// `federation P of T [when C] { … }`.
+    Federation(Federation),
     /// `login A { attr = E, … }` (8.2).
     Login { app: Name, fields: Vec<Assign> },
     /// `writeback S { attr = app.attr }`.
@@ -211,7 +211,7 @@ pub struct Assign {
     pub value: Expr,
 }
 
-/// `state N when C { … }` or `state N otherwise`.
+/// `state N when C { … }`, `state N otherwise`, or `state N { … }`.
 #[derive(Clone, Debug)]
 pub struct State {
     /// Whole.
@@ -220,8 +220,10 @@ pub struct State {
     pub docs: Option<String>,
     /// Its name.
     pub name: Name,
-    /// The condition; `None` is `otherwise`.
+    /// The condition; `None` is `otherwise`, or nothing at all.
     pub when: Option<Expr>,
+    /// Neither `when` nor `otherwise`: only a federation brings someone into it.
+    pub bare: bool,
     /// What its accounts do.
     pub verbs: Vec<Verb>,
 }
@@ -570,17 +572,45 @@ pub enum Protect {
     Identity(Expr),
 }
 
+/// `federation P of T [when C] { … }`.
+#[derive(Clone, Debug)]
+pub struct Federation {
+    /// Its name.
+    pub name: Name,
+    /// The identity type of its guests.
+    pub of: Name,
+    /// Which of them are its guests.
+    pub when: Option<Expr>,
+    /// What stands in its block.
+    pub fields: Vec<FederationField>,
+}
+
 /// A field of `federation`.
 #[derive(Clone, Debug)]
 pub enum FederationField {
-    /// `issuer = …`, `domains = …`, `sponsor = …`
+    /// `issuer = …`, `domains = …`, `address = …`, `sponsor = …`
     Assign(Assign),
     /// `maps { … }`
-    Maps(Vec<Assign>),
+    Maps { span: Span, fields: Vec<Assign> },
     /// `admit when C`
-    Admit(Expr),
-    /// `expires after D`
-    Expires(Expr),
+    Admit { span: Span, when: Expr },
+    /// `expires after D from E`
+    Expires { span: Span, after: Expr, from: Expr },
+    /// `until D`, `through D`
+    Until { span: Span, until: Until },
+}
+
+impl FederationField {
+    /// Whole.
+    pub fn span(&self) -> Span {
+        match self {
+            FederationField::Assign(a) => a.span,
+            FederationField::Maps { span, .. }
+            | FederationField::Admit { span, .. }
+            | FederationField::Expires { span, .. }
+            | FederationField::Until { span, .. } => *span,
+        }
+    }
 }
 
 /// What `prove` claims.

@@ -112,7 +112,7 @@ fn the_sample_policy_is_read_whole() {
 fn every_form_is_read() {
     let file = valid(include_str!("data/surface.prov"));
     assert_eq!(file.docs.as_deref(), Some("Every form of the language once.\n\nNot a sensible policy."));
-    assert_eq!(file.items.len(), 49);
+    assert_eq!(file.items.len(), 50);
 }
 
 #[test]

@@ -492,6 +492,18 @@ impl Page<'_> {
                 let word = if matches!(c.kind, ClauseKind::All) { "all of" } else { "one of" };
                 self.line(depth, &format!("{m} {word}"));
             }
+            // What has a name of its own, and not by its text: what puts a guest out. A negation of it goes without saying.
+            ClauseKind::Named { name } if self.source(c.place) != *name => {
+                self.line(depth, &format!("{m} {name}"));
+                let inner = match c.clauses.as_slice() {
+                    [one] if matches!(one.kind, ClauseKind::Not) => &one.clauses,
+                    all => all,
+                };
+                for part in inner {
+                    self.clause(depth + 1, part);
+                }
+                return;
+            }
             _ => {
                 let text = self.source(c.place);
                 self.line(depth, &format!("{m} {text}{}", self.reads(&c.reads)));

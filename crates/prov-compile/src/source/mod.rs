@@ -215,7 +215,12 @@ impl Checker<'_> {
     }
 
     fn row_scope(m: usize, number: u32) -> Scope {
-        Scope { state: false, has: false, ..Scope::new(m, Subject::Row(number), "a source mapping") }
+        Scope {
+            state: false,
+            states: false,
+            has: false,
+            ..Scope::new(m, Subject::Row(number), "a source mapping")
+        }
     }
 
     fn mapping(
@@ -296,8 +301,14 @@ impl Checker<'_> {
     }
 
     /// A mapping: a cell that is read by the type, or an expression of it.
-    fn mapped(&mut self, e: &ast::Expr, scope: &Scope, number: u32, want: &Type) -> Try<AttributeProgram> {
-        if let Some(column) = bare_cell(e) {
+    pub(crate) fn mapped(
+        &mut self,
+        e: &ast::Expr,
+        scope: &Scope,
+        number: u32,
+        want: &Type,
+    ) -> Try<AttributeProgram> {
+        if let Some(column) = bare_cell(e, scope.cells) {
             return Ok(AttributeProgram::Column(self.column_number(number, &column)));
         }
         let goal = match want.required() {
@@ -316,7 +327,7 @@ impl Checker<'_> {
         Ok(AttributeProgram::Mapped(self.coerce(typed, &goal.optional(), e.span, scope)?.0))
     }
 
-    fn catch_all(&mut self, id: ExprId, leavers: &[u32]) {
+    pub(crate) fn catch_all(&mut self, id: ExprId, leavers: &[u32]) {
         match self.kind(id).clone() {
             ExprKind::Match(_, arms) => {
                 for arm in arms {
@@ -370,9 +381,9 @@ impl Checker<'_> {
     }
 }
 
-/// `row.Column` or `row["Column"]` as it stands: read by the attribute's type.
-fn bare_cell(e: &ast::Expr) -> Option<String> {
-    let is_row = |e: &ast::Expr| matches!(&e.kind, Ast::Name(n) if n.text == "row");
+/// `row.Column` or `row["Column"]` (of claims `claims.Name`) as it stands: read by the attribute's type.
+fn bare_cell(e: &ast::Expr, cells: &str) -> Option<String> {
+    let is_row = |e: &ast::Expr| matches!(&e.kind, Ast::Name(n) if n.text == cells);
     match &e.kind {
         Ast::Field(base, name) if is_row(base) => Some(name.text.clone()),
         Ast::Index(base, key) if is_row(base) => match &key.kind {
@@ -382,7 +393,7 @@ fn bare_cell(e: &ast::Expr) -> Option<String> {
             },
             _ => None,
         },
-        Ast::Paren(inner) => bare_cell(inner),
+        Ast::Paren(inner) => bare_cell(inner, cells),
         _ => None,
     }
 }

@@ -241,6 +241,7 @@ impl Checker<'_> {
     fn that(&mut self, e: &ast::Expr, span: Span, reading: &Reading) -> Try<Expectation> {
         let mut scope = reading.scope();
         scope.state = true;
+        scope.states = true;
         for person in &reading.people {
             scope = self.bind(&scope, &person.name, Type::Identity(person.identity)).0;
         }

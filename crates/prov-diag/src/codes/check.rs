@@ -268,6 +268,16 @@ codes! {
         bad Policy("birthright summer when month(today) == 7 { grant ad.group(\"summer\") }\n"),
         good Policy("birthright summer when today in 2026-07-01..2026-07-31 { grant ad.group(\"summer\") }\n"),
     }
+    BAD_FEDERATION = "P0360" Error "a federation that can't be meant" {
+        "A `federation` names a partner whose people may come in as guests. Whose guest somebody is must be plain: `domains` need the `address` that is compared with them, and no two federations share an issuer or a domain (`*.globex.example` covers all that is below). `sponsor` is a reference of the guest to whoever answers for them. `maps` gives, from claims that an `issuer` signs, the key and all that a guest always has."
+        bad Policy("identity person { id : string key  status : enum(active, gone) }\nidentity guest { mail : text key  host : person?  invited : date }\nsource hr of person authoritative {}\nsource invitations of guest authoritative {}\nlifecycle person { state gone when status == gone { leaver }  state active otherwise }\nlifecycle guest { state out { leaver }  state active otherwise }\nfederation globex of guest { domains = [\"globex.example\"] }\n"),
+        good Policy("identity person { id : string key  status : enum(active, gone) }\nidentity guest { mail : text key  host : person?  invited : date }\nsource hr of person authoritative {}\nsource invitations of guest authoritative {}\nlifecycle person { state gone when status == gone { leaver }  state active otherwise }\nlifecycle guest { state out { leaver }  state active otherwise }\nfederation globex of guest { domains = [\"globex.example\"]  address = mail }\n"),
+    }
+    GUESTS_NEVER_OUT = "P0361" Error "guests who are never out" {
+        "A guest who is not admitted, whose time is over or whose sponsor has left is out: they are in the first state of the lifecycle of their type, whatever state their attributes would give. So that state must be a leaver's; what it does to accounts (`delete accounts after 30 days`) stands there. It may have a condition of its own, or none at all."
+        bad Policy("identity person { id : string key  status : enum(active, gone) }\nidentity guest { mail : text key  host : person?  invited : date }\nsource hr of person authoritative {}\nsource invitations of guest authoritative {}\nlifecycle person { state gone when status == gone { leaver }  state active otherwise }\nfederation globex of guest { sponsor = host }\n"),
+        good Policy("identity person { id : string key  status : enum(active, gone) }\nidentity guest { mail : text key  host : person?  invited : date }\nsource hr of person authoritative {}\nsource invitations of guest authoritative {}\nlifecycle person { state gone when status == gone { leaver }  state active otherwise }\nlifecycle guest { state out { leaver }  state active otherwise }\nfederation globex of guest { sponsor = host }\n"),
+    }
     ROLE_CYCLE = "P0401" Error "roles that include each other" {
         "Roles form a tree or at least a graph without circles; the message shows the way round."
         bad Policy("role a { includes b }\nrole b { includes a }\n"),
@@ -277,6 +287,20 @@ codes! {
         "`has` makes one rule depend on another. They may lean on each other as long as more of one only ever means more of the other; through a `not`, a count or a `highest wins`, whether a grant holds would depend on whether it doesn't. The message shows the way round."
         bad Policy("role a when not has b { grant ad.group(\"a\") }\nrole b when has a { grant ad.group(\"b\") }\n"),
         good Policy("role a when status == active { grant ad.group(\"a\") }\nrole b when not has a { grant ad.group(\"b\") }\n"),
+    }
+    STATE_CYCLE = "P0404" Error "states that wait for each other" {
+        "The condition of a state may read the state of whom an attribute refers to (`sponsor.state == gone`), where that is of another identity type and its states do not in turn follow from these. Else a state would decide itself, if only through others. The message shows the way round."
+        bad Policy("identity p { id : string key  boss : p? }
+source hr of p authoritative {}
+lifecycle p { state gone when boss is present and boss.state == gone { leaver }  state here otherwise }
+"),
+        good Policy("identity p { id : string key  end : date? }
+identity g { id : string key  host : p? }
+source hr of p authoritative {}
+source visits of g authoritative {}
+lifecycle p { state gone when end is present and end < today { leaver }  state here otherwise }
+lifecycle g { state gone when host is present and host.state == gone { leaver }  state here otherwise }
+"),
     }
     APP_CYCLE = "P0403" Error "accounts that wait for each other" {
         "`account from APP` puts that app's account first; a circle of them could never begin."
@@ -304,7 +328,7 @@ codes! {
         good super::Example::Shown("prov new acme\nprov check acme\n"),
     }
     NOT_BUILT = "P0900" Error "something that has no meaning yet" {
-        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `federation`, `login` mappings, roles with parameters, `as` in grants, second accounts, `@stage`."
+        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `login` mappings, `as` in grants, second accounts, `@stage`."
         bad Policy("login ad { login = \"x\" }\n"),
         good Policy("birthright b when true { grant ad.group(\"a\") }\n"),
     }

@@ -73,6 +73,11 @@ codes! {
         bad Shown("`limit crm.license(sales) at most 40`, and 41 people to whom rules give it.\n"),
         good Shown("`limit crm.license(sales) at most 45`\n"),
     }
+    GUEST_OUT = "P0760" Warning "a guest is out" {
+        "A guest of a partner is not let in: they are not admitted, nobody answers for them or the sponsor has left, their time or the partnership is over, or no federation of the policy is theirs. No account is made for them; what they have is taken, as from everyone who leaves, and deleted only where their state says so. Whose time is over is named only as long as they have something.\n\nIt ends by itself where the reason does: another sponsor, a later day. `prov explain` shows which condition it is."
+        bad Shown("`federation globex of guest { sponsor = host }`, and a guest whose host has left.\n"),
+        good Shown("The guest has another host.\n"),
+    }
     CONFLICT = "P0711" Warning "accounts conflict" {
         "Someone has several accounts in one app, `correlate` finds several or one that is somebody else's, or the name of the account to be made is taken by somebody else's account, by one that belongs to nobody, or is wanted by two people. Prov does not guess whose an account is: nothing is made, renamed or granted there until it is settled. Who has left is disabled in all of their accounts all the same.\n\nLink or remove the surplus account in the app, or give the name by `unique(…)`."
         bad Shown("`accounts.csv`:\n\napp,account,identity,enabled\nad,jdupont,1,true\nad,jdupont2,1,true\n"),

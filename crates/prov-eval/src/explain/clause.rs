@@ -120,9 +120,13 @@ impl<'a> Interp<'a> {
     }
 
     fn unasked(&self, id: ExprId) -> Clause {
+        let expr = self.world.program.expr(id);
         Clause {
-            place: self.world.program.expr(id).span.into(),
-            kind: ClauseKind::Test,
+            place: expr.span.into(),
+            kind: match &expr.kind {
+                ExprKind::Named(name, _) => ClauseKind::Named { name: name.clone() },
+                _ => ClauseKind::Test,
+            },
             outcome: Outcome::NotEvaluated,
             reads: Vec::new(),
             clauses: Vec::new(),

@@ -127,6 +127,7 @@ impl Build {
                 rules: vec![],
                 forbids: vec![],
                 role_forbids: vec![],
+                federations: vec![],
                 kinds: vec![],
                 strata: vec![],
                 locals: 8,

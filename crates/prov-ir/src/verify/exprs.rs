@@ -372,7 +372,9 @@ impl<'p> Walk<'p> {
             }
             ExprKind::State => gives(self.states(self.stateful(cx)?)?),
             ExprKind::StateOf(a) => {
-                self.stateful(cx)?;
+                if !matches!(cx.subject, Subject::Lifecycle(_)) {
+                    self.stateful(cx)?;
+                }
                 let of = self.referred(*a)?;
                 self.states(of).and_then(|ty| self.lifts(ty, &[*a]))
             }

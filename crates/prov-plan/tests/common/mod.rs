@@ -291,6 +291,7 @@ impl World {
             unreadable: Vec::new(),
             forbidden_roles: Vec::new(),
             separated: Vec::new(),
+            out: Vec::new(),
             active_forbids: BTreeMap::new(),
             keeps: Default::default(),
             entered: Default::default(),

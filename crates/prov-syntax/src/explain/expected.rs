@@ -215,7 +215,7 @@ pub(super) mod candidates {
             Rule::verb => &["leaver", "kill", "disable", "delete", "keep", "drop"],
             Rule::hold_verb => &["has", "lacks", "gains", "loses", "keeps"],
             Rule::account_entry => &["correlate"],
-            Rule::fed_entry => &["maps", "admit", "expires"],
+            Rule::fed_entry => &["maps", "admit", "expires", "until", "through"],
             Rule::unit => &["seconds", "minutes", "hours", "days", "weeks", "months", "years"],
             Rule::tail | Rule::infix => {
                 &["and", "or", "in", "not", "is", "contains", "matches", "starts", "ends"]

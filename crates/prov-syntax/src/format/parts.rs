@@ -92,12 +92,19 @@ impl Walk {
                 self.pattern(pattern);
                 self.expr(e);
             }
-            ItemKind::Federation { fields, .. } => {
-                for f in fields {
+            ItemKind::Federation(federation) => {
+                federation.when.iter().for_each(|e| self.expr(e));
+                for f in &federation.fields {
+                    self.mark(f.span(), Part::Plain);
                     match f {
                         FederationField::Assign(a) => self.assign(a, Part::Aligned),
-                        FederationField::Maps(fields) => self.assigns(fields, Part::Aligned),
-                        FederationField::Admit(e) | FederationField::Expires(e) => self.expr(e),
+                        FederationField::Maps { fields, .. } => self.assigns(fields, Part::Aligned),
+                        FederationField::Admit { when: e, .. } => self.expr(e),
+                        FederationField::Expires { after, from, .. } => {
+                            self.expr(after);
+                            self.expr(from);
+                        }
+                        FederationField::Until { until, .. } => self.expr(&until.date),
                     }
                 }
             }

@@ -70,6 +70,7 @@ impl<'a> Lower<'a> {
         let end = self.span(&node);
         let keyword = node.clone().into_inner().find(|n| n.as_rule() == Rule::k_state);
         let keyword = keyword.map_or(end, |n| self.span(&n));
+        let otherwise = node.clone().into_inner().any(|n| n.as_rule() == Rule::k_otherwise);
         let mut kids = parts(node);
         let lead = self.lead(next(&mut kids));
         self.refuse_annotations(&lead.annotations, "a state");
@@ -82,7 +83,7 @@ impl<'a> Lower<'a> {
                 _ => verbs = parts(n).map(|v| self.verb(v)).collect(),
             }
         }
-        State { span, docs: lead.docs, name, when, verbs }
+        State { span, docs: lead.docs, name, bare: when.is_none() && !otherwise, when, verbs }
     }
 
     fn verb(&mut self, node: Node<'a>) -> Verb {

@@ -4,8 +4,8 @@
 
 use super::{Lower, next, next_if, only, parts};
 use crate::ast::{
-    Amount, Attribute, Claim, FederationField, Guard, Item, ItemKind, Limit, Name, Param, Protect, TypeExpr,
-    TypeKind,
+    Amount, Attribute, Claim, Federation, FederationField, Guard, Item, ItemKind, Limit, Name, Param,
+    Protect, TypeExpr, TypeKind, Until,
 };
 use crate::grammar::{Node, Rule, is_keyword};
 use prov_diag::{Span, codes};
@@ -85,9 +85,12 @@ impl<'a> Lower<'a> {
                 ItemKind::Limit { pattern, at_most: self.expr(next(&mut kids)) }
             }
             Rule::federation_item => {
-                let mut kids = parts(node);
+                let mut kids = parts(node).peekable();
                 let name = self.declared(&next(&mut kids));
-                ItemKind::Federation { name, fields: kids.map(|n| self.federation_field(only(n))).collect() }
+                let of = self.name(&next(&mut kids));
+                let when = kids.next_if(|n| n.as_rule() == Rule::c_when).map(|n| self.expr(only(n)));
+                let fields = kids.map(|n| self.federation_field(only(n))).collect();
+                ItemKind::Federation(Federation { name, of, when, fields })
             }
             Rule::login_item | Rule::writeback_item => self.mapping(node),
             Rule::prove_item => self.prove(node),
@@ -227,10 +230,19 @@ impl<'a> Lower<'a> {
     }
 
     fn federation_field(&mut self, node: Node<'a>) -> FederationField {
-        match node.as_rule() {
-            Rule::fed_maps => FederationField::Maps(self.assigns(only(node))),
-            Rule::fed_admit => FederationField::Admit(self.expr(only(node))),
-            Rule::fed_expires => FederationField::Expires(self.expr(only(node))),
+        let (span, rule) = (self.span(&node), node.as_rule());
+        match rule {
+            Rule::fed_maps => FederationField::Maps { span, fields: self.assigns(only(node)) },
+            Rule::fed_admit => FederationField::Admit { span, when: self.expr(only(node)) },
+            Rule::fed_expires => {
+                let mut kids = parts(node);
+                let after = self.expr(next(&mut kids));
+                FederationField::Expires { span, after, from: self.expr(only(next(&mut kids))) }
+            }
+            Rule::s_until | Rule::s_through => {
+                let until = Until { date: self.expr(only(node)), inclusive: rule == Rule::s_through };
+                FederationField::Until { span, until }
+            }
             _ => FederationField::Assign(self.assign(node)),
         }
     }

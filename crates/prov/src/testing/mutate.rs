@@ -223,7 +223,7 @@ impl Seeker<'_> {
             | ItemKind::Table { .. }
             | ItemKind::Guard(_)
             | ItemKind::Limit { .. }
-            | ItemKind::Federation { .. }
+            | ItemKind::Federation(_)
             | ItemKind::Login { .. }
             | ItemKind::Writeback { .. }
             | ItemKind::Prove { .. }
