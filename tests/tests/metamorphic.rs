@@ -316,3 +316,33 @@ fn the_same_again_is_the_same() {
         Ok(())
     });
 }
+
+#[test]
+fn time_means_nothing_as_long_as_nothing_wakes() {
+    let moved = std::cell::Cell::new(0);
+    law(11_000, 60, |case| {
+        let mut all = made(case);
+        let background = all.background();
+        let policy = all.engine.policy().clone();
+        let mut next: Option<prov::Instant> = None;
+        for id in all.desired.ids() {
+            let identity = all.people.identity(&policy, id).map_err(|e| e.to_string())?;
+            let change = all.engine.next_change(&identity, &all.at, &background);
+            next = next.into_iter().chain(change.map(|c| c.now)).min();
+        }
+        let (desired, plan) = (desired_lines(&all), actions(&all.plan()).collect::<Vec<_>>());
+        // The last second before, or, where nothing is to come, a year later.
+        let last = next.map_or(all.at.now.0 + 366 * 86_400, |next| next.0 - 1);
+        // Since when someone is missing is that day, where memory does not say it.
+        let missing = all.plan().findings.iter().any(|f| f.kind.name() == "missing");
+        if last <= all.at.now.0 || missing {
+            return Ok(());
+        }
+        moved.set(moved.get() + 1);
+        all.at = prov::Moment::at_instant(prov::Instant(last), all.at.zone.clone());
+        all.desired = all.engine.evaluate_with(&all.people, &all.at, &background);
+        same(&desired_lines(&all), &desired)?;
+        same(&actions(&all.plan()).collect::<Vec<_>>(), &plan)
+    });
+    assert!(moved.get() > 10 || std::env::var_os("SEED").is_some(), "{} cases", moved.get());
+}

@@ -220,11 +220,19 @@ impl Engine {
         turn.into_iter().chain(verb).min()
     }
 
-    /// When those who are in no source are ended for it.
+    /// When those who are in no source are ended for it, and when verbs of the states that ended them act.
     pub fn waits_of_missing(&self, memory: &Memory, moment: &Moment) -> Vec<Instant> {
-        let waits = self.program().schema.sources.iter().filter_map(|s| s.missing.as_ref());
-        let days = waits.flat_map(|m| memory.missing.values().map(|since| since.plus(m.after)));
-        days.map(|day| moment.zone.instant_at(day, 0, 0)).filter(|at| *at > moment.now).collect()
+        let schema = &self.program().schema;
+        let waits = schema.sources.iter().filter_map(|s| s.missing.as_ref());
+        let mut days: Vec<Date> =
+            waits.flat_map(|m| memory.missing.values().map(|since| since.plus(m.after))).collect();
+        for since in memory.missing.keys().filter_map(|id| memory.states.get(id)) {
+            let lifecycles = schema.identities.iter().filter_map(|i| i.lifecycle.as_ref());
+            let states = lifecycles.flat_map(|l| &l.defs).filter(|s| s.name == since.state);
+            let verbs = states.flat_map(|s| &s.verbs).filter_map(|v| v.after);
+            days.extend(verbs.map(|after| since.since.plus(after)));
+        }
+        days.into_iter().map(|day| moment.zone.instant_at(day, 0, 0)).filter(|at| *at > moment.now).collect()
     }
 
     /// The next moment at which something that was looked at comes out otherwise, and the state now.

@@ -56,14 +56,16 @@ pub use policy::{Loaded, Policy, format_file, policy_files};
 pub use population::{Actual, Population, Wiring};
 pub use project::Project;
 pub use render::{explanation_text, one_result_text};
-pub use schedule::Coming;
+pub use schedule::{Coming, PeopleAt, StateChange};
 
 pub use prov_diag::{Diagnostic, RenderOptions, codes, did_you_mean};
 pub use prov_eval::Explanation;
 pub use prov_model::{
     Assignment, Background, Date, Exception, Instant, Memory, Moment, Rejection, TimePoint, Zone,
 };
-pub use prov_plan::{ActionKind, ActionView, Finding, Plan, Verdict, csv as plan_csv, human as plan_human};
+pub use prov_plan::{
+    ActionKind, ActionView, Because, Finding, Plan, Verdict, csv as plan_csv, human as plan_human,
+};
 pub use prov_syntax::format as format_source;
 
 /// The version of this library, as plans name it.

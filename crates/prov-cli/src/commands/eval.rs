@@ -9,7 +9,7 @@ use std::io::{BufWriter, Write};
 
 pub fn run(args: &EvalArgs, out: &Output) -> Done {
     let progress = Progress::new(out);
-    let Setting { engine, people, at, background } = setting(&args.dir, &args.when, out, &progress)?;
+    let Setting { engine, people, at, background, .. } = setting(&args.dir, &args.when, out, &progress)?;
     if !args.id.is_empty() {
         // A few people are looked at by themselves.
         let mut found = Vec::new();

@@ -8,7 +8,7 @@ use prov::Entitlement;
 
 pub fn run(args: &ExplainArgs, out: &Output) -> Done {
     let progress = Progress::new(out);
-    let Setting { engine, people, at, background } = setting(&args.policy, &args.when, out, &progress)?;
+    let Setting { engine, people, at, background, .. } = setting(&args.policy, &args.when, out, &progress)?;
     let identity = people.identity(engine.policy(), &args.key)?;
     let what = match &args.what {
         Some(text) => Some(Entitlement::parse(engine.policy(), text)?),

@@ -35,6 +35,7 @@ pub fn policy(dir: &Path, out: &Output) -> Result<Policy, Failure> {
 /// What most commands need.
 pub struct Setting {
     pub engine: Engine,
+    pub wiring: Wiring,
     pub people: Population,
     pub at: Moment,
     /// Memory, and what people decided by hand.
@@ -83,5 +84,5 @@ pub fn setting(dir: &Path, when: &When, out: &Output, progress: &Progress) -> Re
         None => None,
     };
     let background = Background { memory: memory.into(), actual, ..by_hand.background() };
-    Ok(Setting { engine, people, at, background })
+    Ok(Setting { engine, wiring, people, at, background })
 }

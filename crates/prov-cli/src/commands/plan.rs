@@ -9,7 +9,7 @@ use std::io::{BufWriter, Write};
 
 pub fn run(args: &PlanArgs, out: &Output) -> Done {
     let progress = Progress::new(out);
-    let Setting { engine, people, at, background } = setting(&args.dir, &args.when, out, &progress)?;
+    let Setting { engine, people, at, background, .. } = setting(&args.dir, &args.when, out, &progress)?;
     let policy = engine.policy();
     progress.doing("reading the actual state");
     let wired = policy.project().actual.dir.as_ref().map(|d| policy.dir().join(d));

@@ -13,7 +13,7 @@ pub fn run(args: &QueryArgs, out: &Output) -> Done {
         _ => (".", ""),
     };
     let progress = Progress::new(out);
-    let Setting { engine, people, at, background } = setting(Path::new(dir), &args.when, out, &progress)?;
+    let Setting { engine, people, at, background, .. } = setting(Path::new(dir), &args.when, out, &progress)?;
     progress.doing("asking");
     let (ids, unknown) = engine.query_with(&people, expr, args.identity.as_deref(), &at, &background)?;
     drop(progress);

@@ -4,12 +4,12 @@ use super::{Setting, setting};
 use crate::args::{Format, ScheduleArgs};
 use crate::output::{Done, Failure, Output};
 use crate::progress::Progress;
-use prov::{ActionView, Actual, Coming};
+use prov::{ActionView, Actual, Because, Coming, Moment, Population};
 use std::fmt::Write as _;
 
 pub fn run(args: &ScheduleArgs, out: &Output) -> Done {
     let progress = Progress::new(out);
-    let Setting { engine, people, at, background } = setting(&args.dir, &args.when, out, &progress)?;
+    let Setting { engine, wiring, at, background, .. } = setting(&args.dir, &args.when, out, &progress)?;
     let policy = engine.policy();
     let until = match &args.until {
         Some(text) => policy.at(text)?,
@@ -22,7 +22,8 @@ pub fn run(args: &ScheduleArgs, out: &Output) -> Done {
         None => Actual::empty(),
     };
     progress.doing("looking ahead");
-    let coming = engine.schedule(&people, &actual, &at, &until, &background);
+    let people = |moment: &Moment| Population::load(policy, &wiring, moment);
+    let coming = engine.schedule_with(&people, &actual, &at, &until, &background)?;
     drop(progress);
     let rows = rows(&coming, args.id.as_deref());
     match out.format() {
@@ -64,19 +65,29 @@ fn rows(coming: &[Coming], id: Option<&str>) -> Vec<Row> {
     let mut rows = Vec::new();
     for c in coming {
         let at = c.shown();
-        for (identity, _, to) in &c.states {
-            let what = format!("state {}", to.as_deref().unwrap_or("unknown"));
-            rows.push(Row { at: at.clone(), identity: identity.clone(), what, why: String::new() });
+        for change in &c.states {
+            let what = format!("state {}", change.to.as_deref().unwrap_or("unknown"));
+            let (identity, why) = (change.identity.clone(), causes(&change.because));
+            rows.push(Row { at: at.clone(), identity, what, why });
+        }
+        for guard in &c.stale {
+            let what = format!("guard {} trips", guard.guard);
+            let (file, line) = (guard.file.as_deref().unwrap_or(""), guard.line.unwrap_or(0));
+            let why = format!("{} {file}:{line}", guard.guard);
+            rows.push(Row { at: at.clone(), identity: String::new(), what, why });
         }
         for action in c.plan.actions() {
-            let why = action.because().iter().map(|b| format!("{} {}:{}", b.rule, b.file, b.line));
-            let why = why.collect::<Vec<_>>().join(", ");
+            let why = causes(action.because());
             let (identity, what) = (action.identity().to_owned(), what(action));
             rows.push(Row { at: at.clone(), identity, what, why });
         }
     }
     rows.retain(|r| id.is_none_or(|id| r.identity == id));
     rows
+}
+
+fn causes(because: &[Because]) -> String {
+    because.iter().map(|b| format!("{} {}:{}", b.rule, b.file, b.line)).collect::<Vec<_>>().join(", ")
 }
 
 fn what(action: ActionView<'_>) -> String {
@@ -98,7 +109,8 @@ fn human(rows: &[Row], out: &Output) -> Result<(), Failure> {
             last = &row.at;
         }
         let why = if row.why.is_empty() { String::new() } else { format!("  ({})", row.why) };
-        let _ = writeln!(text, "  {}  {}{why}", row.identity, row.what);
+        let who = if row.identity.is_empty() { String::new() } else { format!("{}  ", row.identity) };
+        let _ = writeln!(text, "  {who}{}{why}", row.what);
     }
     if rows.is_empty() {
         text += "nothing changes\n";
