@@ -320,7 +320,7 @@ fn the_same_again_is_the_same() {
 #[test]
 fn time_means_nothing_as_long_as_nothing_wakes() {
     let moved = std::cell::Cell::new(0);
-    law(11_000, 60, |case| {
+    law(11_000, 16, |case| {
         let mut all = made(case);
         let background = all.background();
         let policy = all.engine.policy().clone();
@@ -344,5 +344,5 @@ fn time_means_nothing_as_long_as_nothing_wakes() {
         same(&desired_lines(&all), &desired)?;
         same(&actions(&all.plan()).collect::<Vec<_>>(), &plan)
     });
-    assert!(moved.get() > 10 || std::env::var_os("SEED").is_some(), "{} cases", moved.get());
+    assert!(moved.get() > 3 || std::env::var_os("SEED").is_some(), "{} cases", moved.get());
 }
