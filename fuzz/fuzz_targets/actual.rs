@@ -25,6 +25,7 @@ fn app(name: &str, attributes: Option<Vec<FieldDef>>, kinds: Vec<KindDef>) -> Ap
         account: attributes.map(|attributes| AccountDef { rule: RuleId(0), from: None, attributes }),
         kinds,
         managed: vec![],
+            second_of: None,
     }
 }
 

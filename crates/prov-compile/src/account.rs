@@ -20,10 +20,10 @@ impl Checker<'_> {
         for (app, m, i) in apps {
             let ItemKind::App(def) = self.item(m, i).kind.clone() else { continue };
             for member in def.members {
-                if let AppMember::Account(a) = member
-                    && a.name.is_none()
-                {
-                    written.push((app, m, a));
+                let AppMember::Account(a) = member else { continue };
+                match self.account_named(app, a.name.as_ref()) {
+                    Ok(app) => written.push((app, m, a)),
+                    Err(Reported) => continue,
                 }
             }
         }

@@ -6,7 +6,7 @@ use crate::declare::{Declared, What};
 use crate::modules::{Imported, list, qualified};
 use prov_diag::{Diagnostic, Span, codes, did_you_mean};
 use prov_ir::{ExprId, ExprKind, Local};
-use prov_model::{Builtin, IdentityId, ParamType, Type, Value};
+use prov_model::{AppId, Builtin, IdentityId, ParamType, Type, Value};
 use prov_syntax::ast::{self, ExprKind as Ast, ItemKind, Name};
 
 impl Checker<'_> {
@@ -657,7 +657,16 @@ impl Checker<'_> {
                 Some(ids)
             }
         };
-        Ok(self.add(ExprKind::HasEntitlement(app, kind, args), Type::Bool, span))
+        // Whichever account holds it.
+        let accounts: Vec<AppId> = self.schema.accounts_of(app).collect();
+        let all: Vec<ExprId> = accounts
+            .into_iter()
+            .map(|app| self.add(ExprKind::HasEntitlement(app, kind, args.clone()), Type::Bool, span).0)
+            .collect();
+        match all[..] {
+            [one] => Ok((one, Type::Bool)),
+            _ => Ok(self.add(ExprKind::Or(all), Type::Bool, span)),
+        }
     }
 }
 

@@ -326,6 +326,9 @@ impl Checker<'_> {
         for (name, m, i) in of(self, What::App) {
             self.declare_app(&name, m, i);
         }
+        for (name, m, i) in of(self, What::App) {
+            self.declare_second_accounts(&name, m, i);
+        }
         let rules = of(self, What::Birthright).into_iter().chain(of(self, What::Role));
         self.decls.rules = rules.enumerate().map(|(i, (name, ..))| (name, i as u32)).collect();
     }
@@ -693,6 +696,7 @@ impl Checker<'_> {
             account: None,
             kinds,
             managed: vec![],
+            second_of: None,
         });
         let id = AppId(self.schema.apps.len() as u32 - 1);
         for member in &app.members {

@@ -32,6 +32,15 @@ impl Checker<'_> {
                     &item.annotations,
                     None,
                 );
+                // A second account is an app of its own.
+                if let GuardWhat::Effects { effect, app: Some(app), per_app } = what {
+                    for second in self.seconds_of(app) {
+                        let second_name = &self.schema.app(second).name;
+                        let name = format!("{}.{second_name}", name.split('.').next().unwrap_or(&name));
+                        let what = GuardWhat::Effects { effect, app: Some(second), per_app };
+                        defs.push((GuardDef { name, rule, what, limits: limits.clone() }, item.head));
+                    }
+                }
                 defs.push((GuardDef { name, rule, what, limits }, item.head));
             }
         }

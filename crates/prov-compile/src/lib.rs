@@ -21,6 +21,7 @@ mod params;
 mod pattern;
 mod protect;
 mod rules;
+mod seconds;
 mod separate;
 mod source;
 pub mod testing;

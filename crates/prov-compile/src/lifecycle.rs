@@ -104,7 +104,9 @@ impl Checker<'_> {
                 );
                 continue;
             }
-            let apps: Vec<AppId> = v.apps.iter().filter_map(|a| self.app_named(a).ok()).collect();
+            let named: Vec<AppId> = v.apps.iter().filter_map(|a| self.app_named(a).ok()).collect();
+            // A state speaks of all accounts of a person in an app.
+            let apps: Vec<AppId> = named.into_iter().flat_map(|a| self.schema.accounts_of(a)).collect();
             let after = v.after.as_ref().and_then(|e| self.constant_duration(e));
             if v.after.is_some() && kind != VerbKind::DeleteAccounts && kind != VerbKind::DisableAccounts {
                 self.report(

@@ -303,6 +303,7 @@ impl Checker<'_> {
         let Ok(bounds) = self.bounds(g, &scope) else { return };
         for e in &g.entitlements {
             if let Ok((app, kind, values)) = self.granted(e, &scope) {
+                let Ok(app) = self.account_named(app, g.as_account.as_ref()) else { return };
                 out.grants.push(GrantProgram {
                     span: e.span,
                     app,
@@ -374,7 +375,7 @@ impl Checker<'_> {
         if !def.catalog || def.types.len() != 1 {
             return;
         }
-        let name = format!("{}.{}", self.schema.app(app).name, def.name);
+        let name = format!("{}.{}", self.schema.app(self.schema.declared_app(app)).name, def.name);
         let (Some(catalog), ExprKind::Const(v)) = (self.options.catalogs.get(&name), self.kind(value)) else {
             return;
         };
@@ -442,9 +443,11 @@ impl Checker<'_> {
                 },
             };
             match self.named(pattern, m, "a forbid") {
-                Ok(Named::Entitlements(PatternDef { app, kind, values })) => {
-                    self.schema.forbids.push(ForbidDef { rule, app, kind, values });
-                    out.push(ForbidProgram { identity, when });
+                Ok(Named::Entitlements(pattern)) => {
+                    for PatternDef { app, kind, values, .. } in pattern.by_account() {
+                        self.schema.forbids.push(ForbidDef { rule, app, kind, values });
+                        out.push(ForbidProgram { identity, when });
+                    }
                 }
                 Ok(Named::Role(role)) => {
                     let name = self.schema.rule(role.rule).name.clone();

@@ -67,7 +67,7 @@ impl Checker<'_> {
             EntPattern::Role(r) => {
                 if self.decls.apps.contains_key(&r.name.text) {
                     let app = self.app_named(&r.name)?;
-                    return Ok(PatternDef { app, kind: None, values: vec![] });
+                    return Ok(PatternDef { app, kind: None, values: vec![], seconds: self.seconds_of(app) });
                 }
                 return self.fail(
                     Diagnostic::new(&codes::NOT_A_VALUE, format!("`{}` is no entitlement", r.name.text))
@@ -77,9 +77,13 @@ impl Checker<'_> {
             }
         };
         let app = self.app_named(app)?;
-        let Some(kind) = kind else { return Ok(PatternDef { app, kind: None, values: vec![] }) };
+        let Some(kind) = kind else {
+            return Ok(PatternDef { app, kind: None, values: vec![], seconds: self.seconds_of(app) });
+        };
         let kind = self.kind_named(app, kind)?;
-        let Some(args) = args else { return Ok(PatternDef { app, kind: Some(kind), values: vec![] }) };
+        let Some(args) = args else {
+            return Ok(PatternDef { app, kind: Some(kind), values: vec![], seconds: self.seconds_of(app) });
+        };
         self.arity(app, kind, args.len(), span)?;
         let types = self.schema.kind(app, kind).types.clone();
         // Sameness is decided on the joined, folded spelling: with several values all fold where one does.
@@ -116,7 +120,7 @@ impl Checker<'_> {
                 }
             });
         }
-        Ok(PatternDef { app, kind: Some(kind), values })
+        Ok(PatternDef { app, kind: Some(kind), values, seconds: self.seconds_of(app) })
     }
 
     pub(crate) fn lower_separations(&mut self, rules: &[RuleProgram]) {
@@ -185,7 +189,7 @@ impl Checker<'_> {
             let mut side = SideDef { shown: shown.clone(), patterns: vec![], roles: vec![] };
             for p in patterns {
                 match self.named(p, module, "a separation") {
-                    Ok(Named::Entitlements(def)) => side.patterns.push(def),
+                    Ok(Named::Entitlements(def)) => side.patterns.extend(def.by_account()),
                     Ok(Named::Role(role)) => side.roles.push(role),
                     Err(Reported) => fine = false,
                 }

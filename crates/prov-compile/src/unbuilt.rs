@@ -3,7 +3,7 @@
 
 use crate::check::Checker;
 use prov_diag::{Diagnostic, Span, codes};
-use prov_syntax::ast::{AppMember, Grant, Guard, ItemKind, Member};
+use prov_syntax::ast::{Grant, Guard, ItemKind, Member};
 
 impl Checker<'_> {
     pub(crate) fn not_yet(&mut self, span: Span, what: &str) {
@@ -27,14 +27,6 @@ impl Checker<'_> {
                 let head = item.head;
                 match &item.kind {
                     ItemKind::Login { .. } => self.not_yet(head, "a `login` mapping"),
-                    ItemKind::App(app) => {
-                        for m in &app.members {
-                            let AppMember::Account(a) = m else { continue };
-                            if let Some(n) = &a.name {
-                                self.not_yet(n.span, "a second account of one person");
-                            }
-                        }
-                    }
                     ItemKind::Role(role) => {
                         self.unbuilt_members(&role.body);
                     }
@@ -46,6 +38,7 @@ impl Checker<'_> {
                         | Guard::Empty { .. } => {}
                     },
                     ItemKind::Use { .. }
+                    | ItemKind::App(_)
                     | ItemKind::Timezone(_)
                     | ItemKind::Identity { .. }
                     | ItemKind::Source(_)
@@ -78,9 +71,6 @@ impl Checker<'_> {
     }
 
     fn unbuilt_grant(&mut self, g: &Grant) {
-        if let Some(a) = &g.as_account {
-            self.not_yet(a.span, "`as` in a grant");
-        }
         for a in g.annotations.iter().filter(|a| a.name.text == "stage") {
             self.not_yet(a.span, "`@stage`");
         }

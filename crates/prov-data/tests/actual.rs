@@ -40,6 +40,7 @@ fn app(name: &str, attributes: Option<Vec<FieldDef>>, kinds: Vec<(&str, Vec<Type
             })
             .collect(),
         managed: vec![],
+        second_of: None,
     }
 }
 

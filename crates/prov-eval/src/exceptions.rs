@@ -23,8 +23,8 @@ pub(crate) enum Effect {
     /// Withholds the role at this position of the program's rules; of one with parameters, the instance of this key, or
     /// all.
     DenyRole(u32, Option<String>),
-    /// Withholds an entitlement; the value is as it is compared.
-    DenyEntitlement(Entitlement),
+    /// Withholds an entitlement, in every account of its app; the value is as it is compared.
+    DenyEntitlement(Vec<Entitlement>),
     /// Suspends rules: positions of forbids, of forbids of roles, of separations.
     Suspend { forbids: Vec<u32>, role_forbids: Vec<u32>, separations: Vec<u32> },
 }
@@ -116,12 +116,12 @@ pub(crate) fn instance(program: &Program, rule: &RuleProgram, rest: &str) -> Opt
 
 /// Reads `app.kind("value", …)`; the one value of a kind may stand without quotes, whatever is in it. What is none of
 /// the types of the kind names nothing.
-fn entitlement(program: &Program, text: &str, zone: &Zone) -> Option<Entitlement> {
+fn entitlement(program: &Program, text: &str, zone: &Zone) -> Option<Vec<Entitlement>> {
     let (head, inner) = match text.split_once('(') {
         Some((head, rest)) => (head, rest.trim_end().strip_suffix(')')?.trim()),
         None => (text, ""),
     };
-    let (app, kind) = head.trim().split_once('.')?;
+    let (app, kind) = head.trim().rsplit_once('.')?;
     let schema = &program.schema;
     let app = AppId(schema.apps.iter().position(|a| a.name == app.trim())? as u32);
     let kind = KindId(schema.app(app).kinds.iter().position(|k| k.name == kind.trim())? as u32);
@@ -142,7 +142,8 @@ fn entitlement(program: &Program, text: &str, zone: &Zone) -> Option<Entitlement
     };
     let value = join_values(&values.iter().zip(types).map(read).collect::<Option<Vec<_>>>()?);
     let value = if program.folds(app, kind) { fold(&value).into_owned() } else { value };
-    Some(Entitlement { app, kind, value: value.into() })
+    let value: Box<str> = value.into();
+    Some(schema.accounts_of(app).map(|app| Entitlement { app, kind, value: value.clone() }).collect())
 }
 
 /// What stands behind a backslash, as in a rule.
@@ -231,10 +232,11 @@ impl<'a> Interp<'a> {
 
     /// All entitlements that exceptions deny the identity at hand.
     pub(crate) fn denied(&self) -> impl Iterator<Item = (u32, &'a Entitlement)> + use<'a> {
-        self.exceptions().iter().filter_map(|e| match &e.effect {
-            Effect::DenyEntitlement(entitlement) => Some((e.number, entitlement)),
+        let all = self.exceptions().iter().filter_map(|e| match &e.effect {
+            Effect::DenyEntitlement(denied) => Some(denied.iter().map(|entitlement| (e.number, entitlement))),
             Effect::DenyRole(..) | Effect::Suspend { .. } => None,
-        })
+        });
+        all.flatten()
     }
 
     /// The exceptions that suspend a forbid.

@@ -10,8 +10,8 @@ use crate::links::Conflicts;
 use crate::world::World;
 use prov_ir::{ExprKind, Program, UniqueName};
 use prov_model::{
-    AccountDef, Actual, AppId, Column, Date, GivenName, IdentityId, NameMemory, Population, Value, fold,
-    name_base, name_candidate, nfc,
+    AccountDef, Actual, AppId, Background, Column, Date, GivenName, IdentityId, NameMemory, Population,
+    Value, fold, name_base, name_candidate, nfc,
 };
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -272,10 +272,39 @@ impl<'a> Space<'a> {
                 }
             }
         }
+        self.taken_by_others(background, &mut taken);
         for (folded, known) in background.memory.names.space(self.app, self.attribute).into_iter().flatten() {
             taken.insert(folded.clone(), Some(known.owner.as_str()));
         }
         taken
+    }
+}
+
+impl<'a> Space<'a> {
+    /// The other accounts of the same app that have an attribute of this name, with its number: names are one another's.
+    fn others(&self) -> impl Iterator<Item = (AppId, usize)> + use<'a> {
+        let schema = &self.world.program.schema;
+        let (id, attribute) = (self.id, self.attribute);
+        schema.accounts_of(schema.declared_app(id)).filter(move |a| *a != id).filter_map(move |a| {
+            let fields = &schema.app(a).account.as_ref()?.attributes;
+            Some((a, fields.iter().position(|f| f.name == attribute)?))
+        })
+    }
+
+    /// Names of the other accounts: not even the same person's may be given again.
+    fn taken_by_others(&self, background: &'a Background, taken: &mut FxHashMap<String, Option<&'a str>>) {
+        let schema = &self.world.program.schema;
+        for (app, number) in self.others() {
+            if let Some(actual) = background.actual.as_deref() {
+                for account in actual.orphans.iter().chain(actual.accounts.items()).filter(|a| a.app == app) {
+                    if let Some(name) = account.attributes.get(number).and_then(Option::as_deref) {
+                        taken.insert(fold(name).into_owned(), None);
+                    }
+                }
+            }
+            let remembered = background.memory.names.space(&schema.app(app).name, self.attribute);
+            taken.extend(remembered.into_iter().flatten().map(|(folded, _)| (folded.clone(), None)));
+        }
     }
 }
 
@@ -387,6 +416,16 @@ fn allocate(world: World<'_>, names: &mut Names, mut wants: Vec<Want>) {
     });
     let mut taken: FxHashMap<String, Option<Box<str>>> =
         space.taken().into_iter().map(|(name, owner)| (name, owner.map(Into::into))).collect();
+    let others: Vec<(AppId, usize)> = space.others().collect();
+    for slot in &names.slots {
+        if others.contains(&(slot.unique.app, slot.unique.attribute as usize)) {
+            for name in &slot.names {
+                if let Name::Given(name, ..) = name {
+                    taken.insert(fold(name).into_owned(), None);
+                }
+            }
+        }
+    }
     // The least number that is not known to be taken, by base and length: whoever comes later need not ask again.
     let mut next: FxHashMap<(String, Option<u32>), u32> = FxHashMap::default();
     for want in wants {

@@ -68,6 +68,7 @@ fn app(name: &str, attribute: &str, from: Option<AppId>, kinds: Vec<KindDef>) ->
         account: Some(AccountDef { rule: RuleId(0), from, attributes, unique: vec![], correlate: vec![] }),
         kinds,
         managed: vec![],
+        second_of: None,
     }
 }
 

@@ -253,6 +253,8 @@ pub struct AppDef {
     pub kinds: Vec<KindDef>,
     /// What is ours to revoke.
     pub managed: Vec<ManagedDef>,
+    /// Of a second account (`account admin`), the app that declares it: it is an app of its own, called `APP.NAME`.
+    pub second_of: Option<AppId>,
 }
 
 impl AppDef {
@@ -642,6 +644,26 @@ impl Schema {
     /// The definition of an app.
     pub fn app(&self, id: AppId) -> &AppDef {
         &self.apps[id.index()]
+    }
+
+    /// An app with its second accounts.
+    pub fn accounts_of(&self, app: AppId) -> impl Iterator<Item = AppId> + '_ {
+        let seconds = self.apps.iter().zip(0..).filter(move |(a, _)| a.second_of == Some(app));
+        std::iter::once(app).chain(seconds.map(|(_, i)| AppId(i)))
+    }
+
+    /// The second account of an app by name.
+    pub fn second_account(&self, app: AppId, name: &str) -> Option<AppId> {
+        let called = |id: &AppId| {
+            let rest = self.app(*id).name.strip_prefix(&*self.app(app).name);
+            rest.and_then(|rest| rest.strip_prefix('.')) == Some(name)
+        };
+        self.accounts_of(app).skip(1).find(called)
+    }
+
+    /// The app as the policy declares it: of a second account the one that it is of.
+    pub fn declared_app(&self, app: AppId) -> AppId {
+        self.app(app).second_of.unwrap_or(app)
     }
 
     /// What the rows of a source give: the identity's attributes, or the fields of the record that its list holds.

@@ -13,12 +13,23 @@ pub struct PatternDef {
     pub kind: Option<KindId>,
     /// One pattern a value; empty = every value.
     pub values: Vec<ValuePattern>,
+    /// Second accounts of the app, whose entitlements it speaks of too.
+    pub seconds: Vec<AppId>,
 }
 
 impl PatternDef {
     /// Whether it speaks of an entitlement; `folded` is its joined value as compared.
     pub fn covers(&self, app: AppId, kind: KindId, folded: &str) -> bool {
-        covers((self.app, self.kind, &self.values), app, kind, folded)
+        let of = if self.seconds.contains(&app) { app } else { self.app };
+        covers((of, self.kind, &self.values), app, kind, folded)
+    }
+
+    /// The same, one for each account of the app.
+    pub fn by_account(self) -> Vec<PatternDef> {
+        let seconds = self.seconds.clone();
+        let one = PatternDef { seconds: Vec::new(), ..self };
+        let others = seconds.into_iter().map(|app| PatternDef { app, ..one.clone() });
+        std::iter::once(one.clone()).chain(others).collect()
     }
 
     /// The one value that it names, joined and as compared, where it names one.

@@ -106,6 +106,17 @@ impl Entitlement {
                 Error::input(format!("the policy has no app `{name}`"), help)
             })
         };
+        // A second account is called `app.account`, and what is in it `app.account.kind(…)`.
+        let seconds = schema.apps.iter().zip(0..).filter_map(|(a, i)| {
+            let rest = text.trim().strip_prefix(&*a.name)?;
+            let whole = a.second_of.filter(|_| rest.is_empty() || rest.starts_with('.'))?;
+            Some((AppId(i), format!("{}{rest}", schema.app(whole).name), rest.is_empty()))
+        });
+        let second = seconds.last();
+        if let Some((app, _, true)) = second {
+            return Ok(Entitlement { app, kind: None });
+        }
+        let text = second.as_ref().map_or(text, |(_, within, _)| within);
         if !text.contains('(') && !text.contains('.') {
             return Ok(Entitlement { app: app_named(text.trim())?, kind: None });
         }
@@ -113,7 +124,10 @@ impl Entitlement {
         let id = sources.add("<argument>", text);
         let parsed = prov_syntax::parse_entitlement(id, text)
             .map_err(|diagnostics| Error::from(crate::Report { diagnostics, sources: sources.clone() }))?;
-        let app = app_named(&parsed.app.text)?;
+        let app = match &second {
+            Some((app, ..)) => *app,
+            None => app_named(&parsed.app.text)?,
+        };
         let def = schema.app(app);
         let Some(kind) = def.kinds.iter().position(|k| k.name == parsed.kind.text) else {
             let near = did_you_mean(&parsed.kind.text, def.kinds.iter().map(|k| k.name.as_str()));

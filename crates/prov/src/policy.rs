@@ -400,7 +400,9 @@ fn build(
         }
         for (a, app) in schema.apps.iter().enumerate() {
             for (k, kind) in app.kinds.iter().enumerate().filter(|(_, k)| k.catalog) {
-                let name = format!("{}.{}", app.name, kind.name);
+                // Second accounts have the kinds of their app.
+                let declared = &schema.app(schema.declared_app(AppId(a as u32))).name;
+                let name = format!("{declared}.{}", kind.name);
                 match options.catalogs.get(&name) {
                     Some(values) => {
                         catalogs.insert((AppId(a as u32), KindId(k as u32)), values.clone());

@@ -27,7 +27,7 @@ pub fn run(args: &CheckArgs, out: &Output) -> Done {
             out.say(&format!(
                 "{} is well formed: {}, {}, {}{}",
                 policy.name(),
-                count(schema.apps.len(), "app"),
+                count(schema.apps.iter().filter(|a| a.second_of.is_none()).count(), "app"),
                 count(rules, "rule"),
                 count(schema.forbids.len(), "forbid"),
                 if warnings > 0 { format!("; {}", count(warnings, "warning")) } else { String::new() },

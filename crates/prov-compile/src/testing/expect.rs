@@ -31,6 +31,14 @@ impl Checker<'_> {
                 let mut items = Vec::new();
                 let mut failed = false;
                 for e in what {
+                    // `ad.admin`: the second account itself.
+                    let app = self.decls.apps.get(&e.app.text).copied();
+                    if let (Some(second), true) =
+                        (app.and_then(|a| self.schema.second_account(a, &e.kind.text)), e.args.is_empty())
+                    {
+                        items.push(Item { span: e.span, kind: ItemHeld::Account(second) });
+                        continue;
+                    }
                     match self.held(e, reading) {
                         Ok((app, kind, values)) => {
                             items.push(Item { span: e.span, kind: ItemHeld::Entitlement(app, kind, values) })
@@ -210,7 +218,11 @@ impl Checker<'_> {
             Ast::Str(_) => item.name = Some(self.plain_text(arg)?),
             Ast::Field(base, kind) => match &base.kind {
                 Ast::Name(app) => {
-                    item.item = Some(self.entitlement(app, kind, None, arg.span, reading)?);
+                    let id = self.app_named(app)?;
+                    match self.schema.second_account(id, &kind.text) {
+                        Some(second) => item.app = Some(second),
+                        None => item.item = Some(self.entitlement(app, kind, None, arg.span, reading)?),
+                    }
                 }
                 _ => return self.bad_plan_argument(arg.span),
             },

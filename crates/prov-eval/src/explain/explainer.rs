@@ -66,7 +66,9 @@ impl<'a> Interp<'a> {
             None => true,
             Some((app, None)) => e.app == app,
             Some((app, Some((kind, value)))) => {
-                e.app == app && e.kind == kind && self.same_value(app, kind, &e.value, value)
+                // What is asked of an app is asked of all accounts in it.
+                let there = schema.accounts_of(app).any(|a| a == e.app);
+                there && e.kind == kind && self.same_value(app, kind, &e.value, value)
             }
         };
         let of = |list: &[Caused]| -> Vec<Caused> {
@@ -77,7 +79,9 @@ impl<'a> Interp<'a> {
         let entered = self.entered_explained(decision, by_state, &asked);
         let verdict = self.verdict(target, decision, &held, &withheld);
         let rules = match target {
-            Some((app, Some((kind, value)))) => self.rules_for(app, kind, value),
+            Some((app, Some((kind, value)))) => {
+                schema.accounts_of(app).flat_map(|a| self.rules_for(a, kind, value)).collect()
+            }
             Some((_, None)) | None => Vec::new(),
         };
         let forbids = match target {
@@ -308,6 +312,7 @@ impl<'a> Interp<'a> {
         let ty = who.0;
         let schema = &self.world.program.schema;
         let mut wanted: Option<Vec<AppId>> = app.map(|a| vec![a]);
+        let seconds: Vec<AppId> = app.into_iter().flat_map(|a| schema.accounts_of(a).skip(1)).collect();
         if let Some(apps) = &mut wanted {
             while let Some(from) = apps.last().and_then(|a| schema.app(*a).account.as_ref()?.from) {
                 if apps.contains(&from) {
@@ -315,6 +320,7 @@ impl<'a> Interp<'a> {
                 }
                 apps.push(from);
             }
+            apps.extend(seconds);
         }
         let numbers: Vec<u32> = self.shape.accounts[ty.index()].clone();
         numbers

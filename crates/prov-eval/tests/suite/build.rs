@@ -162,6 +162,7 @@ impl Build {
             account: None,
             kinds,
             managed: vec![],
+            second_of: None,
         });
     }
 

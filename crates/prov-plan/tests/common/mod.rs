@@ -171,6 +171,7 @@ impl World {
             account,
             kinds,
             managed,
+            second_of: None,
         };
         schema.apps = vec![
             app(

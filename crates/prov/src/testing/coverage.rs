@@ -143,6 +143,11 @@ pub(super) fn of(policy: &Policy, cover: &Cover) -> Coverage {
             };
             g.values.iter().map(of).chain(g.each.iter().map(|e| e.list))
         });
+        let instances = &rule.instances;
+        let filters = instances.iter().flat_map(|x| x.each.iter().filter_map(|e| e.filter));
+        let roots = roots.chain(filters);
+        let args = instances.iter().flat_map(|x| x.args.iter().copied().chain(x.each.iter().map(|e| e.list)));
+        let values = values.chain(args);
         let had = cover.rules.get(&(number as u32)).copied().unwrap_or(0);
         add(rule.rule, Some(had), roots.collect(), values.collect());
     }

@@ -83,14 +83,15 @@ impl World<'_> {
                 let Some(position) = position else { return false };
                 let held = actual.data.holdings.get(position);
                 let all = &actual.data.entitlements;
-                match values {
-                    None => held.iter().any(|e| (all.get(*e).app, all.get(*e).kind) == (*app, *kind)),
+                // Whichever account holds it.
+                self.policy().schema().accounts_of(*app).any(|app| match values {
+                    None => held.iter().any(|e| (all.get(*e).app, all.get(*e).kind) == (app, *kind)),
                     Some(values) => {
-                        let folds = self.policy().program().folds(*app, *kind);
-                        let same = all.find(*app, *kind, &self.joined(*app, *kind, values), folds);
+                        let folds = self.policy().program().folds(app, *kind);
+                        let same = all.find(app, *kind, &self.joined(app, *kind, values), folds);
                         same.is_some_and(|id| held.iter().any(|e| all.same_as(*e) == id))
                     }
-                }
+                })
             }
             ItemHeld::Account(app) => {
                 position.is_some_and(|p| actual.data.accounts.get(p).iter().any(|a| a.app == *app))
@@ -306,7 +307,8 @@ impl World<'_> {
         let Some((a, k, values)) = &what.item else { return true };
         let schema = self.policy().schema();
         let Some((kind, value)) = held else { return false };
-        if schema.app(*a).name != app || schema.kind(*a, *k).name != kind {
+        let there = schema.accounts_of(*a).any(|a| schema.app(a).name == app);
+        if !there || schema.kind(*a, *k).name != kind {
             return false;
         }
         let Some(values) = values else { return true };
