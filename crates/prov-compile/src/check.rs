@@ -62,6 +62,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) separation_spans: Vec<Span>,
     /// The claims, once they have been read.
     pub(crate) claims: Option<Claims>,
+    /// Entitlements of grants that are observed and not applied.
+    pub(crate) observed_grants: Vec<Span>,
     /// Why presence that seems settled is not, where there is such a reason.
     pub(crate) unsettled: Option<&'static str>,
     /// The tests, once they have been read.
@@ -173,6 +175,7 @@ impl<'a> Checker<'a> {
             named_args: Vec::new(),
             separation_spans: Vec::new(),
             claims: None,
+            observed_grants: Vec::new(),
             unsettled: None,
             tests: None,
             federation_items: Vec::new(),
@@ -266,6 +269,7 @@ impl<'a> Checker<'a> {
         self.collect();
         self.resolve_uses();
         self.unbuilt();
+        self.check_stages();
         self.declare();
         if self.schema.identities.is_empty() {
             if !self.diagnostics.iter().any(Diagnostic::is_error) {

@@ -64,7 +64,9 @@ impl Checker<'_> {
         let conditions: Vec<ExprId> = forbids.iter().chain(&role_forbids).filter_map(|f| f.when).collect();
         let kinds = self.split_kinds(&rules, &accounts, &conditions);
         let strata = self.strata(&rules, &accounts, &forbids, &role_forbids, &kinds)?;
+        let observed = self.observed(&rules);
         let mut program = Program {
+            observed,
             schema: self.schema.clone(),
             zone: self.zone.clone(),
             exprs: self.exprs.clone(),

@@ -24,6 +24,7 @@ mod rules;
 mod seconds;
 mod separate;
 mod source;
+mod stage;
 pub mod testing;
 mod timely;
 mod unbuilt;

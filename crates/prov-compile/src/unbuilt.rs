@@ -3,7 +3,7 @@
 
 use crate::check::Checker;
 use prov_diag::{Diagnostic, Span, codes};
-use prov_syntax::ast::{Grant, Guard, ItemKind, Member};
+use prov_syntax::ast::ItemKind;
 
 impl Checker<'_> {
     pub(crate) fn not_yet(&mut self, span: Span, what: &str) {
@@ -19,25 +19,13 @@ impl Checker<'_> {
     pub(crate) fn unbuilt(&mut self) {
         for module in self.modules.clone() {
             for item in &module.file.items {
-                for a in &item.annotations {
-                    if a.name.text == "stage" {
-                        self.not_yet(a.span, "`@stage`");
-                    }
-                }
                 let head = item.head;
                 match &item.kind {
                     ItemKind::Login { .. } => self.not_yet(head, "a `login` mapping"),
-                    ItemKind::Role(role) => {
-                        self.unbuilt_members(&role.body);
-                    }
-                    ItemKind::Birthright { body, .. } => self.unbuilt_members(body),
-                    ItemKind::Guard(g) => match g {
-                        Guard::Effects { .. }
-                        | Guard::Rows { .. }
-                        | Guard::Age { .. }
-                        | Guard::Empty { .. } => {}
-                    },
                     ItemKind::Use { .. }
+                    | ItemKind::Role(_)
+                    | ItemKind::Birthright { .. }
+                    | ItemKind::Guard(_)
                     | ItemKind::App(_)
                     | ItemKind::Timezone(_)
                     | ItemKind::Identity { .. }
@@ -57,22 +45,6 @@ impl Checker<'_> {
                     | ItemKind::Test { .. } => {}
                 }
             }
-        }
-    }
-
-    fn unbuilt_members(&mut self, body: &[Member]) {
-        for m in body {
-            match m {
-                Member::Grant(g) => self.unbuilt_grant(g),
-                Member::Each { body, .. } => self.unbuilt_members(body),
-                Member::Includes { .. } => {}
-            }
-        }
-    }
-
-    fn unbuilt_grant(&mut self, g: &Grant) {
-        for a in g.annotations.iter().filter(|a| a.name.text == "stage") {
-            self.not_yet(a.span, "`@stage`");
         }
     }
 }

@@ -58,6 +58,10 @@ impl Engine {
         background: &Background,
         cover: &mut Cover,
     ) {
+        // What is observed is reached where it is tried.
+        if let Some(trial) = self.trial() {
+            return trial.cover(population, moment, background, cover);
+        }
         let ready = self.ready();
         let states = self.states(population, moment, background);
         let world = ready.world(population, moment, background, Some(&states));

@@ -9,6 +9,7 @@ use crate::index::RuleIndex;
 use crate::interp::{Interp, Subject};
 use crate::names::Rows;
 use crate::shape::Shape;
+use crate::trial::Trials;
 use crate::world::{Catalogs, LookupTable, NO_STATE, World};
 use crate::writes::Write;
 use prov_ir::Program;
@@ -31,8 +32,10 @@ pub struct Engine(Arc<Ready>);
 
 pub(crate) struct Ready {
     pub program: Arc<Program>,
-    pub tables: Vec<LookupTable>,
+    pub tables: Arc<[LookupTable]>,
     pub shape: Shape,
+    /// The policy as it would be; where something is observed.
+    pub trials: Option<Trials>,
 }
 
 /// The results of one block.
@@ -70,8 +73,16 @@ impl Engine {
     /// empty. Catalogs of kinds that have none in the policy are passed over; a kind without a catalog here allows
     /// every value.
     pub fn new(program: Arc<Program>, tables: Vec<LookupTable>, catalogs: &Catalogs) -> Engine {
+        let tables: Arc<[LookupTable]> = tables.into();
+        let trials = Trials::of(&program, &tables, catalogs);
         let shape = Shape::of(&program, catalogs);
-        Engine(Arc::new(Ready { program, tables, shape }))
+        Engine(Arc::new(Ready { program, tables, shape, trials }))
+    }
+
+    /// The same for a policy as it would be: it is compared with nothing.
+    pub(crate) fn alone(program: Arc<Program>, tables: Arc<[LookupTable]>, catalogs: &Catalogs) -> Engine {
+        let shape = Shape::of(&program, catalogs);
+        Engine(Arc::new(Ready { program, tables, shape, trials: None }))
     }
 
     /// The program.
@@ -95,7 +106,7 @@ impl Engine {
         }
     }
 
-    fn run(&self, population: &Population, moment: &Moment, background: &Background) -> Desired {
+    pub(crate) fn run(&self, population: &Population, moment: &Moment, background: &Background) -> Desired {
         let ready = &*self.0;
         let states = self.states(population, moment, background);
         let world = ready.world(population, moment, background, Some(&states));
@@ -129,6 +140,9 @@ impl Engine {
         desired.links = known.links;
         let conflicts = known.conflicts.into_iter();
         desired.conflicts = conflicts.map(|((ty, row, app), c)| ((first(ty) + row, app), c)).collect();
+        if let Some(trials) = &ready.trials {
+            trials.compare(&mut desired, &ready.shape, population, moment, background);
+        }
         desired
     }
 
@@ -310,6 +324,7 @@ fn merge(
         active_forbids: BTreeMap::new(),
         keeps: BTreeMap::new(),
         entered: BTreeMap::new(),
+        would: Default::default(),
         names: Vec::new(),
         links: Vec::new(),
         writes: Vec::new(),

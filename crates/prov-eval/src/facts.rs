@@ -234,6 +234,9 @@ impl<'a> Interp<'a> {
     }
 
     fn step_rule(&mut self, rule: u32) -> bool {
+        if self.world.program.observed.rules.contains(&rule) {
+            return self.facts.set_rule(rule, Tri::No);
+        }
         let when = self.world.program.rules[rule as usize].when;
         let value = match when {
             Some(_) => Tri::of(self.holds(when)),
@@ -442,7 +445,8 @@ impl<'a> Interp<'a> {
             return known;
         }
         let when = self.world.program.forbids[position as usize].when;
-        let value = if self.suspending_forbid(position).is_empty() {
+        let observed = self.world.program.observed.forbids.contains(&position);
+        let value = if !observed && self.suspending_forbid(position).is_empty() {
             Tri::of(self.nested(self.subject, |me| me.holds(when)))
         } else {
             Tri::No

@@ -87,6 +87,14 @@ impl<'a> Interp<'a> {
 
     /// What a grant gives to who has a role, or the instance of one.
     pub(crate) fn expand_within(&mut self, step: &Step<'a>, grant: u32, out: &mut Vec<Granted>) -> Res<()> {
+        if self.world.program.observed.grants.contains(&(step.rule, grant)) {
+            return Ok(());
+        }
+        self.expand_observed(step, grant, out)
+    }
+
+    /// The same, whether or not the grant is observed.
+    pub(crate) fn expand_observed(&mut self, step: &Step<'a>, grant: u32, out: &mut Vec<Granted>) -> Res<()> {
         let Some(instance) = &step.instance else { return self.expand_bound(step.rule, grant, out) };
         let (before, keeping) = (out.len(), self.keeps.keeping.len());
         let result = self.with_arguments(Some(instance), |me| me.expand_bound(step.rule, grant, out));

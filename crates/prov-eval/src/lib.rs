@@ -33,6 +33,7 @@ mod seq;
 mod shape;
 mod source;
 mod time;
+mod trial;
 mod truth;
 mod wake;
 mod world;

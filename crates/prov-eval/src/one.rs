@@ -530,7 +530,8 @@ fn way(program: &Program, shape: &Shape, from: u32, to: u32, open: impl Fn(u32) 
             return Some(way);
         }
         for &next in &program.rules[last as usize].includes {
-            let leads = shape.rules[next as usize].brings.binary_search(&to).is_ok();
+            let leads = shape.rules[next as usize].brings.binary_search(&to).is_ok()
+                && !program.observed.rules.contains(&next);
             if leads && open(next) && !ways.iter().any(|w| w.contains(&next)) {
                 ways.push(way.iter().copied().chain([next]).collect());
             }

@@ -151,7 +151,8 @@ impl<'a> Interp<'a> {
     /// What of a separation is there, and whether it is hit.
     pub(crate) fn look(&mut self, separation: u32, from: From<'_>) -> (SeparationHit<EntId>, Tri) {
         let def = &self.world.program.schema.separations[separation as usize];
-        let suspended = !self.suspending_separation(separation).is_empty();
+        let observed = self.world.program.observed.separations.contains(&separation);
+        let suspended = observed || !self.suspending_separation(separation).is_empty();
         let mut items: Vec<(u32, Separated<EntId>)> = Vec::new();
         let (mut there, mut perhaps, mut unknown) = (0, 0, None);
         for (number, side) in def.sides.iter().enumerate() {
@@ -391,7 +392,8 @@ impl<'a> Interp<'a> {
             return known;
         }
         let when = self.world.program.role_forbids[position as usize].when;
-        let value = if self.suspending_role_forbid(position).is_empty() {
+        let observed = self.world.program.observed.role_forbids.contains(&position);
+        let value = if !observed && self.suspending_role_forbid(position).is_empty() {
             Tri::of(self.nested(self.subject, |me| me.holds(when)))
         } else {
             Tri::No

@@ -94,7 +94,9 @@ impl Shape {
                 }));
             }
             let position = number as u32;
-            let includes = |r: &prov_ir::RuleProgram| r.includes.binary_search(&position).is_ok();
+            let observed = program.observed.rules.contains(&position);
+            let includes =
+                |r: &prov_ir::RuleProgram| !observed && r.includes.binary_search(&position).is_ok();
             rules.push(RuleShape {
                 had_through,
                 included_by: (0..program.rules.len() as u32)
@@ -171,7 +173,7 @@ fn reach(program: &Program, rule: u32) -> Vec<u32> {
     let mut at = 0;
     while at < found.len() {
         for &next in &program.rules[found[at] as usize].includes {
-            if !found.contains(&next) {
+            if !found.contains(&next) && !program.observed.rules.contains(&next) {
                 found.push(next);
             }
         }

@@ -178,6 +178,21 @@ impl Engine {
         moment: &Moment,
         background: &Background,
     ) -> Option<Instant> {
+        // What is not revoked for an observed grant is, once that gives it no more.
+        if let Some(giving) = self.giving() {
+            let then = giving.next_change(population, who, moment, background);
+            return self.own_change(population, who, moment, background).into_iter().chain(then).min();
+        }
+        self.own_change(population, who, moment, background)
+    }
+
+    fn own_change(
+        &self,
+        population: &Population,
+        who: (IdentityId, u32),
+        moment: &Moment,
+        background: &Background,
+    ) -> Option<Instant> {
         let before = self.evaluate_one(population, who, moment, background);
         let key = population.of(who.0).table.key(who.1).unwrap_or("");
         let id = self.program().schema.global_id(who.0, key);
@@ -220,7 +235,8 @@ impl Engine {
         let states = self.program().schema.identity(who.0).lifecycle.as_ref().map_or(&[][..], |l| &l.defs);
         let (turn, state) = self.next_turn(population, who, moment, background);
         let verb = verb((state != NO_STATE).then_some(state), states, moment, background, &id);
-        turn.into_iter().chain(verb).min()
+        let giving = self.giving().and_then(|e| e.next_wake(population, who, moment, background));
+        turn.into_iter().chain(verb).chain(giving).min()
     }
 
     /// When those who are in no source are ended for it, and when verbs of the states that ended them act.

@@ -3,11 +3,13 @@
 //!
 //! Invariant: a program that passes [`verify`] can be run on any population of its schema, and the run ends with a value.
 
+mod observed;
 mod print;
 mod program;
 mod timely;
 mod verify;
 
+pub use observed::Observed;
 pub use print::print;
 pub use program::{
     AccountProgram, Arm, ArmPattern, AttributeProgram, CorrelateProgram, EachProgram, EndProgram, Expr,

@@ -6,7 +6,7 @@ use crate::{
     Arm, ArmPattern, AttributeProgram, EachProgram, ExprId, ExprKind, GrantProgram, GrantValue, Program,
     Quant, StrPart,
 };
-use prov_model::{AppId, IdentityId, KindId, RuleKind, SourcePart, Type, Value};
+use prov_model::{AppId, IdentityId, KindId, ProtectWhat, RuleKind, SourcePart, Type, Value};
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -35,6 +35,7 @@ pub fn print(program: &Program) -> String {
     p.forbids();
     p.role_forbids();
     p.separations();
+    p.beside();
     p.lets();
     p.strata();
     p.out
@@ -599,6 +600,36 @@ impl<'p> Printer<'p> {
                 let what = if def.resolve.withholds(number) { "withheld" } else { "stays" };
                 self.line(1, &format!("{}: {what}", side.shown));
             }
+        }
+    }
+
+    /// What stands beside the rules: what is protected, seats, what is observed.
+    fn beside(&mut self) {
+        let schema = &self.program.schema;
+        for def in &schema.protects {
+            let at_least = match &def.what {
+                ProtectWhat::Identity { .. } => String::new(),
+                ProtectWhat::Members { at_least, .. } => format!(" at least {at_least}"),
+            };
+            self.line(0, &format!("{}{at_least}", schema.rule(def.rule).name));
+        }
+        for def in &schema.limits {
+            self.line(0, &format!("{} at most {}", schema.rule(def.rule).name, def.at_most));
+        }
+        let observed = &self.program.observed;
+        for (rule, grant) in &observed.grants {
+            self.line(0, &format!("observed {} grant {grant}", self.rule(*rule)));
+        }
+        let at = |i: &u32| *i as usize;
+        let rules = observed.rules.iter().filter_map(|r| Some(self.program.rules.get(at(r))?.rule));
+        let forbids = observed.forbids.iter().filter_map(|f| Some(schema.forbids.get(at(f))?.rule));
+        let roles = observed.role_forbids.iter().filter_map(|f| Some(schema.role_forbids.get(at(f))?.rule));
+        let separations =
+            observed.separations.iter().filter_map(|s| Some(schema.separations.get(at(s))?.rule));
+        let all: Vec<_> = rules.chain(forbids).chain(roles).chain(separations).collect();
+        for rule in all {
+            let name = schema.rules.get(rule.index()).map_or("", |r| &r.name);
+            self.line(0, &format!("observed {name}"));
         }
     }
 

@@ -415,6 +415,8 @@ pub struct Program {
     /// Steps in an order in which each comes after all it reads; steps in one inner list read each other without
     /// negation and are repeated, from nothing, until nothing changes.
     pub strata: Vec<Vec<Node>>,
+    /// What is observed and not applied.
+    pub observed: crate::Observed,
     /// How many locals the deepest expression binds.
     pub locals: u32,
     /// Attributes whose value is used as the name of a zone: a value that is none is an error of the row.

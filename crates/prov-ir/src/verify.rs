@@ -59,6 +59,9 @@ pub fn verify(program: &Program) -> Result<(), VerifyError> {
     forbids(program, &mut walk)?;
     role_forbids(program, &mut walk)?;
     separations(program)?;
+    if let Some(reason) = program.observed.out_of_range(program) {
+        return fail("what is observed", reason);
+    }
     kinds(program)?;
     strata::verify(program)?;
     match crate::untimely(program).first() {

@@ -247,6 +247,7 @@ fn sound() -> Program {
     let mut lead = rule(2, Some(leads), vec![each]);
     lead.includes = vec![1];
     Program {
+        observed: Default::default(),
         schema: schema(),
         zone: Zone::utc(),
         exprs: b.0,

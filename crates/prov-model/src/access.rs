@@ -3,7 +3,7 @@
 
 use crate::{
     AccountLink, AppId, Assignment, AssignmentIssue, Entered, Exception, ExceptionIssue, IdentityId, Keep,
-    KindId, LinkConflict, Moment, Rejection, RuleId, SeparationHit, SourceCount, fold,
+    KindId, LinkConflict, Moment, Rejection, RuleId, SeparationHit, SourceCount, Would, fold,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -303,6 +303,8 @@ pub struct Desired {
     pub conflicts: BTreeMap<(u32, AppId), LinkConflict>,
     /// Those whom no source brings and who have left by their last good record: the number of the state.
     pub recalled: BTreeMap<Box<str>, u32>,
+    /// What would be otherwise if what is observed were applied.
+    pub would: Would,
     /// The entitlements that the ids speak of.
     pub entitlements: Entitlements,
     /// Rows by source.

@@ -27,6 +27,7 @@ mod time;
 mod types;
 mod value;
 mod working;
+mod would;
 
 pub use access::{
     Account, AccountOrigin, Actual, Csr, Desired, DesiredAccount, EntId, Entitlement, EntitlementIssue,
@@ -66,3 +67,4 @@ pub use value::{Decimal, RowRef, Text, Value};
 pub use working::{
     add_working_days, is_working_day, working_day_from, working_day_until, working_days_between,
 };
+pub use would::Would;

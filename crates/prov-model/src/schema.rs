@@ -469,6 +469,13 @@ pub struct RuleInfo {
     pub because: Option<String>,
 }
 
+impl RuleInfo {
+    /// Whether it is observed and not applied: `@stage(observe)`.
+    pub fn is_observed(&self) -> bool {
+        self.annotations.iter().any(|a| a.name == "stage")
+    }
+}
+
 /// `@name(args)` with plain arguments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AnnotationDef {

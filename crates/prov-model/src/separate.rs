@@ -137,7 +137,7 @@ impl SeparateDef {
         self.sides.iter().enumerate().filter(move |(_, s)| s.covers(app, kind, folded)).map(|(i, _)| i)
     }
 
-    /// Whether one entitlement must go before the other comes: they are on different sides, and something is withheld.
+    /// Whether one entitlement must go before the other comes, where the separation is applied: they are on different sides, and something is withheld.
     /// The values are compared as their kinds compare.
     pub fn parts(&self, a: (AppId, KindId, &str), b: (AppId, KindId, &str)) -> bool {
         let on = |(app, kind, value): (AppId, KindId, &str)| -> Vec<usize> {

@@ -56,6 +56,7 @@ pub fn write(plan: &Plan, options: &HumanOptions, out: &mut impl Write) -> io::R
         Grouping::App => view.by_app()?,
     }
     view.findings()?;
+    view.observed()?;
     view.guards()?;
     view.totals()
 }
@@ -210,6 +211,44 @@ impl<'p, W: Write> View<'p, W> {
         writeln!(self.out, "\n  {}", self.paint.in_tone(Tone::Dim, &text))
     }
 
+    /// What each observed rule would do.
+    fn observed(&mut self) -> io::Result<()> {
+        let mut rules: BTreeMap<(String, bool), (u64, Vec<String>)> = BTreeMap::new();
+        for finding in &self.plan.findings {
+            let gives = match finding.kind {
+                FindingKind::WouldGrant => true,
+                FindingKind::WouldWithhold => false,
+                _ => continue,
+            };
+            let Some(e) = &finding.entitlement else { continue };
+            let value = e.value.as_deref().map_or(String::new(), |v| format!("({})", clean(v)));
+            let (id, app) = (finding.identity.as_deref(), finding.app.as_deref());
+            let what =
+                format!("{} {}.{}{value}", clean(id.unwrap_or("")), clean(app.unwrap_or("")), clean(&e.kind));
+            for because in &finding.because {
+                let name = match because.kind {
+                    RuleKind::Forbid | RuleKind::Separate => clean(&because.rule),
+                    _ => format!("{} {}", crate::plan::rule_kind_name(because.kind), clean(&because.rule)),
+                };
+                let (count, shown) = rules.entry((name, gives)).or_default();
+                *count += 1;
+                if shown.len() < FINDINGS {
+                    shown.push(what.clone());
+                }
+            }
+        }
+        if rules.is_empty() {
+            return Ok(());
+        }
+        self.heading("Observed", "nothing of this is applied")?;
+        for ((rule, gives), (count, shown)) in rules {
+            let verb = if gives { "would give" } else { "would withhold" };
+            let more = if count as usize > shown.len() { ", …" } else { "" };
+            writeln!(self.out, "  {rule} {verb} {}: {}{more}", number(count), shown.join(", "))?;
+        }
+        Ok(())
+    }
+
     fn findings(&mut self) -> io::Result<()> {
         if self.plan.findings.is_empty() {
             return Ok(());
@@ -227,7 +266,13 @@ impl<'p, W: Write> View<'p, W> {
                 self.paint.in_tone(Tone::Change, &count),
                 of_kind(kind, findings.len())
             )?;
-            let shown = if self.options.limit == usize::MAX { findings.len() } else { FINDINGS };
+            // What observed rules would do is summed up by rule below.
+            let summed = matches!(kind, FindingKind::WouldGrant | FindingKind::WouldWithhold);
+            let shown = match self.options.limit {
+                usize::MAX => findings.len(),
+                _ if summed => continue,
+                _ => FINDINGS,
+            };
             for finding in findings.iter().take(shown) {
                 writeln!(self.out, "      {}", told(finding))?;
             }
@@ -416,6 +461,12 @@ fn of_kind(kind: FindingKind, n: usize) -> &'static str {
         FindingKind::TooMany => "limits passed",
         FindingKind::GuestOut if one => "guest out",
         FindingKind::GuestOut => "guests out",
+        FindingKind::WouldGrant if one => "thing that observed rules would give",
+        FindingKind::WouldGrant => "things that observed rules would give",
+        FindingKind::WouldWithhold if one => "thing that observed rules would withhold",
+        FindingKind::WouldWithhold => "things that observed rules would withhold",
+        FindingKind::WouldUnknown if one => "identity of whom it can't be known what observed rules would do",
+        FindingKind::WouldUnknown => "identities of whom it can't be known what observed rules would do",
         FindingKind::Conflict if one => "conflict of accounts",
         FindingKind::Conflict => "conflicts of accounts",
         FindingKind::NamelessAccount if one => "account without a name",

@@ -20,6 +20,7 @@ mod protect;
 mod reasons;
 mod simulate;
 mod standing;
+mod would;
 
 pub use diff::{PlanInput, plan};
 pub use json::PlanError;

@@ -321,7 +321,11 @@ fn apart(schema: &Schema, revoke: &ActionView<'_>, grant: &ActionView<'_>) -> bo
     };
     let (Some(a), Some(b)) = (of(revoke), of(grant)) else { return false };
     grant.kind() == ActionKind::Grant
-        && schema.separations.iter().any(|s| s.parts((a.0, a.1, &a.2), (b.0, b.1, &b.2)))
+        && schema
+            .separations
+            .iter()
+            .filter(|s| !schema.rule(s.rule).is_observed())
+            .any(|s| s.parts((a.0, a.1, &a.2), (b.0, b.1, &b.2)))
 }
 
 fn must_precede(a: &ActionView<'_>, b: &ActionView<'_>, parents: &FxHashMap<&str, &str>) -> bool {

@@ -155,6 +155,9 @@ pub(crate) fn person<'a>(
     findings::withheld(context, part, id, d, &situation);
     findings::apart(context, part, id, d, &situation);
     findings::out(context, part, id, d, !accounts.is_empty() || !held.is_empty());
+    if let Some(position) = d.filter(|_| !situation.leaver()) {
+        crate::would::findings(context, part, id, position, held);
+    }
     let Buffers { apps, held: actual, causes } = buffers;
     let mut person =
         Person { context, part, causes, id, position: d, situation, granted, accounts, drafts: Vec::new() };
@@ -179,7 +182,8 @@ fn apart(context: &Context<'_>, revoked: Ent, granted: Ent) -> bool {
         (e.app, e.kind, if folds { prov_model::fold(&e.value) } else { (&*e.value).into() })
     };
     let (a, b) = (of(revoked), of(granted));
-    schema.separations.iter().any(|s| s.parts((a.0, a.1, &a.2), (b.0, b.1, &b.2)))
+    let applied = schema.separations.iter().filter(|s| !schema.rule(s.rule).is_observed());
+    applied.into_iter().any(|s| s.parts((a.0, a.1, &a.2), (b.0, b.1, &b.2)))
 }
 
 /// Who is held loses what is forbidden for certain, and nothing else (11.3). Gives the words for what becomes of them.

@@ -313,6 +313,12 @@ pub enum FindingKind {
     TooMany,
     /// A guest who is not let in.
     GuestOut,
+    /// What something observed would give.
+    WouldGrant,
+    /// What something observed would withhold.
+    WouldWithhold,
+    /// Of whom it can't be known what observed rules would do.
+    WouldUnknown,
     /// Accounts of which it is not clear whose they are.
     Conflict,
     /// An account that would have no name.
@@ -341,7 +347,7 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All, in order.
-    pub const ALL: [FindingKind; 19] = [
+    pub const ALL: [FindingKind; 22] = [
         FindingKind::Withheld,
         FindingKind::Separated,
         FindingKind::GuestOut,
@@ -349,6 +355,9 @@ impl FindingKind {
         FindingKind::TooFew,
         FindingKind::UnmatchedProtect,
         FindingKind::TooMany,
+        FindingKind::WouldGrant,
+        FindingKind::WouldWithhold,
+        FindingKind::WouldUnknown,
         FindingKind::Conflict,
         FindingKind::NamelessAccount,
         FindingKind::UnmatchedAssignment,
@@ -373,6 +382,9 @@ impl FindingKind {
             FindingKind::UnmatchedProtect => "unmatched_protect",
             FindingKind::TooMany => "too_many",
             FindingKind::GuestOut => "guest_out",
+            FindingKind::WouldGrant => "would_grant",
+            FindingKind::WouldWithhold => "would_withhold",
+            FindingKind::WouldUnknown => "would_unknown",
             FindingKind::Conflict => "conflict",
             FindingKind::NamelessAccount => "nameless_account",
             FindingKind::UnmatchedAssignment => "unmatched_assignment",

@@ -71,6 +71,12 @@ pub trait Reasons: Sync {
         let _ = (position, loss, out);
     }
 
+    /// Why an entitlement would be given, or withheld, if what is observed were applied: the observed rules, or those that
+    /// they move.
+    fn would(&self, position: u32, entitlement: EntId, gives: bool, out: &mut Vec<Cause>) {
+        let _ = (position, entitlement, gives, out);
+    }
+
     /// The rule of an account, where it is another than the app's account block.
     fn account(&self, position: u32, app: AppId, question: AccountQuestion, out: &mut Vec<Cause>) {
         let _ = (position, app, question, out);

@@ -28,6 +28,7 @@ fn build(w: &World, drift: bool) -> (Desired, Actual) {
         .map(|(_, e)| actual_ids.find(e.app, e.kind, &e.value, true).expect("all are there"))
         .collect();
     let mut desired = Desired {
+        would: Default::default(),
         at: Moment::at_date(w.today, Zone::utc()),
         ids: Vec::new(),
         rows: Vec::new(),

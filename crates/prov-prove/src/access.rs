@@ -106,6 +106,10 @@ impl<'p> Encoder<'p> {
 
     fn role_comes(&mut self, rule: u32) -> Lit {
         self.make(Of::Comes(rule), |me| {
+            // What is observed is as good as not there.
+            if me.program.observed.rules.contains(&rule) {
+                return Lit::FALSE;
+            }
             let mut causes = vec![me.assigned(rule)];
             for by in me.included_by[rule as usize].clone() {
                 causes.push(me.has_role(by));
@@ -139,6 +143,9 @@ impl<'p> Encoder<'p> {
 
     fn role_forbid(&mut self, number: u32) -> Lit {
         self.make(Of::RoleForbid(number), |me| {
+            if me.program.observed.role_forbids.contains(&number) {
+                return Lit::FALSE;
+            }
             let program = &me.program.role_forbids[number as usize];
             let rule = me.program.schema.role_forbids[number as usize].rule;
             me.unless_suspended(program.identity, program.when, rule)
@@ -147,6 +154,9 @@ impl<'p> Encoder<'p> {
 
     fn forbid(&mut self, number: u32) -> Lit {
         self.make(Of::Forbid(number), |me| {
+            if me.program.observed.forbids.contains(&number) {
+                return Lit::FALSE;
+            }
             let program = &me.program.forbids[number as usize];
             let rule = me.program.schema.forbids[number as usize].rule;
             me.unless_suspended(program.identity, program.when, rule)
@@ -439,6 +449,9 @@ impl<'p> Encoder<'p> {
     /// Whether a separation is hit.
     fn hit(&mut self, number: u32) -> Lit {
         self.make(Of::Hit(number), |me| {
+            if me.program.observed.separations.contains(&number) {
+                return Lit::FALSE;
+            }
             let def = &me.program.schema.separations[number as usize];
             let sides: Vec<Lit> = (0..def.sides.len() as u32).map(|side| me.side(number, side)).collect();
             let more = me.sat.more_than(&sides);

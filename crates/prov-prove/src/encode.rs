@@ -127,7 +127,8 @@ impl<'p> Encoder<'p> {
         let mut grants: BTreeMap<_, Vec<(u32, u32)>> = BTreeMap::new();
         let mut included_by = vec![Vec::new(); program.rules.len()];
         for (rule, of) in program.rules.iter().zip(0..).filter(|(rule, _)| rule.identity == identity) {
-            for (grant, number) in rule.grants.iter().zip(0..) {
+            let observed = |number: &u32| program.observed.grants.contains(&(of, *number));
+            for (grant, number) in rule.grants.iter().zip(0..).filter(|(_, n)| !observed(n)) {
                 grants.entry((grant.app, grant.kind)).or_default().push((of, number));
             }
             for includes in &rule.includes {

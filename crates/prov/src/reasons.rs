@@ -249,6 +249,25 @@ impl Reasons for EngineReasons<'_> {
         });
     }
 
+    fn would(&self, position: u32, entitlement: EntId, gives: bool, out: &mut Vec<Cause>) {
+        let Some(trial) = self.engine.trial() else { return };
+        let data = &self.desired.data;
+        let e = data.entitlements.get(entitlement);
+        let who = data.rows[position as usize];
+        let of = |engine: &prov_eval::Engine| {
+            let people = &self.desired.population.data;
+            let one = engine.evaluate_one(people, who, &data.at, &self.desired.background);
+            one.causes_of(engine.program(), e)
+        };
+        let then = of(trial);
+        let found = if gives { then.grants } else { then.withholds };
+        if found.is_empty() && !gives {
+            // Nothing withholds it: the rules that give it now would not.
+            out.extend(of(self.engine).grants.into_iter().map(Cause::from));
+        }
+        out.extend(found.into_iter().map(Cause::from));
+    }
+
     fn account(&self, position: u32, app: AppId, question: AccountQuestion, out: &mut Vec<Cause>) {
         out.extend(self.account_rule(position, app).map(Cause::from));
         match question {

@@ -143,7 +143,8 @@ impl Page<'_> {
     }
 
     fn place(&self, r: &RuleRef) -> String {
-        self.dim(&format!("{}:{}", r.file, r.line))
+        let observed = if r.observed { ", observed" } else { "" };
+        self.dim(&format!("{}:{}{observed}", r.file, r.line))
     }
 
     fn explanation(&mut self, e: &Explanation) {
@@ -269,6 +270,9 @@ impl Page<'_> {
         for f in &e.forbids {
             let because = f.rule.because.as_ref().map_or(String::new(), |b| format!(" because {b:?}"));
             let what = if f.outcome == Outcome::True { "withholds it" } else { "does not apply" };
+            let applies = f.when.as_ref().is_none_or(|c| c.outcome == Outcome::True);
+            let would = f.rule.observed && applies && f.suspended.is_empty();
+            let what = if would { "would withhold it" } else { what };
             self.line(
                 1,
                 &format!("{} {}{because} {}", self.paint(f.outcome, what), f.rule.name, self.place(&f.rule)),
@@ -279,6 +283,7 @@ impl Page<'_> {
             }
         }
         self.separations(e);
+        self.would(e);
         self.protections(e);
         if e.rules.is_empty() && e.target.as_ref().is_some_and(|t| t.kind.is_some()) {
             self.line(1, "no rule of the policy can give it");
@@ -357,7 +362,22 @@ impl Page<'_> {
         self.entered(e);
         self.withheld(e, 2);
         self.separations(e);
+        self.would(e);
         self.protections(e);
+    }
+
+    /// What would be otherwise if what is observed were applied.
+    fn would(&mut self, e: &Explanation) {
+        for w in &e.would {
+            let (what, by) = match (w.gives, w.rules.is_empty()) {
+                (true, _) => ("would be given", " by "),
+                (false, false) => ("would be withheld", " by "),
+                (false, true) => ("would not be given", ""),
+            };
+            let rules: Vec<&str> = w.rules.iter().map(|r| r.name.as_str()).collect();
+            let text = format!("{}.{}({:?}) {what}{by}{}", w.app, w.kind, w.value, rules.join(", "));
+            self.line(1, &format!("{} {text}", self.paint(Outcome::Unknown, "observed:")));
+        }
     }
 
     fn keeps(&mut self, e: &Explanation) {
@@ -454,8 +474,9 @@ impl Page<'_> {
             self.line(
                 2,
                 &format!(
-                    "{} grant {text}{comes_to}{}",
+                    "{} grant {text}{comes_to}{}{}",
                     self.paint(g.outcome, mark(g.outcome)),
+                    if g.observed { ", observed" } else { "" },
                     self.reads(&g.reads)
                 ),
             );

@@ -243,6 +243,11 @@ codes! {
         bad Policy("role ward(w: text) when state == active { grant ad.group(\"ward-{w}\") }\n"),
         good Policy("role ward(w: text) { grant ad.group(\"ward-{w}\") }\nrole nurse when state == active { includes ward(department) }\n"),
     }
+    BAD_STAGE = "P0326" Error "something that can't be observed" {
+        "`@stage(observe)` is for what gives or withholds by itself: birthrights, roles, single grants, forbids and separations. It is computed, and a plan shows what it would do, but it is not applied. What stands against plans (`guard`, `protect`), lifecycles and accounts have no such stage: half a lifecycle is none. An app is observed by its mode `report`.\n\nThe one stage is `observe`; take the annotation away to apply what stands behind it."
+        bad Policy("@stage(observe)\nguard revokes at most 5%\nbirthright b when status == active { grant ad.group(\"a\") }\n"),
+        good Policy("@stage(observe)\nbirthright b when status == active { grant ad.group(\"a\") }\n"),
+    }
     BAD_WRITEBACK = "P0331" Error "a write-back that can't be" {
         "`writeback SOURCE { attribute = app.attribute }` sends a value that is born in an app, such as a mail address, back to a source. Left stands an attribute of the source's identity type, one plain value and not the key; right an attribute of an app's account."
         bad Policy("writeback hr { name = \"x\" }\n"),
@@ -328,7 +333,7 @@ lifecycle g { state gone when host is present and host.state == gone { leaver } 
         good super::Example::Shown("prov new acme\nprov check acme\n"),
     }
     NOT_BUILT = "P0900" Error "something that has no meaning yet" {
-        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `login` mappings, `as` in grants, second accounts, `@stage`."
+        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `login` mappings, `as` in grants, second accounts."
         bad Policy("login ad { login = \"x\" }\n"),
         good Policy("birthright b when true { grant ad.group(\"a\") }\n"),
     }

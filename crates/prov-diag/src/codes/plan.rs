@@ -78,6 +78,11 @@ codes! {
         bad Shown("`federation globex of guest { sponsor = host }`, and a guest whose host has left.\n"),
         good Shown("The guest has another host.\n"),
     }
+    WOULD = "P0758" Notice "what an observed rule would do" {
+        "Something of the policy is observed and not applied (`@stage(observe)`), and this is what it would change for someone: what it would give, or what it, or another rule that it moves, would withhold. Nothing of it is in the plan. What an observed grant would give and someone holds already is not revoked meanwhile; and of whom the data does not say what observed rules would do, nothing is revoked where that might be given.\n\nLook at who is hit. When it is as it should be, take the `@stage(observe)` away."
+        bad Shown("`@stage(observe) forbid ad.group(\"vpn\") when kind == contractor because \"SEC-9\"`, and a contractor to whom rules give the group.\n"),
+        good Shown("The rules give it to no contractor any more, and the stage is taken away.\n"),
+    }
     CONFLICT = "P0711" Warning "accounts conflict" {
         "Someone has several accounts in one app, `correlate` finds several or one that is somebody else's, or the name of the account to be made is taken by somebody else's account, by one that belongs to nobody, or is wanted by two people. Prov does not guess whose an account is: nothing is made, renamed or granted there until it is settled. Who has left is disabled in all of their accounts all the same.\n\nLink or remove the surplus account in the app, or give the name by `unique(…)`."
         bad Shown("`accounts.csv`:\n\napp,account,identity,enabled\nad,jdupont,1,true\nad,jdupont2,1,true\n"),

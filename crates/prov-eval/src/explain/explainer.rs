@@ -5,7 +5,7 @@ use super::{
     AccountExplanation, BoundExplanation, CauseExplanation, EnteredExplanation, EntitlementExplanation,
     Explanation, ForbidExplanation, GrantExplanation, IncludedBy, KeepExplanation, LinkExplanation,
     NameExplanation, NameTrouble, Outcome, Quarantine, Read, RuleExplanation, RuleRef, StateExplanation,
-    StateTried, Target, Verdict, WithheldExplanation, protections, separations,
+    StateTried, Target, Verdict, WithheldExplanation, protections, separations, would,
 };
 use crate::by_hand::ByHand;
 use crate::decide::{Decision, Hold};
@@ -41,7 +41,8 @@ impl Engine {
         let world = World { names: known.names.as_ref(), ..world };
         let mut interp = Interp::new(world, &self.ready().shape, Subject::Identity(who.0, who.1));
         let decision = interp.decide(|_| false);
-        interp.explain(who, target, &decision, &known)
+        let explanation = interp.explain(who, target, &decision, &known);
+        Explanation { would: would::of(self, population, who, target, moment, background), ..explanation }
     }
 }
 
@@ -96,6 +97,7 @@ impl<'a> Interp<'a> {
         let entitlements =
             held.iter().chain(&withheld).map(|c| self.entitlement(c, who.0)).collect::<Vec<_>>();
         Explanation {
+            would: Vec::new(),
             protections: protections::of(self, &schema.global_id(who.0, key), target),
             identity: schema.global_id(who.0, key),
             today: self.world.moment.today,
@@ -277,6 +279,7 @@ impl<'a> Interp<'a> {
             line: info.line,
             because: info.because.clone(),
             docs: info.docs.clone(),
+            observed: info.is_observed(),
         }
     }
 
@@ -517,6 +520,7 @@ impl<'a> Interp<'a> {
             // Without arguments it gives nothing.
             let grant = &self.world.program.rules[step.rule as usize].grants[number as usize];
             return GrantExplanation {
+                observed: self.world.program.observed.grants.contains(&(step.rule, number)),
                 place: grant.span.into(),
                 outcome: Outcome::False,
                 when: None,
@@ -541,7 +545,7 @@ impl<'a> Interp<'a> {
         let grant = &program.rules[rule as usize].grants[number as usize];
         let mut given = Vec::new();
         self.bounds = Some(Vec::new());
-        let result = self.expand_within(step, number, &mut given);
+        let result = self.expand_observed(step, number, &mut given);
         let bounds = self.bounds.take().unwrap_or_default();
         let mut values: Vec<String> =
             given.iter().map(|g| self.interner.entitlements.get(g.entitlement).value.to_string()).collect();
@@ -570,6 +574,7 @@ impl<'a> Interp<'a> {
         values.dedup();
         GrantExplanation {
             place: grant.span.into(),
+            observed: program.observed.grants.contains(&(rule, number)),
             outcome,
             when: grant.when.filter(|_| grant.each.is_empty()).map(|w| self.clause(w, 0)),
             bounds: bounds.into_iter().map(|b| self.bound_explanation(b)).collect(),

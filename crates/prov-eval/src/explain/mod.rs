@@ -8,6 +8,7 @@ mod explainer;
 mod instances;
 mod protections;
 mod separations;
+mod would;
 
 use prov_diag::{SourceId, Span};
 use serde::Serialize;
@@ -139,6 +140,9 @@ pub struct RuleRef {
     /// Its `///` text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub docs: Option<String>,
+    /// Whether it is observed and not applied.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub observed: bool,
 }
 
 /// What was asked about.
@@ -200,6 +204,9 @@ pub struct Explanation {
     /// Separations that speak of what was asked about, and of roles that could give it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub separations: Vec<SeparationExplanation>,
+    /// What would be otherwise, of what was asked about, if what is observed were applied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub would: Vec<WouldExplanation>,
     /// What no plan takes away of what was asked about, whatever the rules say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub protections: Vec<ProtectionExplanation>,
@@ -231,6 +238,21 @@ pub struct EnteredExplanation {
     /// The roles, given by hand, by which it came, where their assignments have ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ended: Vec<String>,
+}
+
+/// An entitlement that would be given, or withheld, if what is observed were applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WouldExplanation {
+    /// The app.
+    pub app: String,
+    /// The kind.
+    pub kind: String,
+    /// The value.
+    pub value: String,
+    /// Whether it would be given; else it would be withheld.
+    pub gives: bool,
+    /// The rules that give or withhold it then.
+    pub rules: Vec<RuleRef>,
 }
 
 /// A `protect` that speaks of the identity, or of what was asked about.
@@ -454,6 +476,9 @@ pub struct IncludedBy {
 pub struct GrantExplanation {
     /// Its text.
     pub place: Place,
+    /// Whether it is observed by itself and not applied.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub observed: bool,
     /// Whether it gives it to this identity, as far as the grant itself goes.
     pub outcome: Outcome,
     /// `when` of the grant.

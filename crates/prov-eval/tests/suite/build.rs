@@ -79,6 +79,7 @@ impl Build {
         let columns: Vec<String> = attributes.iter().map(|a| a.name.clone()).collect();
         let mut b = Build {
             program: Program {
+                observed: Default::default(),
                 schema: Schema {
                     enums: vec![
                         EnumDef { variants: vec!["active".into(), "leave".into(), "terminated".into()] },

@@ -119,6 +119,12 @@ impl Person<'_, '_> {
         if here.frozen || (additive && !self.situation.leaver()) {
             return;
         }
+        if here.holds
+            && let Some(position) = self.position
+            && crate::would::spared(context, self.part, self.id, position, id)
+        {
+            return;
+        }
         if self.causes.is_empty() {
             self.why_lost(here.nothing, ent);
         }

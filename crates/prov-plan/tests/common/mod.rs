@@ -274,6 +274,7 @@ impl World {
 
     pub fn desired(&self) -> Desired {
         let mut desired = Desired {
+            would: Default::default(),
             at: Moment::at_date(self.today, Zone::utc()),
             ids: Vec::new(),
             rows: Vec::new(),

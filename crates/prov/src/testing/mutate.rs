@@ -177,7 +177,15 @@ impl Seeker<'_> {
         self.changes.push(Change { span, what, text: text.into() });
     }
 
+    /// Applies what is observed.
+    fn stages(&mut self, annotations: &[prov_syntax::ast::Annotation]) {
+        for stage in annotations.iter().filter(|a| a.name.text == "stage") {
+            self.add(stage.span, "apply what is observed", "");
+        }
+    }
+
     fn item(&mut self, item: &Item) {
+        self.stages(&item.annotations);
         match &item.kind {
             ItemKind::Lifecycle { states, .. } => {
                 for state in states {
@@ -213,6 +221,7 @@ impl Seeker<'_> {
             }
             ItemKind::Separate(_) => self.add(item.span, "remove a separation", ""),
             ItemKind::Protect(_) => self.add(item.span, "remove a protection", ""),
+            ItemKind::Limit { .. } => self.add(item.span, "remove a limit", ""),
             ItemKind::Let { value, .. } => self.expr(value),
             ItemKind::Fn { body, .. } => self.expr(body),
             ItemKind::Use { .. }
@@ -222,7 +231,6 @@ impl Seeker<'_> {
             | ItemKind::Source(_)
             | ItemKind::Table { .. }
             | ItemKind::Guard(_)
-            | ItemKind::Limit { .. }
             | ItemKind::Federation(_)
             | ItemKind::Login { .. }
             | ItemKind::Writeback { .. }
@@ -261,6 +269,7 @@ impl Seeker<'_> {
     fn grant(&mut self, grant: &Grant) {
         let spans: Vec<Span> = grant.entitlements.iter().map(|e| e.span).collect();
         self.remove_one(grant.span, &spans, "remove a grant");
+        self.stages(&grant.annotations);
         for EntRef { args, .. } in &grant.entitlements {
             args.iter().for_each(|a| self.expr(&a.value));
         }
