@@ -113,6 +113,10 @@ fn the_cutting_of_files_means_nothing() {
 fn names_mean_nothing() {
     law(2000, 40, |case| {
         let before = made(&Case::new(case.seed));
+        let text: String = case.texts().into_iter().map(|t| t.1).collect();
+        if text.contains("unique(") && case.types > 1 {
+            return Ok(()); // of two types that want a name, the first by name gets it
+        }
         let other = Case::styled(case.seed, 7);
         let now = made(&other);
         let names = |lines: Vec<String>| -> Vec<String> {
@@ -169,6 +173,9 @@ fn layout_means_nothing() {
 fn an_attribute_that_nobody_reads_means_nothing() {
     law(4000, 30, |case| {
         let before = made(case);
+        if case.sources.len() > case.types {
+            return Ok(()); // which source gives it would have to be said
+        }
         let mut other = case.clone();
         for (_, items) in &mut other.files {
             for item in items.iter_mut().filter(|i| i.text.starts_with("identity ")) {
@@ -215,7 +222,10 @@ fn the_number_of_threads_means_nothing() {
 fn one_by_one_gives_what_all_at_once_gives() {
     law(6000, 60, |case| {
         let all = made(case);
-        let background = all.background();
+        // Who gets a name that others want too is known once the run is over.
+        let after = all.engine.memory_after(&all.desired, &all.actual, &all.memory, &all.plan());
+        let memory = prov::Memory { names: after.names, ..all.memory.clone() };
+        let background = prov::Background { memory: memory.into(), ..all.background() };
         for id in all.desired.ids() {
             let identity = all.people.identity(all.engine.policy(), id).map_err(|e| e.to_string())?;
             let one = all.engine.evaluate_one_with(&identity, &all.at, &background);
@@ -257,6 +267,9 @@ fn a_plan_that_was_carried_out_leaves_nothing_to_do() {
         if case.accounts.rows.iter().any(|r| r.contains(&"maybe".to_owned())) {
             return Ok(()); // what can't be read is left as it is
         }
+        if case.texts().iter().any(|t| t.1.contains("correlate ")) {
+            return Ok(()); // what is updated may be found by others the next time
+        }
         let first = made(case);
         let plan = first.plan();
         let mut world = World::of(&case.accounts, &case.entitlements);
@@ -267,7 +280,10 @@ fn a_plan_that_was_carried_out_leaves_nothing_to_do() {
         (other.accounts, other.entitlements) = (Rows::of_csv(&accounts), Rows::of_csv(&held));
         other.memory = memory.to_json();
         let again = made(&other);
-        let left: Vec<String> = actions(&again.plan()).filter(|l| !l.ends_with("(report)")).collect();
+        // What is written back is in the source only when that is read again.
+        let left: Vec<String> = actions(&again.plan())
+            .filter(|l| !l.ends_with("(report)") && !l.starts_with("write_back "))
+            .collect();
         if left.is_empty() { Ok(()) } else { Err(format!("left to do:\n  {}", left.join("\n  "))) }
     });
 }
@@ -276,6 +292,10 @@ fn a_plan_that_was_carried_out_leaves_nothing_to_do() {
 fn people_who_know_nothing_of_each_other_can_be_evaluated_apart() {
     law(9000, 60, |case| {
         let text: String = case.texts().into_iter().map(|t| t.1).collect();
+        let apart = case.sources.len() == case.types && !text.contains(" effective from ");
+        if !apart || text.contains("unique(") || text.contains("correlate ") {
+            return Ok(()); // they share rows or names
+        }
         if text.contains(" inverse ") || case.names.values().any(|n| n.starts_with("boss")) {
             return Ok(()); // they may know each other
         }

@@ -295,7 +295,9 @@ impl Checker<'_> {
             if self.reads_name(*id).is_some() {
                 self.named.insert((app, number as u32));
             }
-            let unique = matches!(self.kind(*id), ExprKind::Unique(_));
+            // One that only repeats another's name gives none itself.
+            let unique =
+                matches!(self.kind(*id), ExprKind::Unique(u) if (u.app, u.attribute) == (app, number as u32));
             if let (true, Some(def)) = (unique, &mut self.schema.apps[app.index()].account)
                 && let Err(at) = def.unique.binary_search(&(number as u32))
             {

@@ -164,10 +164,14 @@ impl<'a> World<'a> {
     ) -> BTreeMap<String, BTreeMap<String, String>> {
         let mut after: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
         for ((app, account), (owner, _)) in &links.of {
-            let names: BTreeSet<String> =
-                [account.clone()].into_iter().chain(wanted(owner, app).filter(|n| !n.is_empty())).collect();
-            for name in names {
-                after.entry(app.clone()).or_default().insert(name, owner.clone());
+            after.entry(app.clone()).or_default().insert(account.clone(), owner.clone());
+        }
+        let by_owner: BTreeSet<(&String, &String)> =
+            links.of.iter().map(|((app, _), (owner, _))| (owner, app)).collect();
+        for (owner, app) in by_owner {
+            // Whose an account is that has the name already counts before who is to have it.
+            if let Some(name) = wanted(owner, app).filter(|n| !n.is_empty()) {
+                after.entry(app.clone()).or_default().entry(name).or_insert_with(|| owner.clone());
             }
         }
         after

@@ -29,6 +29,8 @@ enum Has {
     Nothing,
     /// Perhaps a row, which is not to be found.
     Perhaps,
+    /// These rows of list elements, and perhaps more.
+    PerhapsMore(Vec<usize>),
     /// Rows that can't be told apart, or whose day can't be read.
     Unreadable,
     /// The row that counts; of a source of list elements, all rows.
@@ -90,9 +92,16 @@ impl<'a> World<'a> {
             let (file, line) = (read.rows.file.clone(), read.rows.row(at).line());
             rejected.push(Rejected { id, file, line });
         };
-        // Who is there: the keys of all authoritative rows, the first spelling by order of its letters.
+        // Who is there: the keys of all authoritative rows; of several spellings that of the source that comes first in the
+        // order of the key, or else by name, and of one source the least.
+        let place = |read: &Read<'_>| {
+            let name = &read.source.name.text;
+            (key.prefer.iter().position(|p| p == name).unwrap_or(usize::MAX), name.clone())
+        };
+        first.sort_by_key(place);
         let mut keyed: Vec<Value> = Vec::new();
         for read in &mut first {
+            let before = keyed.len();
             for at in 0..read.rows.len() {
                 match self.cell(read.source, key, read.rows, at)? {
                     Cell::Value(value) => keyed.push(value),
@@ -102,8 +111,8 @@ impl<'a> World<'a> {
                     }
                 }
             }
+            keyed[before..].sort_by_key(|v| nfc(&v.plain()));
         }
-        keyed.sort_by_key(|v| nfc(&v.plain()));
         let mut members: Vec<Member> = Vec::new();
         for key in keyed {
             if !members.iter().any(|m| same(&m.key, &key)) {
@@ -178,7 +187,7 @@ impl<'a> World<'a> {
         for (one, rows) in found.into_iter().enumerate() {
             let id = members[one].id.clone();
             let mut has = match (&values[one], rows.is_empty()) {
-                (_, false) if read.source.element_of.is_some() && read.lacking => Has::Perhaps,
+                (_, false) if read.source.element_of.is_some() && read.lacking => Has::PerhapsMore(rows),
                 (_, false) if read.source.element_of.is_some() => Has::Rows(rows),
                 (_, false) => self.in_force(read, &rows, &id, reject)?,
                 (None, true) => Has::Perhaps,
@@ -347,7 +356,7 @@ impl<'a> World<'a> {
         for read in self.given_by(all, def, field) {
             match &read.has[member] {
                 Has::Nothing => {}
-                Has::Perhaps | Has::Unreadable => return Ok(None),
+                Has::Perhaps | Has::PerhapsMore(_) | Has::Unreadable => return Ok(None),
                 Has::Rows(rows) if read.source.element_of.is_some() => {
                     match self.elements(read, field, rows)? {
                         (_, bad) if !bad.is_empty() => return Ok(None),
@@ -419,11 +428,11 @@ impl<'a> World<'a> {
         for read in all {
             let is_in = match &read.has[at] {
                 Has::Nothing => Some(false),
-                Has::Perhaps => None,
+                Has::Perhaps | Has::PerhapsMore(_) => None,
                 Has::Unreadable | Has::Rows(_) => Some(true),
             };
             sources.insert(read.source.name.text.clone(), is_in);
-            let Has::Rows(rows) = &read.has[at] else { continue };
+            let (Has::Rows(rows) | Has::PerhapsMore(rows)) = &read.has[at] else { continue };
             // Of the row that counts, everything that it gives must be readable.
             match &read.source.element_of {
                 Some(list) => {
@@ -458,7 +467,7 @@ impl<'a> World<'a> {
                     let given = self.given_by(all, def, field);
                     let first = given.into_iter().find_map(|r| match &r.has[at] {
                         Has::Rows(rows) => Some((r, rows[0])),
-                        Has::Nothing | Has::Perhaps | Has::Unreadable => None,
+                        Has::Nothing | Has::Perhaps | Has::PerhapsMore(_) | Has::Unreadable => None,
                     });
                     members[at].rejected = true;
                     if let Some((read, row)) = first {

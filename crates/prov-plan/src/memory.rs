@@ -41,10 +41,14 @@ fn links(schema: &Schema, desired: &Desired) -> BTreeMap<String, BTreeMap<String
     for link in &desired.links {
         let of_app = links.entry(schema.app(link.app).name.clone()).or_default();
         of_app.insert(link.account.to_string(), link.owner.to_string());
+    }
+    // Whose an account is that has the name already counts before who is to have it.
+    for link in &desired.links {
+        let of_app = links.entry(schema.app(link.app).name.clone()).or_default();
         let Some(position) = desired.position(&link.owner) else { continue };
         let account = desired.accounts.get(position).iter().find(|a| a.app == link.app && a.wanted);
         if let Some(name) = account.and_then(|a| a.attributes.first()).filter(|n| !n.is_empty()) {
-            of_app.insert(name.to_string(), link.owner.to_string());
+            of_app.entry(name.to_string()).or_insert_with(|| link.owner.to_string());
         }
     }
     links

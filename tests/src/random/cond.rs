@@ -1,6 +1,7 @@
 //! Random conditions. Invariant: constants are mostly such as the data holds, so that a condition decides something.
 
 use super::expr::{Env, Ex, Path, bind};
+use super::model::SourceKind;
 use super::schema::Gen;
 use super::value::{Ty, Val, quoted};
 
@@ -68,6 +69,17 @@ impl Gen {
                 let ty = self.rng.pick(&[Ty::Int, Ty::Str, Ty::Text, Ty::Date, Ty::Decimal]).clone();
                 let a = self.value(env, &ty, depth);
                 Some(self.test(env, &a, &ty, depth))
+            }
+            29 if env.tables && env.identity.is_some() => {
+                let of = &self.m.identities[env.identity?];
+                let mut names = vec![of.source.clone()];
+                names.extend(
+                    of.others
+                        .iter()
+                        .filter(|s| !matches!(s.kind, SourceKind::Elements(_)))
+                        .map(|s| s.name.clone()),
+                );
+                (names.len() > 1).then(|| Ex::new(format!("in {}", self.rng.pick(&names)), bind::ATOM))
             }
             40 => {
                 let all = self.paths(env);
@@ -400,7 +412,9 @@ impl Gen {
             5 => {
                 let zone =
                     self.rng.word(&["Europe/Paris", "Australia/Melbourne", "America/New_York", "Asia/Tokyo"]);
-                Ex::new(format!("today in {} {op} {}", quoted(zone), d.at(bind::SUM)), bind::COMPARE)
+                let own = env.identity.and_then(|i| self.m.identities[i].zone.clone());
+                let zone = own.filter(|_| self.rng.chance(60)).unwrap_or_else(|| quoted(zone));
+                Ex::new(format!("today in {zone} {op} {}", d.at(bind::SUM)), bind::COMPARE)
             }
             6 => {
                 let i = self.at_time(&d);

@@ -289,6 +289,8 @@ impl Gen {
                     .iter()
                     .filter(|p| {
                         !p.optional
+                            // What the account sets is no key whose row could be known to be there.
+                            && !env.own.iter().any(|own| own.0 == p.text)
                             && (p.ty == t.fields[0].ty || (p.ty == Ty::Str && t.fields[0].ty == Ty::Text))
                     })
                     .cloned()

@@ -62,8 +62,11 @@ impl Gen {
         for i in 0..self.m.identities.len() {
             let text = self.identity_text(i);
             out.push(self.item(text));
-            let text = self.source_text(i);
+            let (text, missing) = self.source_text(i);
             out.push(self.item(text));
+            for text in self.other_sources(i, &missing) {
+                out.push(self.item(text));
+            }
         }
         for t in self.m.tables.clone() {
             let text = format!("table {}(\n{})", t.name, self.fields(&t.fields, 0, &[]));
@@ -100,6 +103,11 @@ impl Gen {
             let text = self.forbid();
             out.push(self.item(text));
         }
+        if self.rng.chance(20)
+            && let Some(text) = self.writeback()
+        {
+            out.push(self.item(text));
+        }
         let mut guards: BTreeSet<String> = BTreeSet::new();
         for _ in 0..self.rng.weighted(&[(3, 0), (3, 1), (2, 2)]) {
             let (name, text) = self.guard();
@@ -118,7 +126,9 @@ impl Gen {
             let key = if i == key { " key" } else { "" };
             let inverse =
                 inverses.iter().find(|v| v.0 == i).map_or(String::new(), |v| format!(" inverse {}", v.1));
-            out += &format!("    {}: {ty}{optional}{key}{inverse}\n", f.name);
+            let prefer =
+                if f.prefer.is_empty() { String::new() } else { format!(" prefer {}", f.prefer.join(", ")) };
+            out += &format!("    {}: {ty}{optional}{key}{inverse}{prefer}\n", f.name);
         }
         out
     }
@@ -134,7 +144,8 @@ impl Gen {
         format!("identity {} {{\n{}}}", identity.name, self.fields(&identity.fields, identity.key, &inverses))
     }
 
-    fn source_text(&mut self, i: usize) -> String {
+    /// The first source of a type, and what it says of those who are missing.
+    fn source_text(&mut self, i: usize) -> (String, String) {
         let identity = self.m.identities[i].clone();
         let mut body = String::new();
         for f in &identity.fields {
@@ -159,14 +170,17 @@ impl Gen {
             };
             body += &format!("    {} = {from}\n", f.name);
         }
-        let mut head = String::from(" authoritative");
+        let mut head = String::new();
         if !identity.leaver_states.is_empty() && self.rng.chance(35) {
             head += &format!(" missing means {}", self.rng.pick(&identity.leaver_states));
             if self.rng.chance(60) {
                 head += &format!(" after {}", Val::Duration(self.rng.range(0, 9), "day").literal());
             }
         }
-        format!("source {} of {}{head} {{\n{body}}}", identity.source, identity.name)
+        let from = identity.effective.map_or(String::new(), |c| format!(" effective from {c}"));
+        let text =
+            format!("source {} of {} authoritative{from}{head} {{\n{body}}}", identity.source, identity.name);
+        (text, head)
     }
 
     fn lifecycle(&mut self, i: usize) -> String {
@@ -395,6 +409,15 @@ impl Gen {
                 (self.names.fresh("acc"), ty)
             })
             .collect();
+        let unique = self.rng.chance(28);
+        let clouded = from.is_some_and(|f| self.m.apps[f].unique);
+        self.m.apps[a].unique = unique || clouded;
+        let keys: Vec<String> = match self.rng.below(8) {
+            0 => vec!["badge".into()],
+            1 => vec![names[n - 1].0.clone(), "badge".into()],
+            2 => vec![names[0].0.clone()],
+            _ => vec![],
+        };
         let mut out = String::new();
         for t in types {
             let mut env =
@@ -404,17 +427,31 @@ impl Gen {
             } else {
                 String::new()
             };
+            // What depends on a name that is given once can't decide who gets one.
+            let clear = |env: &Env| Env { from: env.from.filter(|_| !clouded), own: vec![], ..env.clone() };
             let when = if self.rng.chance(60) {
-                let (c, known) = self.knowing(&env, 2);
-                env = known;
+                let (c, known) = self.knowing(&clear(&env), 2);
+                env.facts = known.facts;
                 format!(" when {c}")
             } else {
                 String::new()
             };
             let from = from.map_or(String::new(), |f| format!(" from {}", self.m.apps[f].name));
             out += &format!("    account{for_type}{when}{from} {{\n");
+            let found: Vec<String> =
+                keys.iter().map(|k| format!("{k} = {}", self.found_by(&clear(&env), t))).collect();
+            if !found.is_empty() {
+                out += &format!("        correlate {}\n", found.join(", "));
+            }
+            let once = unique && self.rng.chance(85);
             for (i, (name, ty)) in names.iter().enumerate() {
-                let e = if i == 0 { self.account_name(&env, t) } else { self.value(&env, ty, 1).text };
+                let e = if i == 0 && once {
+                    self.unique_name(&clear(&env))
+                } else if i == 0 {
+                    self.account_name(&env, t)
+                } else {
+                    self.value(&env, ty, 1).text
+                };
                 out += &format!("        {name} = {e}\n");
                 env.own.push((name.clone(), ty.clone()));
             }
@@ -427,6 +464,52 @@ impl Gen {
         // Text may come out where string is said, so that only what is surely a type may be read by others.
         self.m.apps[a].attributes = vec![names[0].clone()];
         out
+    }
+
+    /// `unique(base, max: n)`, of a base that several have.
+    fn unique_name(&mut self, env: &Env) -> String {
+        let ty = self.rng.pick(&[Ty::Str, Ty::Text]).clone();
+        let base = self.value(&env.any_way(), &ty, 1).text;
+        let max = self.rng.word(&["", ", max: 4", ", max: 9", ", max: 20"]);
+        let rename = self.rng.word(&["", " rename on change"]);
+        format!("unique({base}{max}){rename}")
+    }
+
+    /// What an account is found by.
+    fn found_by(&mut self, env: &Env, t: usize) -> String {
+        let key = self.m.identities[t].fields[self.m.identities[t].key].clone();
+        match self.rng.below(3) {
+            0 => self.value(&env.any_way(), &Ty::Text, 1).text,
+            1 => self.value(&env.any_way(), &Ty::Str, 1).text,
+            _ => key.name,
+        }
+    }
+
+    /// `writeback SOURCE { attribute = app.name }`.
+    fn writeback(&mut self) -> Option<String> {
+        let i = self.rng.below(self.m.identities.len());
+        let identity = self.m.identities[i].clone();
+        let apps: Vec<App> = self
+            .m
+            .apps
+            .iter()
+            .filter(|a| a.types.contains(&i) && !a.attributes.is_empty())
+            .cloned()
+            .collect();
+        let mut open: Vec<&Field> = Vec::new();
+        for (at, f) in identity.fields.iter().enumerate() {
+            if at != identity.key && f.ty.is_textual() {
+                open.push(f);
+            }
+        }
+        if apps.is_empty() || open.is_empty() {
+            return None;
+        }
+        let (app, field) = (self.rng.pick(&apps).clone(), self.rng.pick(&open).name.clone());
+        Some(format!(
+            "writeback {} {{\n    {field} = {}.{}\n}}",
+            identity.source, app.name, app.attributes[0].0
+        ))
     }
 
     fn account_name(&mut self, env: &Env, t: usize) -> String {
@@ -747,8 +830,20 @@ impl Gen {
 
     fn guard(&mut self) -> (String, String) {
         if self.rng.chance(25) {
-            let source = self.rng.pick(&self.m.identities.clone()).source.clone();
-            let text = match self.rng.below(2) {
+            let identity = self.rng.pick(&self.m.identities.clone()).clone();
+            let source = identity.source.clone();
+            let text = match self.rng.below(4) {
+                2 => {
+                    let f = self.rng.pick(&identity.fields).clone();
+                    let column = quoted(&super::people::column(&f));
+                    let most = self.rng.word(&["0%", "5%", "30%", "1", "3"]);
+                    let text = format!("guard {source} column {column} empty at most {most}");
+                    return (format!("empty {source} {column}"), text);
+                }
+                3 => {
+                    let d = self.rng.word(&["26 hours", "1 day", "2 days", "1 month"]);
+                    return (format!("age {source}"), format!("guard {source} age at most {d}"));
+                }
                 0 => format!("guard {source} rows at least {}% of last run", self.rng.range(50, 100)),
                 _ => format!("guard {source} rows at least {}", self.rng.range(1, 8)),
             };
@@ -769,6 +864,13 @@ impl Gen {
         };
         let (a, b) = (amount(), amount());
         let limit = if self.rng.chance(25) { format!("max({a}, {b})") } else { a };
+        if matches!(effect, "grants" | "revokes") && self.rng.chance(30) {
+            let pattern = self.pattern_of().0;
+            return (
+                format!("{effect} of {pattern}"),
+                format!("guard {effect} of {pattern} at most {limit}"),
+            );
+        }
         (format!("{effect}{scope}"), format!("guard {effect}{scope} at most {limit}{per}"))
     }
 }

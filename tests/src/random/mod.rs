@@ -16,6 +16,7 @@ mod people;
 mod plan_lines;
 mod rng;
 mod schema;
+mod sources;
 mod value;
 mod values;
 mod world;
@@ -102,6 +103,7 @@ impl Case {
         g.rng = Rng::new(seed, 2);
         let (sources, tables, catalogs) = (g.people(), g.tables(), g.catalogs());
         let (assignments, exceptions) = (g.assignments(), g.exceptions());
+        let as_of = g.as_of(&sources);
         let count = 1 + g.rng.below(3);
         let mut files: Vec<(String, Vec<Text>)> = ["main.prov", "rules/more.prov", "z.prov"][..count]
             .iter()
@@ -123,6 +125,7 @@ impl Case {
             sources,
             tables,
             catalogs,
+            as_of,
             assignments,
             exceptions,
             names: g.names.plain,

@@ -12,6 +12,30 @@ pub(crate) struct Field {
     /// Values that the data holds.
     pub(crate) pool: Vec<Val>,
     pub(crate) mapping: Mapping,
+    /// The order of sources that give it, where there is one.
+    pub(crate) prefer: Vec<String>,
+    /// Whether the first source says nothing of it.
+    pub(crate) elsewhere: bool,
+}
+
+/// A further source of an identity type.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) kind: SourceKind,
+    /// Whether its rows have a date.
+    pub(crate) effective: bool,
+    /// Attributes that it gives, and whether it maps them.
+    pub(crate) given: Vec<(usize, bool)>,
+}
+
+/// How it does so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SourceKind {
+    Authoritative,
+    Joins,
+    /// Each row is an element of this attribute.
+    Elements(usize),
 }
 
 /// How a source brings an attribute.
@@ -44,6 +68,11 @@ pub(crate) struct Identity {
     /// Which attribute is the key.
     pub(crate) key: usize,
     pub(crate) source: String,
+    /// The column that says from when a row of it counts.
+    pub(crate) effective: Option<String>,
+    pub(crate) others: Vec<Source>,
+    /// The attribute that names a zone.
+    pub(crate) zone: Option<String>,
     /// Name, identity type that refers, field of it.
     pub(crate) inverses: Vec<(String, usize, usize)>,
     /// Names of states; none where there is no lifecycle.
@@ -99,6 +128,8 @@ pub(crate) struct App {
     pub(crate) accounts: bool,
     /// Identity types that have some.
     pub(crate) types: Vec<usize>,
+    /// Whether its accounts have names that are given once, or come from such.
+    pub(crate) unique: bool,
     /// The app whose account comes first.
     pub(crate) from: Option<usize>,
     /// Names of the accounts' attributes with their types, once they are drawn.

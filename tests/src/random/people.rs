@@ -2,7 +2,7 @@
 //! each way of being unreadable occurs.
 
 use super::expr::folded;
-use super::model::{Field, Mapping};
+use super::model::{Field, Mapping, SourceKind};
 use super::schema::Gen;
 use super::value::{Ty, Val, civil, json, respelled};
 
@@ -70,56 +70,72 @@ impl Gen {
         let mut out = Vec::new();
         for i in 0..self.m.identities.len() {
             let identity = self.m.identities[i].clone();
-            let mut columns: Vec<String> = identity.fields.iter().map(column).collect();
+            let fields: Vec<Field> = identity.fields.iter().filter(|f| !f.elsewhere).cloned().collect();
+            let at_key =
+                fields.iter().position(|f| f.name == identity.fields[identity.key].name).unwrap_or(0);
+            let mut columns: Vec<String> = fields.iter().map(column).collect();
+            columns.extend(identity.effective.clone());
+            let second = identity.others.iter().any(|s| s.kind == SourceKind::Authoritative);
+            let mut in_second = Vec::new();
             let extra = self.rng.chance(20);
             if extra {
                 columns.push("nobody_reads".into());
             }
             let mut rows = Vec::new();
             for key in &keys[i] {
-                let mut cells = Vec::new();
-                for (at, f) in identity.fields.iter().enumerate() {
-                    let value = if at == identity.key {
-                        Some(key.clone())
-                    } else if let Ty::Ref(to) = f.ty {
-                        match self.rng.below(10) {
-                            0 | 1 => None,
-                            2 => Some(Val::Str("nobody".into())),
-                            _ => Some(self.rng.pick(&keys[to]).clone()),
-                        }
-                    } else {
-                        self.some_value(f)
-                    };
-                    cells.push(self.cell(f, value.as_ref()));
+                // In the one, in both, in the other.
+                let place = if second { self.rng.below(3) } else { 0 };
+                in_second.push(place > 0);
+                let many = if identity.effective.is_some() { self.rng.range(1, 3) } else { 1 };
+                for _ in 0..if place == 2 { 0 } else { many } {
+                    let mut cells = Vec::new();
+                    for (at, f) in fields.iter().enumerate() {
+                        let value = if at == at_key { Some(key.clone()) } else { self.drawn(f, &keys) };
+                        cells.push(self.cell(f, value.as_ref()));
+                    }
+                    if identity.effective.is_some() {
+                        cells.push(self.since());
+                    }
+                    if extra {
+                        cells.push("x".into());
+                    }
+                    let id = cells[at_key].clone();
+                    let many = self.m.identities.len() > 1;
+                    self.ids.push(if many { format!("{}:{id}", identity.name) } else { id });
+                    self.spoil(&fields, at_key, &mut cells);
+                    rows.push(cells);
                 }
-                if extra {
-                    cells.push("x".into());
-                }
-                let id = cells[identity.key].clone();
-                let many = self.m.identities.len() > 1;
-                self.ids.push(if many { format!("{}:{id}", identity.name) } else { id });
-                self.spoil(&identity.fields, identity.key, &mut cells);
-                rows.push(cells);
             }
             // A key that stands twice.
             if self.rng.chance(8) && rows.len() > 1 {
                 let mut again = self.rng.pick(&rows).clone();
-                if again.len() > 1
-                    && identity.fields[identity.key].ty == Ty::Text
-                    && identity.key < again.len()
-                {
-                    again[identity.key] = again[identity.key].to_lowercase();
+                if again.len() > 1 && fields[at_key].ty == Ty::Text && at_key < again.len() {
+                    again[at_key] = again[at_key].to_lowercase();
                 }
                 rows.push(again);
             }
             self.rng.shuffle(&mut rows);
             out.push((identity.source.clone(), Rows { columns, rows }));
+            out.extend(self.other_rows(i, &keys, &in_second));
+        }
+        out
+    }
+
+    /// Of when sources are, where that is known.
+    pub(crate) fn as_of(&mut self, sources: &[(String, Rows)]) -> Vec<(String, String)> {
+        let mut out = Vec::new();
+        for (name, _) in sources {
+            if self.rng.chance(60) {
+                let by = *self.rng.pick(&[-40, -2, -1, 0, 1]);
+                let at = super::value::day(self.m.today + by);
+                out.push((name.clone(), if self.rng.chance(50) { at } else { format!("{at}T05:30:00Z") }));
+            }
         }
         out
     }
 
     /// A value as a source's cell holds it.
-    fn cell(&mut self, f: &Field, value: Option<&Val>) -> String {
+    pub(crate) fn cell(&mut self, f: &Field, value: Option<&Val>) -> String {
         let Some(value) = value else { return String::new() };
         let mut text = match (&f.mapping, value) {
             (Mapping::Pattern(_), Val::Date(d)) => {
@@ -209,7 +225,7 @@ impl Gen {
 }
 
 /// The column that an attribute is read from.
-fn column(f: &Field) -> String {
+pub(crate) fn column(f: &Field) -> String {
     match &f.mapping {
         Mapping::None => f.name.clone(),
         Mapping::Column(c) | Mapping::Call(c, _) | Mapping::Pattern(c) | Mapping::Labels(c, _) => c.clone(),

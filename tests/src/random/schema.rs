@@ -93,6 +93,9 @@ impl Gen {
             self.m.identities.push(identity);
         }
         self.references(count);
+        for i in 0..count {
+            self.more_sources(i);
+        }
         for _ in 0..self.rng.weighted(&[(2, 0), (3, 1), (1, 2)]) {
             let table = self.table();
             self.m.tables.push(table);
@@ -223,7 +226,7 @@ impl Gen {
         let name = name.unwrap_or_else(|| self.names.fresh(stem));
         let optional = self.rng.chance(if matches!(ty, Ty::Set(_) | Ty::List(_)) { 10 } else { 35 });
         let pool = self.pool(&ty);
-        Field { name, optional, pool, ty, mapping: Mapping::None }
+        Field { name, optional, pool, ty, mapping: Mapping::None, prefer: vec![], elsewhere: false }
     }
 
     fn identity(&mut self, name: String) -> Identity {
@@ -231,11 +234,27 @@ impl Gen {
         let key_ty = self.rng.weighted(&[(6, 0), (1, 1), (1, 2)]);
         let key_ty = [Ty::Str, Ty::Int, Ty::Text][key_ty].clone();
         let key = self.names.fresh("key");
-        fields.push(Field { name: key, ty: key_ty, optional: false, pool: vec![], mapping: Mapping::None });
+        fields.push(Field {
+            name: key,
+            ty: key_ty,
+            optional: false,
+            pool: vec![],
+            mapping: Mapping::None,
+            prefer: vec![],
+            elsewhere: false,
+        });
         // An attribute that the lifecycle is made of.
         let status = self.names.fresh("status");
         let pool = self.pool(&Ty::Enum(0));
-        fields.push(Field { name: status, ty: Ty::Enum(0), optional: false, pool, mapping: Mapping::None });
+        fields.push(Field {
+            name: status,
+            ty: Ty::Enum(0),
+            optional: false,
+            pool,
+            mapping: Mapping::None,
+            prefer: vec![],
+            elsewhere: false,
+        });
         for _ in 0..self.rng.range(3, 7) {
             // Identity types may share the names of attributes.
             let at = self.rng.below(4);
@@ -244,13 +263,55 @@ impl Gen {
             let field = self.field(true, name);
             fields.push(field);
         }
+        let zone = self.rng.chance(20).then(|| self.names.fresh("zone"));
+        if let Some(name) = zone.clone() {
+            let mut pool = ["Europe/Paris", "Asia/Tokyo", "America/New_York"].map(str::to_owned).to_vec();
+            if self.rng.chance(15) {
+                pool.push("Mars/Base".into());
+            }
+            let pool = pool.into_iter().map(Val::Str).collect();
+            let ty = Ty::Str;
+            fields.push(Field {
+                name,
+                ty,
+                optional: false,
+                pool,
+                mapping: Mapping::None,
+                prefer: vec![],
+                elsewhere: false,
+            });
+        }
+        if self.rng.chance(15) {
+            let pool = self.pool(&Ty::Date);
+            let (name, ty) = ("start".to_owned(), Ty::Date);
+            fields.push(Field {
+                name,
+                ty,
+                optional: true,
+                pool,
+                mapping: Mapping::None,
+                prefer: vec![],
+                elsewhere: false,
+            });
+        }
         let place = self.rng.below(fields.len());
         fields.swap(0, place);
         let source = self.names.fresh("src");
         for f in &mut fields {
             f.mapping = self.mapping(f);
         }
-        Identity { name, fields, key: place, source, inverses: vec![], states: vec![], leaver_states: vec![] }
+        Identity {
+            name,
+            fields,
+            key: place,
+            source,
+            effective: None,
+            others: vec![],
+            zone,
+            inverses: vec![],
+            states: vec![],
+            leaver_states: vec![],
+        }
     }
 
     fn references(&mut self, count: usize) {
@@ -258,8 +319,15 @@ impl Gen {
             for _ in 0..self.rng.weighted(&[(2, 0), (4, 1), (1, 2)]) {
                 let to = if self.rng.chance(70) { i } else { self.rng.below(count) };
                 let name = self.names.fresh("boss");
-                let field =
-                    Field { name, ty: Ty::Ref(to), optional: true, pool: vec![], mapping: Mapping::None };
+                let field = Field {
+                    name,
+                    ty: Ty::Ref(to),
+                    optional: true,
+                    pool: vec![],
+                    mapping: Mapping::None,
+                    prefer: vec![],
+                    elsewhere: false,
+                };
                 self.m.identities[i].fields.push(field);
                 if self.rng.chance(70) {
                     let at = self.m.identities[i].fields.len() - 1;
@@ -322,8 +390,15 @@ impl Gen {
             (f.ty, f.pool)
         };
         let key = self.names.fresh("by");
-        let mut fields =
-            vec![Field { name: key, ty, optional: false, pool: pool.clone(), mapping: Mapping::None }];
+        let mut fields = vec![Field {
+            name: key,
+            ty,
+            optional: false,
+            pool: pool.clone(),
+            mapping: Mapping::None,
+            prefer: vec![],
+            elsewhere: false,
+        }];
         for _ in 0..self.rng.range(1, 3) {
             let mut field = self.field(false, None);
             if self.rng.chance(30) {
@@ -385,7 +460,7 @@ impl Gen {
         let accounts = self.rng.chance(65);
         let n = self.rng.weighted(&[(4, 1), (4, 2), (1, 3)]);
         let kinds = (0..n).map(|_| self.kind()).collect();
-        App { name, via, mode, accounts, types: vec![], from: None, attributes: vec![], kinds }
+        App { name, via, mode, accounts, types: vec![], unique: false, from: None, attributes: vec![], kinds }
     }
 
     fn kind(&mut self) -> Kind {

@@ -147,6 +147,24 @@ fn drift(rng: &mut Rng, world: &mut World, made: &Made) {
         .iter()
         .map(|a| (a.name.clone(), a.account.is_some(), a.kinds.iter().map(|k| k.name.clone()).collect()))
         .collect();
+    // Accounts that name nobody any more, and what they are found by.
+    for def in &schema.apps {
+        let Some(keys) = def.account.as_ref().map(|a| &a.correlate).filter(|k| !k.is_empty()) else {
+            continue;
+        };
+        for (_, account) in world.accounts.iter_mut().filter(|(place, _)| place.0 == def.name) {
+            for key in keys.iter().filter(|_| !ids.is_empty()) {
+                let id = if rng.chance(70) { account.identity.clone() } else { rng.pick(&ids).clone() };
+                let own = id.split_once(':').map_or(id.as_str(), |(_, key)| key).to_owned();
+                if rng.chance(70) {
+                    account.attributes.insert(key.name.clone(), own);
+                }
+            }
+            if rng.chance(40) {
+                account.identity = String::new();
+            }
+        }
+    }
     for _ in 0..rng.below(7) {
         let (app, accounts, kinds) = rng.pick(&apps).clone();
         let who = if ids.is_empty() || rng.chance(15) { "gone".to_owned() } else { rng.pick(&ids).clone() };
