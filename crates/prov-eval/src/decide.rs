@@ -301,6 +301,12 @@ impl<'a> Interp<'a> {
         let mut unknown = None;
         let mut list = Vec::new();
         let shape = self.shape;
+        let (names, subject) = (self.world.names, self.subject);
+        // Of a leaver whose own row says nothing of the state no name was looked for: there is no account to make.
+        let unasked = |number: u32| match (names, subject) {
+            (Some(names), Subject::Identity(_, row)) => leaver && names.unasked(number, row),
+            _ => false,
+        };
         for &number in &shape.accounts[ty.index()] {
             let program = &self.world.program.accounts[number as usize];
             let off = DesiredAccount {
@@ -311,6 +317,7 @@ impl<'a> Interp<'a> {
             };
             match self.facts.account(number).wanted {
                 Tri::No => list.push(off),
+                Tri::Yes if unasked(number) => list.push(off),
                 Tri::Unknown(u) => {
                     unknown = unknown.or(Some(u));
                     list.push(off);

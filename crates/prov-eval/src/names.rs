@@ -128,6 +128,12 @@ impl Names {
             .any(|s| *self.of(account, s.unique.attribute, row) == Name::Never)
     }
 
+    /// Whether an account has an attribute for which no name was looked for.
+    pub(crate) fn unasked(&self, account: u32, row: u32) -> bool {
+        let mut slots = self.slots.iter().filter(|s| s.account == account);
+        slots.any(|s| *self.of(account, s.unique.attribute, row) == Name::None)
+    }
+
     /// The first attribute of an account that can't be named, and whether that is for want of names.
     pub(crate) fn trouble(&self, account: u32, row: u32) -> Option<(u32, bool)> {
         self.slots.iter().filter(|s| s.account == account).find_map(|s| {
