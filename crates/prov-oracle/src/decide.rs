@@ -4,7 +4,7 @@
 use crate::entered::reaches;
 use crate::entitlement::Ent;
 use crate::eval::{Eval, Res, Scope, Stop, bug};
-use crate::facts::{Node, known};
+use crate::facts::{Node, either, known};
 use crate::good::{left_in, recalling};
 use crate::grants::Given;
 use crate::names::{Named, unique};
@@ -171,7 +171,11 @@ impl<'a> Eval<'_, 'a> {
         }
         let mut unknown = false;
         for rule in &self.world.policy.rules {
-            unknown |= known(self.assigned(person, rule.name))?.is_none();
+            let mut assigned = known(self.assigned(person, rule.name))?;
+            if rule.requestable.is_some() {
+                assigned = either(assigned, known(self.assigned_by_hand(person, rule))?);
+            }
+            unknown |= assigned.is_none();
         }
         let mut open: Vec<&str> = Vec::new();
         for app in &self.world.policy.apps {

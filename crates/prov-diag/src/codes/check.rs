@@ -333,7 +333,7 @@ lifecycle g { state gone when host is present and host.state == gone { leaver } 
         good super::Example::Shown("prov new acme\nprov check acme\n"),
     }
     NOT_BUILT = "P0900" Error "something that has no meaning yet" {
-        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: `login` mappings, `as` in grants, second accounts."
+        "The language is larger than what this version carries out. What it reads but can't carry out yet is refused by name, never passed over: today that is the `login` mapping, what an app is told of someone at sign-on."
         bad Policy("login ad { login = \"x\" }\n"),
         good Policy("birthright b when true { grant ad.group(\"a\") }\n"),
     }
