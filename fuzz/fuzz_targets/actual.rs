@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use prov_model::{
-    AccountDef, Actual, AppDef, AttrId, EnumDef, EnumId, FieldDef, IdentityDef, KindDef, Mode, RawTable, RuleId, Schema,
-    Type, Via,
+    AccountDef, Actual, AppDef, AttrId, EnumDef, EnumId, FieldDef, IdentityDef, KindDef, Mode, RawTable,
+    RuleId, Schema, Type, Via,
 };
 use std::sync::LazyLock;
 
@@ -13,7 +13,14 @@ fn field(name: &str, ty: Type) -> FieldDef {
 }
 
 fn kind(name: &str, types: Vec<Type>) -> KindDef {
-    KindDef { name: name.into(), types, catalog: false, highest_wins: false, irrevocable: false, severity: None }
+    KindDef {
+        name: name.into(),
+        types,
+        catalog: false,
+        highest_wins: false,
+        irrevocable: false,
+        severity: None,
+    }
 }
 
 fn app(name: &str, attributes: Option<Vec<FieldDef>>, kinds: Vec<KindDef>) -> AppDef {
@@ -22,10 +29,16 @@ fn app(name: &str, attributes: Option<Vec<FieldDef>>, kinds: Vec<KindDef>) -> Ap
         rule: RuleId(0),
         via: Via::File,
         mode: Mode::Authoritative,
-        account: attributes.map(|attributes| AccountDef { rule: RuleId(0), from: None, attributes }),
+        account: attributes.map(|attributes| AccountDef {
+            rule: RuleId(0),
+            from: None,
+            attributes,
+            unique: vec![],
+            correlate: vec![],
+        }),
         kinds,
         managed: vec![],
-            second_of: None,
+        second_of: None,
     }
 }
 
@@ -86,7 +99,9 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(actual.ids.len(), actual.holdings.len());
     for i in 0..actual.ids.len() {
         let held = actual.holdings.get(i);
-        assert!(held.windows(2).all(|w| actual.entitlements.same_as(w[0]) < actual.entitlements.same_as(w[1])));
+        assert!(
+            held.windows(2).all(|w| actual.entitlements.same_as(w[0]) < actual.entitlements.same_as(w[1]))
+        );
         let accounts = actual.accounts.get(i);
         assert!(accounts.windows(2).all(|w| (w[0].app, &w[0].name) <= (w[1].app, &w[1].name)));
         assert!(!held.is_empty() || !accounts.is_empty());
