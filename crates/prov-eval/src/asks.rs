@@ -27,17 +27,7 @@ impl Engine {
     /// The value of an expression that reads no identity: a constant, the day, a function of those.
     pub fn value(&self, moment: &Moment, expr: ExprId) -> Value<'static> {
         let ready = self.ready();
-        let (program, tables) = (&*ready.program, &*ready.tables);
-        let world = World {
-            program,
-            tables,
-            population: None,
-            moment,
-            background: None,
-            by_hand: None,
-            states: None,
-            names: None,
-        };
+        let world = World::without_people(&ready.program, &ready.tables, moment);
         let mut interp = Interp::new(world, &ready.shape, Subject::Identity(IdentityId(0), 0));
         interp.eval(expr).unwrap_or(Value::Absent).into_owned()
     }

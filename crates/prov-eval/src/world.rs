@@ -79,6 +79,24 @@ pub(crate) struct World<'a> {
 pub(crate) const NO_STATE: u32 = u32::MAX;
 
 impl<'a> World<'a> {
+    /// A world in which nobody is: for source mappings, and for what reads no identity.
+    pub(crate) fn without_people(
+        program: &'a Program,
+        tables: &'a [LookupTable],
+        moment: &'a Moment,
+    ) -> World<'a> {
+        World {
+            program,
+            tables,
+            population: None,
+            moment,
+            background: None,
+            by_hand: None,
+            states: None,
+            names: None,
+        }
+    }
+
     /// A cell of a table whose column has this type; references become rows.
     pub(crate) fn cell(&self, table: &'a Table, column: usize, row: u32, ty: &Type) -> Value<'a> {
         match table.columns.get(column) {

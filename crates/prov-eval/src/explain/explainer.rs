@@ -271,16 +271,7 @@ impl<'a> Interp<'a> {
     }
 
     pub(super) fn rule_ref(&self, rule: RuleId) -> RuleRef {
-        let info = self.world.program.schema.rule(rule);
-        RuleRef {
-            kind: info.kind,
-            name: info.name.clone(),
-            file: info.file.clone(),
-            line: info.line,
-            because: info.because.clone(),
-            docs: info.docs.clone(),
-            observed: info.is_observed(),
-        }
+        RuleRef::of(&self.world.program.schema, rule)
     }
 
     fn explain_state(&mut self, who: (IdentityId, u32)) -> Option<StateExplanation> {

@@ -145,6 +145,22 @@ pub struct RuleRef {
     pub observed: bool,
 }
 
+impl RuleRef {
+    /// What a schema says of a rule.
+    pub(crate) fn of(schema: &prov_model::Schema, rule: prov_model::RuleId) -> RuleRef {
+        let info = schema.rule(rule);
+        RuleRef {
+            kind: info.kind,
+            name: info.name.clone(),
+            file: info.file.clone(),
+            line: info.line,
+            because: info.because.clone(),
+            docs: info.docs.clone(),
+            observed: info.is_observed(),
+        }
+    }
+}
+
 /// What was asked about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Target {

@@ -3,7 +3,7 @@
 use super::{RuleRef, WouldExplanation};
 use crate::evaluate::Engine;
 use crate::one::Caused;
-use prov_model::{AppId, Background, Entitlement, IdentityId, KindId, Moment, Population, RuleId, fold};
+use prov_model::{AppId, Background, Entitlement, IdentityId, KindId, Moment, Population, fold};
 
 /// Of what was asked about; nothing where nothing is observed, or the identity is held in one of the two.
 pub(super) fn of(
@@ -46,22 +46,9 @@ pub(super) fn of(
                 kind: program.schema.kind(e.app, e.kind).name.clone(),
                 value: e.value.to_string(),
                 gives,
-                rules: rules.into_iter().map(|r| reference(engine, r)).collect(),
+                rules: rules.into_iter().map(|r| RuleRef::of(&program.schema, r)).collect(),
             });
         }
     }
     out
-}
-
-fn reference(engine: &Engine, rule: RuleId) -> RuleRef {
-    let info = engine.program().schema.rule(rule);
-    RuleRef {
-        kind: info.kind,
-        name: info.name.clone(),
-        file: info.file.clone(),
-        line: info.line,
-        because: info.because.clone(),
-        docs: info.docs.clone(),
-        observed: info.is_observed(),
-    }
 }

@@ -30,16 +30,7 @@ pub fn build_population_with(
     sources: &[(u32, RawTable)],
     moment: &Moment,
 ) -> Population {
-    let world = World {
-        program,
-        tables,
-        population: None,
-        moment,
-        background: None,
-        by_hand: None,
-        states: None,
-        names: None,
-    };
+    let world = World::without_people(program, tables, moment);
     let shape = Shape::of(program, &Catalogs::new());
     let mappers: Vec<Mapper<'_>> = sources
         .iter()
