@@ -32,6 +32,8 @@ fn checked(text: &str) -> (Option<Program>, Vec<Diagnostic>, SourceMap) {
     let (file, mut diagnostics) = prov_syntax::parse(id, text);
     let modules = vec![Module { name: "main".into(), source: id, file }];
     let found = check(modules, &mut sources, &Options::default());
+    // What could not be read whole is refused, whatever the rest of it would be.
+    let read = !diagnostics.iter().any(Diagnostic::is_error);
     diagnostics.extend(found.diagnostics);
-    (found.program, diagnostics, sources)
+    (found.program.filter(|_| read), diagnostics, sources)
 }
