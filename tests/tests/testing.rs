@@ -98,3 +98,29 @@ fn the_sample_of_the_design_passes_its_own_test() {
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!("the_sample", format!("{first}{again}{}", texts.join("\n"))));
 }
+
+/// Days on which nothing can change have no run of their own; with a run on each the outcome is the same.
+#[test]
+fn days_that_are_passed_over_change_nothing() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let examples = ["company", "campus", "hospital", "b2b", "saas"];
+    let mut policies: Vec<(String, prov::Policy)> = examples
+        .into_iter()
+        .map(|name| (name.to_owned(), prov::Policy::load(root.join("examples").join(name)).expect(name)))
+        .collect();
+    let cases = case::all(&suite("testing")).expect("cases");
+    let projects: Vec<(String, Project)> = cases.iter().map(|c| (c.name.clone(), project(c))).collect();
+    policies.extend(
+        projects
+            .iter()
+            .map(|(name, project)| (name.clone(), project.check().expect("read").policy.expect("a policy"))),
+    );
+    for (name, policy) in &policies {
+        let told = |every_day| {
+            let run = testing::run(policy, &Options { every_day, ..Options::default() });
+            let lines: String = run.results.iter().map(|r| testing::human_test(r, false)).collect();
+            lines + &testing::human_summary(policy, &run, false)
+        };
+        assert_eq!(told(false), told(true), "{name}");
+    }
+}

@@ -107,7 +107,8 @@ impl<'a> Run<'a> {
         loop {
             self.wakes(&before, &moment, &mut wakes);
             let rows = load.and_then(|_| self.next_row(&moment));
-            let others = self.deadlines(&moment).into_iter().chain(rows);
+            let others =
+                deadlines(self.engine, &self.people, &moment, &self.background).into_iter().chain(rows);
             let next = wakes.values().flatten().copied().chain(others).filter(|n| *n > moment.now).min();
             let Some(next) = next.filter(|n| *n <= until.now) else { return Ok(coming) };
             moment = Moment::at_instant(next, at.zone.clone());
@@ -163,24 +164,6 @@ impl<'a> Run<'a> {
         days.min().map(|day| at.zone.instant_at(*day, 0, 0))
     }
 
-    /// When something ends, or turns, that is no identity's of the population: the wait of who is missing, what their last good
-    /// record says, the verbs of the state that ended them, the age of a source.
-    fn deadlines(&self, at: &Moment) -> Vec<Instant> {
-        let memory = &self.background.memory;
-        let mut all = self.engine.inner().waits_of_missing(memory, at);
-        all.extend(self.engine.inner().wakes_of_missing(memory, at, &self.background));
-        for guard in &self.engine.policy().schema().guards {
-            let GuardWhat::Age { source, at_most } = &guard.what else { continue };
-            let name = &self.engine.policy().schema().sources[*source as usize].name;
-            let count = self.people.data.counts.iter().find(|c| c.source == *name);
-            let Some(as_of) = count.and_then(|c| c.as_of) else { continue };
-            // It trips once more than the limit has passed.
-            let limit = TimePoint::Instant(as_of).plus(*at_most, &at.zone).instant(&at.zone);
-            all.push(Instant(limit.0.saturating_add(1)));
-        }
-        all
-    }
-
     fn changed(&self, before: &Desired, after: &Desired) -> Vec<StateChange> {
         let named = |s: Option<&str>| s.map(str::to_owned);
         let ids: BTreeSet<&str> = after.ids().collect();
@@ -206,6 +189,48 @@ impl<'a> Run<'a> {
             .into_iter()
             .collect()
     }
+}
+
+/// The next moment after one at which a run can come out otherwise than at that one, as long as the data stay; what memory and
+/// the actual state are after the run is in `background`. Rows that count from a later day are not looked ahead to.
+pub(crate) fn next_wake(
+    engine: &Engine,
+    people: &Population,
+    desired: &Desired,
+    at: &Moment,
+    background: &Background,
+) -> Option<Instant> {
+    let of_people = desired
+        .data
+        .rows
+        .iter()
+        .filter_map(|who| engine.inner().next_wake(&people.data, *who, at, background));
+    // What was decided by hand is told of, or no longer, when its time comes, of people who are nowhere too.
+    let assignments = background.assignments.iter().flat_map(|a| [a.from, a.until]);
+    let by_hand = assignments.flatten().chain(background.exceptions.iter().map(|e| e.until));
+    of_people
+        .chain(deadlines(engine, people, at, background))
+        .chain(by_hand.map(|limit| limit.instant(&at.zone)))
+        .filter(|wake| *wake > at.now)
+        .min()
+}
+
+/// When something ends, or turns, that is no identity's of the population: the wait of who is missing, what their last good
+/// record says, the verbs of the state that ended them, the age of a source.
+fn deadlines(engine: &Engine, people: &Population, at: &Moment, background: &Background) -> Vec<Instant> {
+    let memory = &background.memory;
+    let mut all = engine.inner().waits_of_missing(memory, at);
+    all.extend(engine.inner().wakes_of_missing(memory, at, background));
+    for guard in &engine.policy().schema().guards {
+        let GuardWhat::Age { source, at_most } = &guard.what else { continue };
+        let name = &engine.policy().schema().sources[*source as usize].name;
+        let count = people.data.counts.iter().find(|c| c.source == *name);
+        let Some(as_of) = count.and_then(|c| c.as_of) else { continue };
+        // It trips once more than the limit has passed.
+        let limit = TimePoint::Instant(as_of).plus(*at_most, &at.zone).instant(&at.zone);
+        all.push(Instant(limit.0.saturating_add(1)));
+    }
+    all
 }
 
 /// Guards on the age of sources that trip.

@@ -22,7 +22,13 @@ pub fn run(args: &TestArgs, out: &Output) -> Done {
     progress.doing("running tests");
     let snapshots = if args.accept { Snapshots::Accept } else { Snapshots::Pend };
     let coverage = args.coverage.is_some() || args.lcov.is_some() || args.coverage_min.is_some();
-    let options = Options { filter, threads: out.global.threads.map(usize::from), snapshots, coverage };
+    let options = Options {
+        filter,
+        threads: out.global.threads.map(usize::from),
+        snapshots,
+        coverage,
+        every_day: false,
+    };
     if args.mutate {
         progress.doing("changing the policy");
         let mutants = testing::mutate(&policy, &options)?;

@@ -9,7 +9,7 @@ use prov_compile::testing::{AccountValue, Expectation, HoldVerb, Item, ItemHeld,
 use prov_diag::{Diagnostic, Span, codes};
 use prov_eval::Bound;
 use prov_ir::ExprId;
-use prov_model::{AppId, Date, IdentityId, KindId, Moment, join_values, nfc};
+use prov_model::{AppId, IdentityId, KindId, Moment, join_values, nfc};
 use prov_plan::{ActionKind, FindingKind};
 use std::sync::Arc;
 
@@ -200,21 +200,16 @@ impl World<'_> {
         }
         let ended =
             |world: &World<'_>| items.iter().find(|item| world.holds(who, item, false) != holds).cloned();
-        let mut day = from.today;
-        while day < to.today {
-            day = Date(day.0 + 1);
-            let morning = Moment::at_date(day, to.zone.clone());
-            if morning.now >= to.now {
-                break;
-            }
-            later.move_to(morning, span)?;
-            later.settle(span)?;
-            if let Some(item) = ended(&later) {
-                let what = later.called(&item);
-                let verb = if holds { "has" } else { "lacks" };
-                let wrong = format!("`{name}` {verb} {what} only until {day}, not until {}", shown(&to));
-                return Ok(vec![later.failure(item.span, wrong, later.why(who, &item))]);
-            }
+        if later.pass_days(&to, span, |later| ended(later).is_some())?
+            && let Some(item) = ended(&later)
+        {
+            let (what, verb) = (later.called(&item), if holds { "has" } else { "lacks" });
+            let wrong = format!(
+                "`{name}` {verb} {what} only until {}, not until {}",
+                shown(&later.now()),
+                shown(&to)
+            );
+            return Ok(vec![later.failure(item.span, wrong, later.why(who, &item))]);
         }
         later.move_to(to.clone(), span)?;
         later.settle(span)?;

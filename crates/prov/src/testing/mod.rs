@@ -27,9 +27,11 @@
 //! Invariant: a test reads nothing of another, and its outcome depends neither on the number of threads nor on which
 //! tests are run.
 
+mod calendar;
 mod coverage;
 mod diff;
 mod expect;
+mod given;
 mod mutate;
 pub(crate) mod people;
 mod report;
@@ -41,6 +43,7 @@ pub use mutate::{Fate, Mutant, mutants_human, mutants_json, mutate};
 pub use report::{human_summary, human_test, json, jsonl, junit, tap};
 pub use snapshot::{Pending, accept, pending, reject, unreferenced};
 
+use crate::Engine;
 use crate::policy::Policy;
 use prov_compile::testing::{Expectation, StatementKind, Test};
 use prov_diag::Diagnostic;
@@ -61,6 +64,9 @@ pub struct Options {
     pub snapshots: Snapshots,
     /// Whether to gather which rules, conditions and clauses the tests reach.
     pub coverage: bool,
+    /// Whether `wait` has a run on each day, those included on which nothing can change, and fails where something does:
+    /// slow, and for tests of Prov itself.
+    pub every_day: bool,
 }
 
 /// What to do with a plan that is not as its snapshot says.
@@ -154,7 +160,8 @@ pub fn run(policy: &Policy, options: &Options) -> TestRun {
         options.filter.as_ref().is_none_or(|f| id.contains(f.as_str()))
     };
     let chosen: Vec<&Test> = all.iter().filter(wanted).collect();
-    let work = || chosen.par_iter().map(|t| run_one(policy, t, options)).collect::<Vec<_>>();
+    let engine = world::of_tests(policy);
+    let work = || chosen.par_iter().map(|t| run_one(policy, &engine, t, options)).collect::<Vec<_>>();
     let ran = match options.threads.map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build()) {
         Some(Ok(pool)) => pool.install(work),
         Some(Err(_)) | None => work(),
@@ -168,11 +175,11 @@ pub fn run(policy: &Policy, options: &Options) -> TestRun {
     TestRun { results, filtered: all.len() - chosen.len(), coverage }
 }
 
-fn run_one(policy: &Policy, test: &Test, options: &Options) -> (TestResult, Cover) {
+fn run_one(policy: &Policy, engine: &Engine, test: &Test, options: &Options) -> (TestResult, Cover) {
     let begun = Instant::now();
     let sources = policy.sources();
     let mut cover = options.coverage.then(Cover::default);
-    let failures = carry_out(policy, test, options.snapshots, &mut cover);
+    let failures = carry_out(engine, test, options, &mut cover);
     let result = TestResult {
         file: sources.get(test.head.source).name.clone(),
         line: sources.start(test.head).line,
@@ -184,16 +191,16 @@ fn run_one(policy: &Policy, test: &Test, options: &Options) -> (TestResult, Cove
 }
 
 /// Carries a test out to its end; what could not go on ends it.
-fn carry_out(policy: &Policy, test: &Test, snapshots: Snapshots, cover: &mut Option<Cover>) -> Vec<Failure> {
+fn carry_out(engine: &Engine, test: &Test, options: &Options, cover: &mut Option<Cover>) -> Vec<Failure> {
     let mut failures = Vec::new();
     let mut go = || -> Result<(), world::Stop> {
-        let mut world = World::new(policy, test)?;
-        world.cover = cover.take();
+        let mut world = World::new(engine.clone(), test);
+        (world.cover, world.every_day) = (cover.take(), options.every_day);
         for statement in &test.statements {
             match &statement.kind {
                 StatementKind::Expect(Expectation::Snapshot(number)) => {
                     world.settle(statement.span)?;
-                    failures.extend(snapshot::check(policy, &world, *number, statement.span, snapshots));
+                    failures.extend(snapshot::check(&world, *number, statement.span, options.snapshots));
                 }
                 StatementKind::Expect(e) => failures.extend(world.check(e, statement.span)?),
                 _ => world.go(statement)?,

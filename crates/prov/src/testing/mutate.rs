@@ -88,7 +88,9 @@ fn try_out(policy: &Policy, change: &Change, before: &str, options: &Options) ->
                 options.filter.as_ref().is_none_or(|f| id.contains(f.as_str()))
             };
             let mut tests = mutant.0.tests.tests.iter().filter(wanted);
-            let caught = tests.find(|t| !carry_out(&mutant, t, Snapshots::Compare, &mut None).is_empty());
+            let engine = super::world::of_tests(&mutant);
+            let options = &Options { snapshots: Snapshots::Compare, ..options.clone() };
+            let caught = tests.find(|t| !carry_out(&engine, t, options, &mut None).is_empty());
             caught.map_or(Fate::Missed, |t| {
                 Fate::Caught(id(&mutant.sources().get(t.head.source).name, &t.name))
             })

@@ -25,13 +25,19 @@ pub struct Pending {
     pub source: String,
 }
 
-/// The text of a step's plans: those that do or find something; the last, where none does.
+/// The text of a step's plans: those that do something, or find what the plan before did not; the last, where none does.
 fn text(world: &World<'_>) -> String {
     let options = HumanOptions { limit: usize::MAX, stable: true, ..HumanOptions::default() };
-    let busy = |plan: &prov_plan::Plan| !plan.is_empty() || !plan.findings.is_empty();
-    let mut chosen: Vec<_> = world.plans.iter().filter(|(_, p)| busy(p)).collect();
+    let mut found = &[][..];
+    let mut chosen = Vec::new();
+    for (moment, plan) in &world.plans {
+        if !plan.is_empty() || plan.findings != found {
+            chosen.push((moment, plan));
+        }
+        found = &plan.findings;
+    }
     if chosen.is_empty() {
-        chosen.extend(world.plans.last());
+        chosen.extend(world.plans.last().map(|(moment, plan)| (moment, plan)));
     }
     let mut out = Vec::new();
     for (i, (moment, plan)) in chosen.into_iter().enumerate() {
@@ -105,13 +111,8 @@ fn put(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// Compares the plans of the step with what was kept.
-pub(super) fn check(
-    policy: &Policy,
-    world: &World<'_>,
-    number: u32,
-    span: Span,
-    mode: Snapshots,
-) -> Option<Failure> {
+pub(super) fn check(world: &World<'_>, number: u32, span: Span, mode: Snapshots) -> Option<Failure> {
+    let policy = world.policy();
     let (path, found) = (path(policy, world.test, number), text(world));
     let kept = fs::read_to_string(&path).ok();
     let old = kept.as_deref().map(|k| content(&k.replace("\r\n", "\n")).to_owned());
