@@ -1,15 +1,14 @@
 //! The engine's result in the oracle's canonical form, and where the two differ.
 //! Invariant: only a result is rendered here; nothing is computed, so that no error of the engine is mended.
 
-use prov::{ActionKind, Desired, Memory, Plan};
+use prov::{Desired, Memory, Plan};
 use prov_oracle::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The outcome of the engine, as `prov_oracle` describes it.
 pub fn outcome(desired: &Desired, plan: &Plan, memory: &Memory) -> Outcome {
-    let mut actions: Vec<String> = plan.actions().map(action).collect();
-    actions.sort();
+    let actions: Vec<String> = plan.actions().map(action).collect();
     let mut findings: BTreeSet<String> = plan.findings.iter().filter_map(finding).collect();
     findings.extend(plan.header.guards.iter().map(|v| {
         let part = |p: &Option<String>| p.clone().unwrap_or_else(|| "-".to_owned());
@@ -35,23 +34,9 @@ fn quoted(text: Option<&str>) -> String {
     text.map_or("-".to_owned(), |t| format!("{t:?}"))
 }
 
+/// The line of a plan.
 fn action(a: prov::ActionView<'_>) -> String {
-    let (kind, value) = a.entitlement().map_or(("-", None), |(k, v)| (k, Some(v)));
-    let mut line = format!(
-        "{} {} {} {} {kind} {}",
-        a.kind().name(),
-        a.identity(),
-        a.app(),
-        quoted(a.account()),
-        quoted(value)
-    );
-    line += if a.is_leaver() { " [leaver]" } else { "" };
-    line += if a.is_report() { " [report]" } else { "" };
-    for c in a.changes() {
-        let _ = write!(line, " {}:{}→{}", c.attribute, quoted(c.from.as_deref()), quoted(c.to.as_deref()));
-    }
-    debug_assert!(a.kind() != ActionKind::Grant || a.entitlement().is_some());
-    line
+    serde_json::to_string(&a).unwrap_or_default()
 }
 
 fn finding(f: &prov::Finding) -> Option<String> {

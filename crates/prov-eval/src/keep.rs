@@ -280,20 +280,21 @@ impl<'a> Interp<'a> {
             let live = |me: &Self, other: EntId| {
                 if whole { is_live(me, other) } else { me.lives(other) }
             };
-            if let Some(separation) = self.yields(id, from, live) {
+            for separation in self.yields(id, from, live) {
                 settled.held.retain(|held| *held != id);
                 settled.withheld.push((id, EntitlementIssue::Separated(separation)));
             }
         }
     }
 
-    /// The separation by which something that is only kept yields, if it does.
+    /// The separations by which something that is only kept yields.
     pub(crate) fn yields(
         &mut self,
         id: EntId,
         from: From<'_>,
         live: impl Fn(&Self, EntId) -> bool,
-    ) -> Option<u32> {
+    ) -> Vec<u32> {
+        let mut by = Vec::new();
         for &(separation, _) in &*self.sides_of(id) {
             let (hit, is) = self.look(separation, from);
             let stands = |(_, item): &(u32, Separated<EntId>)| match item {
@@ -301,10 +302,11 @@ impl<'a> Interp<'a> {
                 Separated::Entitlement(other) => live(self, *other),
             };
             if is == Tri::Yes && hit.items.iter().any(stands) {
-                return Some(separation);
+                by.push(separation);
             }
         }
-        None
+        by.dedup();
+        by
     }
 
     /// What is to be remembered, what is only kept, and what is over, once all is settled. `held` is in order of

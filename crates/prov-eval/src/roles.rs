@@ -190,7 +190,7 @@ impl<'a> Interp<'a> {
                     let (mut found, u) = self.on_side(separation, number);
                     if let From::Steps = from {
                         found.retain(|id| {
-                            self.lives(*id) || self.yields(*id, From::Unyielded, Self::lives).is_none()
+                            self.lives(*id) || self.yields(*id, From::Unyielded, Self::lives).is_empty()
                         });
                     }
                     items.extend(found.into_iter().map(|id| (number, Separated::Entitlement(id))));

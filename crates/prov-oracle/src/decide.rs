@@ -1,6 +1,7 @@
 //! Accounts, and everything that is decided for an identity (items.md, "account" and "lifecycle"; plan.md, "Who is held").
 //! Invariant: who is held has nothing decided but that.
 
+use crate::cause::Cause;
 use crate::entered::reaches;
 use crate::entitlement::Ent;
 use crate::eval::{Eval, Res, Scope, Stop, bug};
@@ -33,14 +34,14 @@ pub(crate) struct Decision<'a> {
     pub accounts: Vec<Wanted>,
     pub entitlements: Vec<Ent>,
     pub withheld: Vec<(Ent, Issue)>,
-    /// Places of forbids and exceptions that withhold roles.
-    pub roles_withheld: Vec<String>,
+    /// Forbids and exceptions that withhold roles.
+    pub roles_withheld: Vec<Cause>,
     /// What rules give.
     pub given: Vec<Given<'a>>,
     /// What is to be remembered of keeps.
     pub keeps: Vec<Keep>,
-    /// Separations that are hit, by place.
-    pub separated: Vec<String>,
+    /// Separations that are hit.
+    pub separated: Vec<Cause>,
 }
 
 impl<'a> Eval<'_, 'a> {
@@ -204,7 +205,7 @@ impl<'a> Eval<'_, 'a> {
         }
         for separation in self.world.policy.separations.iter().filter(|_| !decision.leaver) {
             if known(self.is_hit(person, separation))? == Some(true) {
-                decision.separated.push(separation.place.clone());
+                decision.separated.push(separation.cause.clone());
             }
         }
         for rule in self.world.policy.rules.iter().filter(|_| !decision.leaver) {

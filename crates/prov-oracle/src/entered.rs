@@ -45,6 +45,11 @@ fn keeps_any(state: &ast::State) -> bool {
 }
 
 impl<'a> World<'a> {
+    /// A state as a cause.
+    pub(crate) fn state_cause(&self, of: &str, state: &ast::State) -> crate::cause::Cause {
+        self.trees.cause("lifecycle", format!("{of}.{}", state.name.text), state.name.span, &[])
+    }
+
     /// Notes what everyone held when they entered the state that they are in.
     pub(crate) fn note_entries(&mut self, actual: &Actual, memory: &Memory) -> Result<(), Stop> {
         let mut entries = Vec::new();
@@ -95,7 +100,7 @@ impl<'a> World<'a> {
         !kind.irrevocable && granted.any(same)
     }
 
-    fn ent_of_memory(&self, one: &Holding) -> Option<Ent> {
+    pub(crate) fn ent_of_memory(&self, one: &Holding) -> Option<Ent> {
         let kind = self.policy.app(&one.app)?.kind(&one.kind)?;
         let value = nfc(&one.value);
         let compared = compared(kind, &value);
@@ -229,7 +234,7 @@ impl<'a> Eval<'_, 'a> {
             if known(self.has_role(person, rule.name))? != Some(true) {
                 continue;
             }
-            if !self.rule_gives(person, rule, ent)? {
+            if self.lines_that_give(person, rule, ent)?.is_empty() {
                 continue;
             }
             given = true;
@@ -253,7 +258,7 @@ impl<'a> Eval<'_, 'a> {
     }
 
     /// Whether one role brings another, through roles that are had.
-    fn leads(&self, person: usize, from: &str, to: &str) -> Res<bool> {
+    pub(crate) fn leads(&self, person: usize, from: &str, to: &str) -> Res<bool> {
         if known(self.has_role(person, from))? != Some(true) {
             return Ok(false);
         }

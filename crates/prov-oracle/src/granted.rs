@@ -1,6 +1,7 @@
 //! What Prov granted (items.md, "managed"; files.md, "Memory").
 //! Invariant: a fact of what was carried out; what `managed` says of single values does not matter to it.
 
+use crate::action::{Act, Deed};
 use crate::entitlement::{Ent, compared};
 use crate::plan::Planner;
 use crate::policy::{App, Kind};
@@ -18,19 +19,12 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    pub(crate) fn act(
-        &mut self,
-        action: &str,
-        app: &str,
-        id: &str,
-        account: Option<&str>,
-        ent: Option<&Ent>,
-    ) {
-        match (action, account, ent) {
-            ("grant", _, Some(ent)) => self.granted.push((id.to_owned(), ent.clone())),
-            ("revoke", _, Some(ent)) => self.revoked.push((id.to_owned(), ent.clone())),
-            ("delete_account", Some(name), _) => {
-                self.deleted.push((id.to_owned(), app.to_owned(), name.to_owned()));
+    pub(crate) fn act(&mut self, act: &Act) {
+        match (act.deed, &act.account, &act.ent) {
+            (Deed::Grant, _, Some(ent)) => self.granted.push((act.id.clone(), ent.clone())),
+            (Deed::Revoke, _, Some(ent)) => self.revoked.push((act.id.clone(), ent.clone())),
+            (Deed::Delete, Some(name), _) => {
+                self.deleted.push((act.id.clone(), act.app.clone(), name.clone()))
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! What rules grant (items.md, "grant" and "each").
 //! Invariant: a grant is looked at only where its rule is had; what forbids and separations make of it is not known here.
 
-use crate::entitlement::{Ent, ent_of, join};
+use crate::entitlement::{Ent, ent_of, join, same};
 use crate::eval::{Eval, Local, Res, Scope, Stop, bug};
 use crate::facts::known;
 use crate::policy::{Kind, Rule};
@@ -105,17 +105,28 @@ impl<'a> Eval<'_, 'a> {
         Ok((wanted, unsure))
     }
 
-    /// Whether a rule that is had grants an entitlement.
-    pub(crate) fn rule_gives(&self, person: usize, rule: &Rule<'a>, ent: &Ent) -> Res<bool> {
+    /// The lines on which a rule grants an entitlement to whoever has it.
+    pub(crate) fn lines_that_give(&self, person: usize, rule: &Rule<'a>, ent: &Ent) -> Res<Vec<u64>> {
         let (_, scope) = self.me(person);
         let mut grants: Vec<Grant<'a>> = Vec::new();
         grants_of(rule.body, &[], &mut grants);
-        let mut found = Vec::new();
+        let mut lines = Vec::new();
         for grant in &grants {
             let Some(kind) = self.kind_of(grant.what) else { return bug("a grant of no kind") };
+            let mut found = Vec::new();
             self.expand(grant, &grant.each, &scope, kind, &mut found)?;
+            if found.iter().any(|f| same(f, ent)) {
+                lines.push(self.world.trees.line(grant.what.span));
+            }
         }
-        Ok(found.iter().any(|f| (&f.app, &f.kind, &f.compared) == (&ent.app, &ent.kind, &ent.compared)))
+        Ok(lines)
+    }
+
+    /// All that a rule may grant, as written.
+    pub(crate) fn entitlements_of(&self, rule: &Rule<'a>) -> Vec<&'a ast::EntRef> {
+        let mut grants: Vec<Grant<'a>> = Vec::new();
+        grants_of(rule.body, &[], &mut grants);
+        grants.iter().map(|g| g.what).collect()
     }
 
     pub(crate) fn kind_of(&self, what: &ast::EntRef) -> Option<&Kind<'a>> {
@@ -123,7 +134,7 @@ impl<'a> Eval<'_, 'a> {
     }
 
     /// The value of a grant that has the same for everyone.
-    fn constant(&self, what: &'a ast::EntRef, kind: &Kind<'a>) -> Option<String> {
+    pub(crate) fn constant(&self, what: &'a ast::EntRef, kind: &Kind<'a>) -> Option<String> {
         let mut parts = Vec::new();
         for (arg, ty) in what.args.iter().zip(&kind.types) {
             if arg.each.is_some() {

@@ -1,6 +1,7 @@
 //! Which guards trip (items.md, "guard"; plan.md, "Guards").
 //! Invariant: what a plan would do is counted, whatever the cause; the plan itself is the same whether or not a guard trips.
 
+use crate::action::{Act, Deed};
 use crate::entitlement::{Ent, compared};
 use crate::eval::{Eval, Scope, Stop};
 use crate::plan::Planner;
@@ -22,21 +23,30 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// An action on an account (or, where the app has none or several are meant, on a holder).
-    pub(crate) fn act(&mut self, action: &str, app: &str, id: &str, account: Option<&str>, left: bool) {
-        let effect = match action {
-            "grant" => "grants",
-            "revoke" => "revokes",
-            "create_account" => "creates",
-            "disable_account" => "disables",
-            "delete_account" => "deletes",
-            _ => "",
+    pub(crate) fn act(&mut self, act: &Act) {
+        let effect = match act.deed {
+            Deed::Grant => "grants",
+            Deed::Revoke => "revokes",
+            Deed::Create => "creates",
+            Deed::Disable => "disables",
+            Deed::Delete => "deletes",
+            Deed::Rename | Deed::Update | Deed::Enable | Deed::WriteBack | Deed::Kill => "",
         };
         // Grants and revokes hit whoever holds; the others each account by itself.
-        let account = account.filter(|_| !matches!(effect, "grants" | "revokes"));
-        let who = (id.to_owned(), account.map(str::to_owned));
-        self.hit.entry((effect, app.to_owned())).or_default().insert(who);
-        if left {
-            self.hit.entry(("leavers", app.to_owned())).or_default().insert((id.to_owned(), None));
+        let account = act.account.clone().filter(|_| !matches!(effect, "grants" | "revokes"));
+        self.hit.entry((effect, act.app.clone())).or_default().insert((act.id.clone(), account));
+        if act.left {
+            self.hit.entry(("leavers", act.app.clone())).or_default().insert((act.id.clone(), None));
+        }
+        if let Some(ent) = &act.ent {
+            let of = (
+                act.deed.name().to_owned(),
+                act.id.clone(),
+                ent.app.clone(),
+                ent.kind.clone(),
+                ent.value.clone(),
+            );
+            self.of.insert(of);
         }
     }
 

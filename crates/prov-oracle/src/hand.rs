@@ -233,16 +233,22 @@ impl<'a> World<'a> {
         self.acting(person).any(|(_, n)| matches!(n, Named::Role(r) if r == role))
     }
 
-    /// The exceptions that deny someone a role: file and line.
-    pub(crate) fn denials_of_role(&self, person: usize, role: &str) -> Vec<(Arc<str>, u64)> {
+    /// The exceptions that deny someone a role.
+    pub(crate) fn denials_of_role(&self, person: usize, role: &str) -> Vec<&Exception> {
         let all = self.acting(person).filter(|(_, n)| matches!(n, Named::Role(r) if r == role));
-        all.map(|(e, _)| e.origin.clone()).collect()
+        all.map(|(e, _)| e).collect()
+    }
+
+    /// The exceptions that deny someone an entitlement.
+    pub(crate) fn denials(&self, person: usize, app: &str, kind: &str, value: &str) -> Vec<&Exception> {
+        let names =
+            |n: &Named| matches!(n, Named::Entitlement(a, k, v) if (&**a, &**k, &**v) == (app, kind, value));
+        self.acting(person).filter(|(_, n)| names(n)).map(|(e, _)| e).collect()
     }
 
     /// Whether an exception denies someone an entitlement.
     pub(crate) fn denies(&self, person: usize, app: &str, kind: &str, value: &str) -> bool {
-        self.acting(person)
-            .any(|(_, n)| matches!(n, Named::Entitlement(a, k, v) if (&*a, &*k, &*v) == (app, kind, value)))
+        !self.denials(person, app, kind, value).is_empty()
     }
 
     /// Whether an exception suspends, for someone, a rule of a name and a reason.

@@ -3,6 +3,7 @@
 //! what the rules say of its moments.
 
 use crate::calendar;
+use crate::cause::Cause;
 use crate::entitlement::{Ent, compared, same};
 use crate::eval::{Eval, Res, Scope, bug};
 use crate::grants::Given;
@@ -16,6 +17,10 @@ use std::collections::BTreeMap;
 pub(crate) struct Kept {
     pub held: Vec<Ent>,
     pub denied: Vec<Ent>,
+    /// The exceptions that deny them.
+    pub denied_by: Vec<Cause>,
+    /// The rules that gave what is kept.
+    pub by_rule: Vec<String>,
     /// What the state keeps.
     pub by_state: Vec<Ent>,
 }
@@ -112,19 +117,38 @@ impl<'a> Eval<'_, 'a> {
             if ends <= self.world.now {
                 continue;
             }
-            if self.comes_by_a_denied_role(person, &keep.rule) {
-                kept.denied.push(ent);
-            } else {
-                kept.held.push(ent);
+            match self.denying(person, &keep.rule) {
+                Some(by) => {
+                    kept.denied.push(ent);
+                    kept.denied_by.push(by);
+                }
+                None => {
+                    kept.held.push(ent);
+                    kept.by_rule.push(keep.rule.clone());
+                }
             }
         }
         Ok(kept)
     }
 
-    /// Whether an exception denies a role, or one that brings it.
-    fn comes_by_a_denied_role(&self, person: usize, role: &str) -> bool {
-        self.world.denies_role(person, role)
-            || self.brought_by(role).any(|other| self.comes_by_a_denied_role(person, other))
+    /// An exception that denies a role, or one that brings it.
+    fn denying(&self, person: usize, role: &str) -> Option<Cause> {
+        let mut own = self.world.denials_of_role(person, role).into_iter().map(crate::why::exception);
+        own.next().or_else(|| self.brought_by(role).find_map(|other| self.denying(person, other)))
+    }
+
+    /// The rules of keeps of an entitlement whose time is over.
+    pub(crate) fn over(&self, person: usize, ent: &Ent) -> Res<Vec<String>> {
+        let mut over = Vec::new();
+        for (number, keep, of) in self.world.keeps_of(person) {
+            if same(&of, ent)
+                && !self.blocked(person, &ent.app)?
+                && self.world.ends(person, number, keep)? <= self.world.now
+            {
+                over.push(keep.rule.clone());
+            }
+        }
+        Ok(over)
     }
 
     /// What is to be remembered of keeps; `held`: what is held in the end.

@@ -11,9 +11,7 @@
 //! Everything comes out as lines that another engine's result can be rendered to. Names of accounts and values stand in
 //! quotes as Rust's `{:?}` writes them; `-` stands for what is not there.
 //!
-//! An action is `ACTION IDENTITY APP ACCOUNT KIND VALUE`, then ` [leaver]` in the leaver lane, ` [report]` in an app of
-//! mode `report`, and for each change ` ATTRIBUTE:FROM→TO`, in the order of the account's attributes, `enabled` last.
-//! Actions are sorted as text: their order is not part of the outcome, and neither are causes and risk.
+//! Actions are the lines of a plan as JSON Lines, byte for byte and in its order.
 //!
 //! A finding is one of these; each line is there once:
 //!
@@ -32,9 +30,11 @@
 //! ` held` where the identity is held. What it should have are its entitlements, `APP.KIND VALUE`, then its accounts,
 //! `account APP NAME ATTRIBUTE=VALUE … enabled` or `… disabled`.
 
+mod action;
 mod actual;
 mod assigned;
 mod calendar;
+mod cause;
 mod decide;
 mod entered;
 mod entitlement;
@@ -50,7 +50,9 @@ mod hand;
 mod keep;
 mod links;
 mod names;
+mod order;
 mod pattern;
+mod person;
 mod plan;
 mod policy;
 mod roles;
@@ -58,6 +60,7 @@ mod settle;
 mod sources;
 mod types;
 mod value;
+mod why;
 mod world;
 mod zones;
 
@@ -97,7 +100,7 @@ pub struct Case<'a> {
 /// What follows, in the canonical form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// What is to be done, sorted.
+    /// What is to be done: the lines of a plan, in its order.
     pub actions: Vec<String>,
     /// What was found, sorted.
     pub findings: Vec<String>,
@@ -152,7 +155,7 @@ pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
     let rows = case.sources.iter().map(|(name, rows)| (name.clone(), rows.len() as u64)).collect();
     let lines = planner.plan(&rows).map_err(told)?;
     let memory = planner.memory_after(&rows, &lines).map_err(told)?.to_json();
-    out.actions = lines.actions;
+    out.actions = lines.acts.iter().map(action::Act::json).collect();
     out.findings = lines.findings.into_iter().collect();
     out.memory = memory;
     Ok(out)

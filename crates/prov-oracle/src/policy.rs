@@ -1,6 +1,7 @@
 //! A policy as declared: items by name, types resolved (items.md, types.md).
 //! Invariant: nothing is checked; a policy that `prov check` would refuse gives an error or nonsense, never a panic.
 
+use crate::cause::{Cause, risk};
 use crate::value::{Field, Ty};
 use prov_diag::{SourceId, SourceMap};
 use prov_syntax::ast;
@@ -106,6 +107,7 @@ pub(crate) struct Rule<'a> {
     pub when: When<'a>,
     pub requestable: Option<&'a ast::Requestable>,
     pub body: &'a [ast::Member],
+    pub cause: Cause,
 }
 
 /// When a rule is had by itself.
@@ -122,8 +124,8 @@ pub(crate) struct Forbid<'a> {
     /// By pattern: the name under which it is shown.
     pub names: Vec<String>,
     pub because: Option<&'a str>,
-    /// The file and line it begins on.
-    pub place: String,
+    /// By pattern.
+    pub causes: Vec<Cause>,
     pub for_type: Option<&'a str>,
     pub when: Option<&'a ast::Expr>,
 }
@@ -132,8 +134,7 @@ pub(crate) struct Forbid<'a> {
 pub(crate) struct Separation<'a> {
     pub name: String,
     pub because: Option<&'a str>,
-    /// The file and line it begins on.
-    pub place: String,
+    pub cause: Cause,
     pub sides: Vec<Vec<&'a ast::EntPattern>>,
     pub many: usize,
     /// By side: whether it is withheld.
@@ -147,12 +148,14 @@ pub(crate) struct Kind<'a> {
     pub catalog: bool,
     pub highest_wins: bool,
     pub irrevocable: bool,
+    pub risk: Option<usize>,
 }
 
 /// An app.
 pub(crate) struct App<'a> {
     pub name: &'a str,
     pub mode: &'a str,
+    pub cause: Cause,
     pub accounts: Vec<&'a ast::Account>,
     pub kinds: Vec<Kind<'a>>,
     pub managed: Vec<&'a ast::ManagedPart>,
@@ -166,6 +169,8 @@ pub(crate) struct Policy<'a> {
     /// Records by name, tables as `table NAME`.
     pub records: BTreeMap<String, Vec<Field>>,
     pub sources: Vec<&'a ast::Source>,
+    /// Sources and federations as causes, by name.
+    pub causes: BTreeMap<(&'static str, &'a str), Cause>,
     /// States in order, by identity type.
     pub lifecycles: BTreeMap<&'a str, (Rc<Vec<String>>, &'a [ast::State])>,
     /// In order of name.
@@ -176,7 +181,7 @@ pub(crate) struct Policy<'a> {
     pub separations: Vec<Separation<'a>>,
     pub guards: Vec<&'a ast::Guard>,
     /// What is written back: source, attribute and value.
-    pub writebacks: Vec<(String, &'a ast::Assign)>,
+    pub writebacks: Vec<(String, &'a ast::Assign, Cause)>,
     pub lets: BTreeMap<&'a str, Let<'a>>,
     /// Functions by the module of the standard library (empty: the policy) and name.
     pub functions: BTreeMap<(&'a str, &'a str), Function<'a>>,
@@ -213,6 +218,7 @@ impl<'a> Policy<'a> {
                 return Err(NOT_READ.to_owned() + "@stage");
             }
             let module = trees.standard.get(&source).copied().unwrap_or("");
+            let cause = |kind: &str, name: String| trees.cause(kind, name, item.head, &item.annotations);
             match &item.kind {
                 ItemKind::Use { path, names } => policy.bring_in(source, path, names),
                 ItemKind::Timezone(zone) => policy.timezone = Some(&zone.text),
@@ -225,13 +231,24 @@ impl<'a> Policy<'a> {
                 ItemKind::Table { name, columns } => {
                     policy.records.insert(format!("table {}", name.text), fields(columns)?);
                 }
-                ItemKind::Source(source) => policy.sources.push(source),
+                ItemKind::Source(source) => {
+                    let name = &source.name.text;
+                    policy.causes.insert(("source", name), cause("source", name.clone()));
+                    policy.sources.push(source);
+                }
                 ItemKind::Lifecycle { identity, states } => {
                     let names = Rc::new(states.iter().map(|s| s.name.text.clone()).collect());
                     policy.lifecycles.insert(&identity.text, (names, states));
                 }
-                ItemKind::Federation(federation) => policy.federations.push(federation),
-                ItemKind::App(app) => policy.apps.push(self::app(app, &names)?),
+                ItemKind::Federation(federation) => {
+                    let name = &federation.name.text;
+                    policy.causes.insert(("federation", name), cause("federation", name.clone()));
+                    policy.federations.push(federation);
+                }
+                ItemKind::App(app) => {
+                    let cause = cause("app", app.name.text.clone());
+                    policy.apps.push(self::app(app, &names, trees, cause)?);
+                }
                 ItemKind::Birthright { name, for_type, when, body } => {
                     plain_grants(body)?;
                     policy.rules.push(Rule {
@@ -241,6 +258,7 @@ impl<'a> Policy<'a> {
                         when: when.as_ref().map_or(When::Always, When::If),
                         requestable: None,
                         body,
+                        cause: cause("birthright", name.text.clone()),
                     });
                 }
                 ItemKind::Role(role) => {
@@ -255,13 +273,17 @@ impl<'a> Policy<'a> {
                         when: role.when.as_ref().map_or(When::Never, When::If),
                         requestable: role.requestable.as_ref(),
                         body: &role.body,
+                        cause: cause("role", role.name.text.clone()),
                     });
                 }
                 ItemKind::Forbid { patterns, for_type, when, because } => policy.forbids.push(Forbid {
                     patterns,
                     names: patterns.iter().map(|p| format!("forbid {}", shown(trees, p))).collect(),
                     because: because.as_ref().map(|b| b.text.as_str()),
-                    place: place(trees, source, item),
+                    causes: patterns
+                        .iter()
+                        .map(|p| cause("forbid", format!("forbid {}", shown(trees, p))))
+                        .collect(),
                     for_type: for_type.as_ref().map(|n| n.text.as_str()),
                     when: when.as_ref(),
                 }),
@@ -286,18 +308,23 @@ impl<'a> Policy<'a> {
                 }
                 ItemKind::Guard(guard) => policy.guards.push(guard),
                 ItemKind::Writeback { source, fields } => {
-                    policy.writebacks.extend(fields.iter().map(|f| (source.text.clone(), f)));
+                    policy.writebacks.extend(fields.iter().map(|f| {
+                        let name = format!("writeback {}.{}", source.text, f.name.text);
+                        (source.text.clone(), f, cause("writeback", name))
+                    }));
                 }
                 // Proofs and tests speak of the policy.
                 ItemKind::Prove { .. } | ItemKind::Test { .. } => {}
                 ItemKind::Separate(item_of) => {
-                    policy.separations.push(separation(item_of, trees, place(trees, source, item))?);
+                    policy.separations.push(separation(item_of, trees, |name| cause("separate", name))?);
                 }
                 ItemKind::Protect(_) | ItemKind::Limit { .. } | ItemKind::Login { .. } => {
                     return Err(NOT_READ.to_owned() + trees.sources.text(item.head));
                 }
             }
         }
+        policy.apps.sort_by(|a, b| a.name.cmp(b.name));
+        policy.federations.sort_by(|a, b| a.name.text.cmp(&b.name.text));
         Ok(policy)
     }
 
@@ -370,13 +397,12 @@ fn shown(trees: &Trees, pattern: &ast::EntPattern) -> String {
     if text.chars().count() > 60 { text.chars().take(57).collect::<String>() + "…" } else { text }
 }
 
-/// The file and line that an item begins on.
-fn place(trees: &Trees, source: SourceId, item: &ast::Item) -> String {
-    format!("{}:{}", trees.sources.get(source).name, trees.sources.start(item.span).line)
-}
-
 /// Items.md, "separate".
-fn separation<'a>(item: &'a ast::Separate, trees: &Trees, place: String) -> Result<Separation<'a>, String> {
+fn separation<'a>(
+    item: &'a ast::Separate,
+    trees: &Trees,
+    cause: impl Fn(String) -> Cause,
+) -> Result<Separation<'a>, String> {
     let all = |list: &[ast::EntPattern]| list.iter().map(|p| shown(trees, p)).collect::<Vec<_>>().join(", ");
     let name = match &item.what {
         ast::SeparateWhat::Sides(a, b) => format!("separate {} from {}", all(a), all(b)),
@@ -399,7 +425,7 @@ fn separation<'a>(item: &'a ast::Separate, trees: &Trees, place: String) -> Resu
         "report" => false,
         _ => true,
     });
-    Ok(Separation { name, because, place, many, withheld: withheld.collect(), sides })
+    Ok(Separation { cause: cause(name.clone()), name, because, many, withheld: withheld.collect(), sides })
 }
 
 /// No clause of a grant is passed over.
@@ -421,10 +447,11 @@ fn plain_grants(body: &[ast::Member]) -> Result<(), String> {
     Ok(())
 }
 
-fn app<'a>(app: &'a ast::App, names: &[&str]) -> Result<App<'a>, String> {
+fn app<'a>(app: &'a ast::App, names: &[&str], trees: &Trees, cause: Cause) -> Result<App<'a>, String> {
     let mut out = App {
         name: &app.name.text,
         mode: app.mode.as_ref().map_or("authoritative", |m| &m.text),
+        cause,
         accounts: Vec::new(),
         kinds: Vec::new(),
         managed: Vec::new(),
@@ -443,6 +470,7 @@ fn app<'a>(app: &'a ast::App, names: &[&str]) -> Result<App<'a>, String> {
                 catalog: kind.catalog.is_some(),
                 highest_wins: kind.highest_wins.is_some(),
                 irrevocable: kind.irrevocable.is_some(),
+                risk: risk(trees, &kind.annotations),
             }),
             ast::AppMember::Managed { parts, .. } => out.managed.extend(parts),
         }

@@ -1,11 +1,13 @@
 //! Roles: which are had, and which separations are hit (items.md, "role", "forbid" and "separate").
 //! Invariant: a separation looks at what the forbids left, all at once with the others.
 
+use crate::cause::Cause;
 use crate::entitlement::{Ent, distinct, same};
 use crate::eval::{Eval, Res, Stop, bug};
 use crate::facts::{Node, either, known};
 use crate::grants::includes;
 use crate::policy::{Separation, When};
+use crate::why::exception;
 use prov_syntax::ast::EntPattern;
 
 impl<'a> Eval<'_, 'a> {
@@ -33,28 +35,28 @@ impl<'a> Eval<'_, 'a> {
         comes.ok_or(Stop::Unknown)
     }
 
-    /// Where a forbid or an exception withholds a role that comes: their places.
-    pub(crate) fn role_withheld(&self, person: usize, name: &str) -> Res<Vec<String>> {
-        let mut places = Vec::new();
+    /// The forbids and exceptions that withhold a role that comes.
+    pub(crate) fn role_withheld(&self, person: usize, name: &str) -> Res<Vec<Cause>> {
+        let mut causes = Vec::new();
         if known(self.comes(person, name))? != Some(true) {
-            return Ok(places);
+            return Ok(causes);
         }
         let (of, scope) = self.me(person);
         for forbid in self.world.policy.forbids.iter().filter(|f| f.for_type.is_none_or(|t| t == of)) {
-            for (pattern, shown) in forbid.patterns.iter().zip(&forbid.names) {
+            for (i, (pattern, shown)) in forbid.patterns.iter().zip(&forbid.names).enumerate() {
                 let names = matches!(pattern, EntPattern::Role(r) if r.name.text == name);
                 if names
                     && !self.world.suspends(person, shown, forbid.because)
                     && forbid.when.map_or(Ok(Some(true)), |when| known(self.holds(when, &scope)))?
                         == Some(true)
                 {
-                    places.push(forbid.place.clone());
+                    causes.push(forbid.causes[i].clone());
                 }
             }
         }
         let denials = self.world.denials_of_role(person, name);
-        places.extend(denials.into_iter().map(|(file, line)| format!("{file}:{line}")));
-        Ok(places)
+        causes.extend(denials.into_iter().map(exception));
+        Ok(causes)
     }
 
     /// Whether a role is given: by its own `when` or through a role that includes it, and not forbidden (items.md,
@@ -111,7 +113,21 @@ impl<'a> Eval<'_, 'a> {
 
     /// Whether what is only kept may not stand beside something that is given (items.md, "grant").
     pub(crate) fn yields(&self, person: usize, ent: &Ent) -> Res<bool> {
+        Ok(!self.yielding(person, ent)?.is_empty())
+    }
+
+    /// The separations by which it may not, where there are any.
+    pub(crate) fn yields_to(&self, person: usize, ent: &Ent) -> Res<Option<Vec<Cause>>> {
+        Ok(match self.yielding(person, ent) {
+            Ok(by) if !by.is_empty() => Some(by),
+            Ok(_) | Err(Stop::Unknown) => None,
+            Err(stop) => return Err(stop),
+        })
+    }
+
+    fn yielding(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
         let mut answer = Some(false);
+        let mut by = Vec::new();
         for separation in &self.world.policy.separations {
             let mut concerns = false;
             for pattern in separation.sides.iter().flatten() {
@@ -132,9 +148,13 @@ impl<'a> Eval<'_, 'a> {
                 (Some(true), Some(true)) => Some(true),
                 _ => None,
             };
+            if yields == Some(true) {
+                by.push(separation.cause.clone());
+            }
             answer = either(answer, yields);
         }
-        answer.ok_or(Stop::Unknown)
+        answer.ok_or(Stop::Unknown)?;
+        Ok(by)
     }
 
     /// What is there on each side of a separation, left by the forbids.

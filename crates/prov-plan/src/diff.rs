@@ -297,8 +297,8 @@ fn assemble(context: &Context<'_>, mut parts: Vec<Part<'_>>, members: &BTreeMap<
                 .map(|list| {
                     let next = plan.causes.len() as u32;
                     *causes.entry(list).or_insert_with_key(|list| {
-                        plan.causes
-                            .push(list.iter().map(|c| Because::of(&context.input, c.clone())).collect());
+                        let list = list.iter().map(|c| Because::of(&context.input, c.clone())).collect();
+                        plan.causes.push(Because::in_order(list));
                         next
                     })
                 })
@@ -331,6 +331,7 @@ fn assemble(context: &Context<'_>, mut parts: Vec<Part<'_>>, members: &BTreeMap<
                 for after in &mut action.after {
                     *after = bases[index][section_of(*after)] + place_in(*after);
                 }
+                action.after.sort_unstable();
                 if action.entitlement != NONE {
                     let next = plan.entitlements.len() as u32;
                     action.entitlement = *used.entry(action.entitlement).or_insert_with_key(|&ent| {

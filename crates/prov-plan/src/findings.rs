@@ -364,7 +364,8 @@ pub(crate) fn common(
         if causes.is_empty() {
             causes.extend(def.account.iter().map(|a| Cause::from(a.rule)));
         }
-        finding.because = causes.into_iter().map(|cause| Because::of(input, cause)).collect();
+        finding.because =
+            Because::in_order(causes.into_iter().map(|cause| Because::of(input, cause)).collect());
         findings.push(finding);
     }
     let by_hand = input.desired.unreadable.iter();

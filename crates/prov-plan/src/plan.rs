@@ -176,6 +176,38 @@ pub struct Because {
     pub kind: RuleKind,
 }
 
+impl Because {
+    /// Causes as a plan names them: by kind, name and place, each once.
+    pub(crate) fn in_order(mut causes: Vec<Because>) -> Vec<Because> {
+        let place = |b: &Because| (rank(b.kind), b.rule.clone(), b.file.clone(), b.line);
+        if causes.len() > 1 {
+            causes.sort_by_cached_key(place);
+            causes.dedup();
+        }
+        causes
+    }
+}
+
+/// The place of a kind among the causes of something.
+fn rank(kind: RuleKind) -> u8 {
+    match kind {
+        RuleKind::App => 0,
+        RuleKind::Lifecycle => 1,
+        RuleKind::Federation => 2,
+        RuleKind::Source => 3,
+        RuleKind::Account => 4,
+        RuleKind::Writeback => 5,
+        RuleKind::Birthright => 6,
+        RuleKind::Role => 7,
+        RuleKind::Forbid => 8,
+        RuleKind::Separate => 9,
+        RuleKind::Guard => 10,
+        RuleKind::Protect => 11,
+        RuleKind::Limit => 12,
+        RuleKind::Exception => 13,
+    }
+}
+
 /// An action as the plan keeps it; texts are positions in the plan's tables.
 #[derive(Clone, Debug)]
 pub(crate) struct Action {

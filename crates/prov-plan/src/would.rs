@@ -89,6 +89,6 @@ fn tell(
     finding.app = Some(input.schema.app(e.app).name.clone());
     finding.entitlement =
         Some(Held { kind: input.schema.kind(e.app, e.kind).name.clone(), value: Some(e.value.to_string()) });
-    finding.because = causes.into_iter().map(|c| Because::of(input, c)).collect();
+    finding.because = Because::in_order(causes.into_iter().map(|c| Because::of(input, c)).collect());
     part.findings.push(finding);
 }

@@ -70,11 +70,11 @@ impl<'a> EngineReasons<'a> {
         one.holdings.iter().chain(&one.withheld).find(|c| same(&c.entitlement))
     }
 
-    /// The block that speaks of someone's account in an app; where none is for their type, the app's first.
-    fn account_rule(&self, position: u32, app: AppId) -> Option<RuleId> {
+    /// The block that speaks of someone's account in an app; where none is for their type, the app.
+    fn account_rule(&self, position: u32, app: AppId) -> RuleId {
         let (identity, _) = self.desired.data.rows[position as usize];
-        let first = || self.policy.schema().app(app).account.as_ref().map(|a| a.rule);
-        self.policy.program().account_rule(app, identity).or_else(first)
+        let app_itself = || self.policy.schema().app(app).rule;
+        self.policy.program().account_rule(app, identity).unwrap_or_else(app_itself)
     }
 
     /// A rule that memory names, if there still is one.
@@ -85,10 +85,13 @@ impl<'a> EngineReasons<'a> {
         Some(instance(program.rules[rule as usize].rule, 0, args))
     }
 
-    /// The roles that were given by hand, are not had now, and would give what is lost.
+    /// The roles that were given by hand and could give what is lost; those whose time is still to come gave nothing.
     fn given_once(&self, one: &prov_eval::OneDesired, loss: Loss<'_>, out: &mut Vec<Cause>) {
         let program = self.policy.program();
-        for a in self.desired.background.assignments.iter().filter(|a| a.identity == one.id) {
+        let moment = &self.desired.data.at;
+        let begun = |a: &&prov_model::Assignment| a.from.is_none_or(|from| from.has_come(moment));
+        let all = self.desired.background.assignments.iter().filter(|a| a.identity == one.id);
+        for a in all.filter(begun) {
             let Some(rule) = program.rule_by_name(&a.role) else { continue };
             let (mut open, mut at) = (vec![rule], 0);
             while let Some(&next) = open.get(at) {
@@ -156,18 +159,28 @@ fn shown_args(program: &Program, role: u32, args: &[String]) -> String {
     }
 }
 
-/// Whether a grant of an assigned role could have given a value: where it gives an argument as it stands, only that.
+/// Whether a grant of an assigned role could have given a value: where it gives constants, or an argument as it stands,
+/// only that.
 fn may_give(program: &Program, grant: &GrantProgram, own: bool, args: &[String], value: &str) -> bool {
-    let [GrantValue::One(mut id)] = grant.values[..] else { return true };
-    while let ExprKind::ToText(of) = program.expr(id).kind {
-        id = of;
-    }
-    match &program.expr(id).kind {
-        ExprKind::Local(l) if own && grant.each.is_empty() => {
-            args.get(l.0 as usize).is_none_or(|a| prov_model::fold(a) == prov_model::fold(value))
+    let folds = program.folds(grant.app, grant.kind);
+    let same = |other: &str| other == value || folds && prov_model::fold(other) == prov_model::fold(value);
+    let mut constants = Vec::new();
+    for given in &grant.values {
+        let GrantValue::One(mut id) = *given else { return true };
+        while let ExprKind::ToText(of) | ExprKind::Named(_, of) = program.expr(id).kind {
+            id = of;
         }
-        _ => true,
+        match &program.expr(id).kind {
+            ExprKind::Const(c) => {
+                constants.push(prov_model::nfc(&c.plain(&program.expr(id).ty, &program.schema)).into_owned());
+            }
+            ExprKind::Local(l) if own && grant.each.is_empty() && grant.values.len() == 1 => {
+                return args.get(l.0 as usize).is_none_or(|a| prov_model::fold(a) == prov_model::fold(value));
+            }
+            _ => return true,
+        }
     }
+    same(&prov_model::join_values(&constants))
 }
 
 impl Reasons for EngineReasons<'_> {
@@ -239,7 +252,7 @@ impl Reasons for EngineReasons<'_> {
                         self.state_cause(one, out);
                     }
                     prov_eval::Withheld::NoAccount => {
-                        out.extend(self.account_rule(position, loss.app).map(Cause::from));
+                        out.push(self.account_rule(position, loss.app).into());
                     }
                     prov_eval::Withheld::NotInCatalog
                     | prov_eval::Withheld::Blank
@@ -269,7 +282,7 @@ impl Reasons for EngineReasons<'_> {
     }
 
     fn account(&self, position: u32, app: AppId, question: AccountQuestion, out: &mut Vec<Cause>) {
-        out.extend(self.account_rule(position, app).map(Cause::from));
+        out.push(self.account_rule(position, app).into());
         match question {
             AccountQuestion::Wanted | AccountQuestion::Attributes => {}
             AccountQuestion::Unwanted | AccountQuestion::Enabled | AccountQuestion::NotEnabled => {

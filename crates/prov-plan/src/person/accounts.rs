@@ -69,7 +69,7 @@ impl<'a> Person<'_, 'a> {
         let all = &context.input.desired.writes;
         let start = all.partition_point(|w| w.position < position);
         let schema = context.input.schema;
-        let mut grouped: Vec<(u32, AppId, Vec<Change>)> = Vec::new();
+        let mut grouped: Vec<(u32, AppId, Vec<Change>, Vec<crate::Cause>)> = Vec::new();
         for write in all[start..].iter().take_while(|w| w.position == position) {
             let def = &schema.writebacks[write.writeback as usize];
             let here = &apps[def.app.index()];
@@ -79,16 +79,19 @@ impl<'a> Person<'_, 'a> {
             let source = &schema.sources[def.source as usize].name;
             let attribute = &schema.identity(def.identity).attributes[def.attribute.index()].name;
             let one = change(&format!("{source}.{attribute}"), some(&write.from), some(&write.to));
-            match grouped.iter_mut().find(|(s, a, _)| (*s, *a) == (def.source, def.app)) {
-                Some((_, _, changes)) => changes.push(one),
-                None => grouped.push((def.source, def.app, vec![one])),
+            let cause = crate::Cause::from(def.rule);
+            match grouped.iter_mut().find(|(s, a, ..)| (*s, *a) == (def.source, def.app)) {
+                Some((_, _, changes, causes)) => {
+                    changes.push(one);
+                    causes.push(cause);
+                }
+                None => grouped.push((def.source, def.app, vec![one], vec![cause])),
             }
         }
-        for (source, app, mut changes) in grouped {
+        for (_, app, mut changes, causes) in grouped {
             changes.sort_by(|a, b| a.attribute.cmp(&b.attribute));
             self.causes.clear();
-            let of = schema.writebacks.iter().filter(|w| (w.source, w.app) == (source, app));
-            self.causes.extend(of.map(|w| crate::Cause::from(w.rule)));
+            self.causes.extend(causes);
             let because = self.because(|| schema.app(app).rule);
             let account = self.account(&apps[app.index()], app);
             self.draft(ActionKind::WriteBack, app, account, because, Some(changes.into()));

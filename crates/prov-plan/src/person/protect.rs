@@ -207,7 +207,9 @@ impl Person<'_, '_> {
 
     fn causes_of(&self, draft: &Draft<'_>) -> Vec<Because> {
         let causes = self.part.causes.get(draft.because as usize);
-        causes.into_iter().flatten().map(|c| Because::of(&self.context.input, c.clone())).collect()
+        Because::in_order(
+            causes.into_iter().flatten().map(|c| Because::of(&self.context.input, c.clone())).collect(),
+        )
     }
 
     fn tell(&mut self, draft: &Draft<'_>, message: String, because: Vec<Because>) {

@@ -1,0 +1,290 @@
+//! Why something is given, and why it is not given any more (plan.md, "Why").
+//! Invariant: only rules and exceptions that act are named; what can't be known is not.
+
+use crate::cause::{Cause, KINDS};
+use crate::entitlement::{Ent, same};
+use crate::eval::{Eval, Res};
+use crate::facts::known;
+use crate::grants::includes;
+use crate::policy::Rule;
+use crate::settle::Issue;
+use prov_model::Exception;
+use prov_syntax::ast::{EntPattern, Expr, ExprKind, StrPart};
+
+/// An exception as a cause.
+pub(crate) fn exception(row: &Exception) -> Cause {
+    let effect = if row.allow { "allow" } else { "deny" };
+    Cause {
+        kind: KINDS.len() - 1,
+        rule: format!("{effect} {}", row.what),
+        file: row.origin.0.to_string(),
+        line: row.origin.1,
+        risk: None,
+    }
+}
+
+impl<'a> Eval<'_, 'a> {
+    /// The rules that give something that is held: those that are assigned, and those that grant it.
+    pub(crate) fn why_given(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
+        let mut causes = Vec::new();
+        for rule in &self.world.policy.rules {
+            if known(self.has_role(person, rule.name))? != Some(true) {
+                continue;
+            }
+            let lines = self.lines_that_give(person, rule, ent)?;
+            if lines.is_empty() {
+                continue;
+            }
+            for root in &self.world.policy.rules {
+                if !self.leads(person, root.name, rule.name)? {
+                    continue;
+                }
+                let by_hand =
+                    root.requestable.is_some() && known(self.assigned_by_hand(person, root))? == Some(true);
+                if !by_hand && known(self.assigned(person, root.name))? != Some(true) {
+                    continue;
+                }
+                if root.name != rule.name {
+                    causes.push(root.cause.clone());
+                }
+                causes.extend(lines.iter().map(|line| Cause { line: *line, ..rule.cause.clone() }));
+            }
+        }
+        if !causes.is_empty() {
+            return Ok(causes);
+        }
+        // What no rule gives is kept, by the rule that gave it or by the state.
+        let kept = self.kept(person, &[], &|e| Ok(same(e, ent)))?;
+        causes.extend(kept.by_rule.iter().filter_map(|name| self.rule_in_memory(name)));
+        let place = |app: &str, kind: &str| app == ent.app && kind == ent.kind;
+        if self.state_keeps(person, &place)?.iter().any(|e| same(e, ent)) {
+            causes.extend(self.state_cause(person)?);
+        }
+        Ok(causes)
+    }
+
+    /// A rule by the name that memory has.
+    fn rule_in_memory(&self, name: &str) -> Option<Cause> {
+        self.world.policy.rule(name).map(|r| r.cause.clone())
+    }
+
+    /// The state that someone is in, as a cause.
+    pub(crate) fn state_cause(&self, person: usize) -> Res<Option<Cause>> {
+        let of = &self.world.people[person].of;
+        let Some(state) = known_state(self.state(person))? else { return Ok(None) };
+        Ok(self.state_def(person, Some(state)).map(|s| self.world.state_cause(of, s)))
+    }
+
+    /// What withholds, or would withhold, an entitlement whatever gives it.
+    pub(crate) fn why_forbidden(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
+        let (of, scope) = self.me(person);
+        let denials = self.world.denials(person, &ent.app, &ent.kind, &ent.compared);
+        let mut causes: Vec<Cause> = denials.into_iter().map(exception).collect();
+        for forbid in self.world.policy.forbids.iter().filter(|f| f.for_type.is_none_or(|t| t == of)) {
+            for (i, pattern) in forbid.patterns.iter().enumerate() {
+                if self.names(pattern, ent)?
+                    && !self.world.suspends(person, &forbid.names[i], forbid.because)
+                    && forbid.when.map_or(Ok(Some(true)), |c| known(self.holds(c, &scope)))? == Some(true)
+                {
+                    causes.push(forbid.causes[i].clone());
+                }
+            }
+        }
+        Ok(causes)
+    }
+
+    /// Why something that was given, or kept, is not held.
+    pub(crate) fn why_withheld(&self, person: usize, ent: &Ent, issue: Issue) -> Res<Vec<Cause>> {
+        Ok(match issue {
+            Issue::Blank | Issue::NotInCatalog | Issue::Outranked => Vec::new(),
+            Issue::Forbidden => {
+                let mut causes = self.why_forbidden(person, ent)?;
+                let kept = self.kept(person, &[], &|e| Ok(same(e, ent)))?;
+                causes.extend(kept.denied_by);
+                causes
+            }
+            Issue::Separated => self.why_separated(person, ent)?,
+        })
+    }
+
+    fn why_separated(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
+        let mut causes = Vec::new();
+        let all = &self.world.policy.separations;
+        let live = !self.given_now(person, ent)?.is_empty();
+        for separation in all {
+            let mut named = false;
+            for (side, withheld) in separation.sides.iter().zip(&separation.withheld) {
+                for pattern in side.iter().filter(|_| *withheld) {
+                    named |= self.names(pattern, ent)?;
+                }
+            }
+            if named && known(self.is_hit(person, separation))? == Some(true) {
+                causes.push(separation.cause.clone());
+            }
+        }
+        // What is only kept yields, whatever the separation withholds.
+        if !live && let Some(by) = self.yields_to(person, ent)? {
+            return Ok(by);
+        }
+        Ok(causes)
+    }
+
+    /// Why someone has lost what nothing gives, forbids or separates: the role that gave it is withheld, or has ended; a keep
+    /// is over; or the state is over that kept it.
+    pub(crate) fn why_lost(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
+        let mut causes = self.by_withheld_roles(person, ent)?;
+        if !causes.is_empty() {
+            return Ok(causes);
+        }
+        // What catalogs, or a higher value, keep from being held is no rule's doing.
+        if !self.given_now(person, ent)?.is_empty() {
+            return Ok(causes);
+        }
+        let id = &self.world.people[person].id;
+        for row in self.world.hand.assignments.iter().filter(|a| a.identity == *id) {
+            let begun = row.from.is_none_or(|from| self.world.has_come(from));
+            let Some(rule) = self.world.policy.rule(&row.role).filter(|_| begun) else { continue };
+            if self.could_give(rule, ent)? {
+                causes.push(rule.cause.clone());
+            }
+        }
+        if causes.is_empty() {
+            let over = self.over(person, ent)?;
+            causes.extend(over.iter().filter_map(|name| self.rule_in_memory(name)));
+        }
+        if causes.is_empty() {
+            causes.extend(self.state_that_kept(person, ent)?);
+        }
+        Ok(causes)
+    }
+
+    /// What withholds roles that would bring an entitlement.
+    fn by_withheld_roles(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
+        let mut causes = Vec::new();
+        if known(self.blocked(person, &ent.app))? != Some(false) {
+            return Ok(causes);
+        }
+        for rule in &self.world.policy.rules {
+            if known(self.comes(person, rule.name))? != Some(true) {
+                continue;
+            }
+            let mut by = self.role_withheld(person, rule.name)?;
+            if by.is_empty() {
+                by = self.role_separated(person, rule.name)?;
+            } else if known(self.is_given(person, rule.name))? == Some(true) {
+                by.append(&mut self.role_separated(person, rule.name)?);
+            }
+            if by.is_empty() {
+                continue;
+            }
+            for brought in self.brings(rule) {
+                let had = known(self.has_role(person, brought.name))? == Some(true);
+                if !had && !self.lines_that_give(person, brought, ent)?.is_empty() {
+                    causes.append(&mut by.clone());
+                }
+            }
+        }
+        Ok(causes)
+    }
+
+    /// The separations that withhold a role that is given.
+    fn role_separated(&self, person: usize, name: &str) -> Res<Vec<Cause>> {
+        let mut causes = Vec::new();
+        if known(self.is_given(person, name))? != Some(true) {
+            return Ok(causes);
+        }
+        for separation in &self.world.policy.separations {
+            let sides = separation.sides.iter().zip(&separation.withheld);
+            let role = |p: &&EntPattern| matches!(p, EntPattern::Role(r) if r.name.text == name);
+            let named = sides.filter(|(_, withheld)| **withheld).any(|(side, _)| side.iter().any(role));
+            if named && known(self.is_hit(person, separation))? == Some(true) {
+                causes.push(separation.cause.clone());
+            }
+        }
+        Ok(causes)
+    }
+
+    /// A role and all that it includes.
+    fn brings<'p>(&'p self, rule: &'p Rule<'a>) -> Vec<&'p Rule<'a>> {
+        let mut all = vec![rule];
+        let mut at = 0;
+        while at < all.len() {
+            for next in &self.world.policy.rules {
+                if includes(all[at].body, next.name) && all.iter().all(|r| r.name != next.name) {
+                    all.push(next);
+                }
+            }
+            at += 1;
+        }
+        all
+    }
+
+    /// Whether a role, or one that it includes, grants such a thing: of a grant that spells its value out, only that.
+    fn could_give(&self, rule: &Rule<'a>, ent: &Ent) -> Res<bool> {
+        for brought in self.brings(rule) {
+            for what in self.entitlements_of(brought) {
+                let Some(kind) = self.kind_of(what) else { continue };
+                if (&what.app.text, &what.kind.text) != (&ent.app, &ent.kind) {
+                    continue;
+                }
+                let only = what
+                    .args
+                    .iter()
+                    .all(|a| self.is_literal(&a.value))
+                    .then(|| self.constant(what, kind))
+                    .flatten();
+                if only.is_none_or(|v| crate::entitlement::compared(kind, &v) == ent.compared) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a value is spelled out, by itself or as a `let`.
+    fn is_literal(&self, e: &Expr) -> bool {
+        match &e.kind {
+            ExprKind::Bool(_)
+            | ExprKind::Int(_)
+            | ExprKind::Decimal(_)
+            | ExprKind::Date(_)
+            | ExprKind::Duration(..) => true,
+            ExprKind::Str(parts) => parts.iter().all(|p| matches!(p, StrPart::Text(_))),
+            // A variant is no `let`.
+            ExprKind::Name(name) => {
+                self.world.policy.lets.get(name.text.as_str()).is_none_or(|l| self.is_literal(l.value))
+            }
+            ExprKind::Neg(of) | ExprKind::Paren(of) => self.is_literal(of),
+            _ => false,
+        }
+    }
+
+    /// The state that kept something, where someone is in it no more.
+    fn state_that_kept(&self, person: usize, ent: &Ent) -> Res<Option<Cause>> {
+        let one = &self.world.people[person];
+        let Some(entered) = self.world.memory.entered.get(&one.id) else { return Ok(None) };
+        let Some(within) = &entered.within else { return Ok(None) };
+        let kept = entered.held.iter().filter_map(|h| self.world.ent_of_memory(h)).any(|e| same(&e, ent));
+        let states = self.world.policy.lifecycles.get(one.of.as_str()).map_or(&[][..], |l| l.1);
+        let Some(place) = states.iter().position(|s| s.name.text == within.state).filter(|_| kept) else {
+            return Ok(None);
+        };
+        let now = known_state(self.state(person))?;
+        Ok((now != Some(place)).then(|| self.world.state_cause(&one.of, &states[place])))
+    }
+
+    /// What rules that are had give now of an entitlement, before anything is taken off.
+    fn given_now(&self, person: usize, ent: &Ent) -> Res<Vec<Ent>> {
+        let place = |app: &str, kind: &str| app == ent.app && kind == ent.kind;
+        let (given, _) = self.granted(person, &place, &|e| Ok(same(e, ent)))?;
+        Ok(given.into_iter().map(|g| g.ent).collect())
+    }
+}
+
+fn known_state(state: Res<Option<usize>>) -> Res<Option<usize>> {
+    match state {
+        Ok(state) => Ok(state),
+        Err(crate::eval::Stop::Unknown) => Ok(None),
+        Err(stop) => Err(stop),
+    }
+}
