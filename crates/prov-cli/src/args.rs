@@ -66,10 +66,8 @@ pub enum Color {
 pub enum BackendArg {
     /// The best there is
     Auto,
-    /// One identity after another
+    /// The interpreter
     Interpreter,
-    /// Everyone at once, over columns
-    Columns,
 }
 
 #[derive(Debug, Subcommand)]

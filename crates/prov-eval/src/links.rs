@@ -207,7 +207,8 @@ fn find(
     }
     let concerned = leaver || interp.facts.account(number).wanted != Tri::No;
     let conflict = |conflict| concerned.then_some(Found::Conflict(conflict));
-    for (correlate, by_key) in account.correlate.iter().zip(keys) {
+    // Under what no account has anything, nothing is found, whatever the value is.
+    for (correlate, by_key) in account.correlate.iter().zip(keys).filter(|(_, by_key)| !by_key.is_empty()) {
         let value = match interp.nested(interp.subject, |me| me.eval(correlate.value)) {
             Ok(value) if value.is_absent() => continue,
             Ok(value) => interp.spell(&value, &world.program.expr(correlate.value).ty).into_owned(),

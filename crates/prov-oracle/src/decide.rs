@@ -116,13 +116,19 @@ impl<'a> Eval<'_, 'a> {
         person: usize,
         s: &Scope<'a>,
     ) -> Res<Value> {
-        if unique(&field.assign.value).is_none() {
+        let Some((base, _)) = unique(&field.assign.value) else {
             return self.eval(&field.assign.value, s, None);
-        }
+        };
         match self.world.names.get(&(person, app.to_owned(), field.assign.name.text.clone())) {
             Some(Named::Name(name, _)) => Ok(Value::Str(name.clone())),
             Some(Named::Never | Named::NotYet) => Ok(Value::Absent),
-            None if self.world.conflicts.contains_key(&(person, app.to_owned())) => Ok(Value::Absent),
+            // Where it is not clear which account is theirs no name is given; what it is made from must do all the same.
+            None if self.world.conflicts.contains_key(&(person, app.to_owned())) => {
+                match self.eval(base, s, None)?.letters() {
+                    Some(base) if !base.trim().is_empty() => Ok(Value::Absent),
+                    _ => Err(Stop::Unknown),
+                }
+            }
             // Who can't be named is held.
             None => Err(Stop::Unknown),
         }
@@ -176,7 +182,8 @@ impl<'a> Eval<'_, 'a> {
             if rule.requestable.is_some() {
                 assigned = either(assigned, known(self.assigned_by_hand(person, rule))?);
             }
-            unknown |= assigned.is_none();
+            // So is one that comes, and of which it can't be known whether something withholds it.
+            unknown |= assigned.is_none() || known(self.has_role(person, rule.name))?.is_none();
         }
         let mut open: Vec<&str> = Vec::new();
         for app in &self.world.policy.apps {

@@ -4,6 +4,7 @@
 use crate::decide::leaver;
 use crate::eval::{Eval, Res, Scope, Stop, bug};
 use crate::facts::{either, known};
+use crate::good::recalling;
 use crate::value::Value;
 use prov_syntax::ast::{Expr, ExprKind, Federation, FederationField, StrPart};
 use std::cmp::Ordering;
@@ -43,8 +44,12 @@ impl<'a> Eval<'_, 'a> {
         Ok(if any { either(out, not(theirs)) } else { Some(false) })
     }
 
-    /// All that is known to put someone out.
+    /// All that is known to put someone out; of who is out by what was read of them last, by that.
     pub(crate) fn out_by(&self, person: usize) -> Res<Vec<Reason<'a>>> {
+        let unknown = self.recalls.is_none() && self.has_unknown_state(person)?;
+        if let Some(recalling) = recalling(self.world, person).filter(|_| unknown) {
+            return recalling.out_by(person);
+        }
         let mut found = Vec::new();
         let mut theirs = Some(false);
         let mut any = false;
@@ -114,6 +119,8 @@ impl<'a> Eval<'_, 'a> {
                     let nobody = sponsor.clone().map(|s| matches!(s, Value::Absent));
                     out.push(("nobody answers for them", known(nobody)?));
                     let left = sponsor.and_then(|s| match s {
+                        // Of a type without such a state nobody leaves, whatever can't be known.
+                        Value::Person(who) if !self.may_leave(who) => Ok(false),
                         Value::Person(who) => {
                             let state = self.state(who)?;
                             Ok(self.state_def(who, state).is_some_and(leaver))
@@ -144,6 +151,11 @@ impl<'a> Eval<'_, 'a> {
             }
         }
         Ok(out)
+    }
+
+    fn may_leave(&self, person: usize) -> bool {
+        let of = self.world.people[person].of.as_str();
+        self.world.policy.lifecycles.get(of).is_some_and(|(_, states)| states.iter().any(leaver))
     }
 
     /// How a day or an instant lies to the moment.

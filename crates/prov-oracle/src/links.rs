@@ -109,8 +109,16 @@ impl<'a> World<'a> {
         let conflict = |account: Option<String>| Ok(Some(Found::Conflict(account)).filter(|_| concerned));
         let scope =
             Scope { account: Some((app.name, block)), ..Scope::of(Some(person), Some(one.of.clone())) };
+        // Whatever the value is, no account has it.
+        let none = |key: &str| {
+            let is_name = self.account_types(app).first().is_some_and(|(name, _)| name == key);
+            let mut of_app = actual.accounts.iter().filter(|a| a.app == app.name);
+            let blank = |v: Option<&String>| v.is_none_or(|v| v.trim().is_empty());
+            of_app.all(|a| if is_name { a.name.trim().is_empty() } else { blank(a.columns.get(key)) })
+        };
         for key in &block.correlate {
             let value = match eval.eval(&key.value, &scope, None) {
+                Err(Stop::Unknown) if none(&key.name.text) => continue,
                 Err(Stop::Unknown) => return conflict(None),
                 value => value?.plain(),
             };

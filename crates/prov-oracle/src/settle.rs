@@ -34,7 +34,6 @@ impl<'a> Eval<'_, 'a> {
     /// `kept`: what no rule gives but memory keeps.
     pub(crate) fn settle(&self, person: usize, given: &[Given<'a>], kept: &Kept) -> Res<Settled> {
         let mut settled = Settled::default();
-        settled.withheld.extend(kept.denied.iter().map(|e| (e.clone(), Issue::Forbidden)));
         for ent in
             distinct(given.iter().map(|g| &g.ent).chain(&kept.held).chain(&kept.by_state).cloned().collect())
         {
@@ -63,6 +62,10 @@ impl<'a> Eval<'_, 'a> {
             }
         }
         self.highest(&mut settled);
+        // What only a denied role kept is no loss where something else gives it.
+        let lost: Vec<&Ent> =
+            kept.denied.iter().filter(|e| !settled.held.iter().any(|h| same(h, e))).collect();
+        settled.withheld.extend(lost.into_iter().map(|e| (e.clone(), Issue::Forbidden)));
         Ok(settled)
     }
 
@@ -128,8 +131,15 @@ impl<'a> Eval<'_, 'a> {
         }
         let Some(args) = args else { return Ok(true) };
         let parts = if def.types.len() > 1 { split(&ent.value) } else { vec![ent.value.clone()] };
-        for ((arg, part), ty) in args.iter().zip(&parts).zip(&def.types) {
+        for (n, (arg, ty)) in args.iter().zip(&def.types).enumerate() {
             let folds = *ty == Ty::Text;
+            let Some(part) = parts.get(n) else {
+                // A value that it lacks is any, and no other.
+                if matches!(arg, PatternArg::Any(_)) {
+                    continue;
+                }
+                return Ok(false);
+            };
             let fits = match arg {
                 PatternArg::Any(_) => true,
                 PatternArg::Matches(p) => pattern::matches(p, part, folds)?,

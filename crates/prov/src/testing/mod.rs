@@ -28,7 +28,6 @@
 //! tests are run.
 
 mod calendar;
-mod changes;
 mod coverage;
 mod diff;
 mod expect;
