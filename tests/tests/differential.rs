@@ -15,7 +15,7 @@ fn number(name: &str) -> Option<u64> {
 
 /// A case and what came of it; of one that differs the smaller one.
 fn run(seed: u64) -> (Compared, Option<Case>) {
-    let case = match Case::new(seed).with_whole_rows().with_world() {
+    let case = match Case::compared(seed).with_whole_rows().with_world() {
         Ok(case) => case,
         Err(e) => return (Compared::Broken(e.to_string()), None),
     };

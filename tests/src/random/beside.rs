@@ -5,6 +5,7 @@ use super::{Case, Made, Rows};
 use crate::oracle;
 use prov::Error;
 use prov_model::{RawCell, RawTable};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -170,7 +171,46 @@ impl Case {
             at += 1;
         }
         let less = Case { memory: String::new(), ..self.clone() };
-        if keep(&less) { less } else { self }
+        if keep(&less) {
+            return less;
+        }
+        let cut: Vec<String> = self.cut.iter().cloned().collect();
+        for source in cut {
+            let mut less = self.clone();
+            less.cut.remove(&source);
+            if keep(&less) {
+                self = less;
+            }
+        }
+        self.without_memories(keep)
+    }
+
+    /// Entries of memory left out: whole parts, then what is in them.
+    fn without_memories(mut self, keep: &impl Fn(&Case) -> bool) -> Case {
+        let Ok(Value::Object(mut memory)) = serde_json::from_str::<Value>(&self.memory) else { return self };
+        let parts: Vec<String> = memory.keys().filter(|k| *k != "version").cloned().collect();
+        let mut leave_out = |memory: &mut Map<String, Value>, less: Map<String, Value>| {
+            let text = serde_json::to_string_pretty(&less).unwrap_or_default();
+            let case = Case { memory: text, ..self.clone() };
+            if keep(&case) {
+                self = case;
+                *memory = less;
+            }
+        };
+        for part in parts {
+            let mut less = memory.clone();
+            less.remove(&part);
+            leave_out(&mut memory, less);
+            let Some(Value::Object(entries)) = memory.get(&part) else { continue };
+            for entry in entries.keys().cloned().collect::<Vec<_>>() {
+                let mut less = memory.clone();
+                if let Some(Value::Object(entries)) = less.get_mut(&part) {
+                    entries.remove(&entry);
+                }
+                leave_out(&mut memory, less);
+            }
+        }
+        self
     }
 
     fn without_lines(mut self, keep: &impl Fn(&Case) -> bool) -> Case {

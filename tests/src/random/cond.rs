@@ -442,16 +442,22 @@ impl Gen {
     /// `has ROLE`, `has app.kind(v)`.
     fn held(&mut self, env: &Env) -> Option<Ex> {
         let (identity, level) = (env.identity?, env.has?);
-        let mut found: Vec<String> = self
-            .m
-            .rules
-            .iter()
-            .filter(|r| {
+        let open: Vec<usize> = (0..self.m.rules.len())
+            .filter(|&o| {
+                let r = &self.m.rules[o];
                 let here = env.grows && !self.m.separates && r.level == level;
                 r.identity == identity && (r.level < level || here)
             })
-            .map(|r| format!("has {}", r.name))
             .collect();
+        let mut found: Vec<String> = Vec::new();
+        for o in open {
+            // Without arguments it is any instance.
+            let name = match self.m.rules[o].params.is_empty() || self.rng.chance(40) {
+                true => self.m.rules[o].name.clone(),
+                false => self.instance(o, &Env { has: None, ..env.any_way() }),
+            };
+            found.push(format!("has {name}"));
+        }
         for app in &self.m.apps {
             for kind in &app.kinds {
                 let name = format!("has {}.{}", app.name, kind.name);

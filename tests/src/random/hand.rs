@@ -69,7 +69,12 @@ impl Gen {
         if !roles.iter().any(|r| r.1) && !self.rng.chance(5) {
             return Rows::default();
         }
-        let columns = ["identity", "role", "from", "until", "granted_by", "ticket"];
+        let mut columns =
+            ["identity", "role", "from", "until", "granted_by", "ticket"].map(str::to_owned).to_vec();
+        let takes = self.m.rules.iter().any(|r| !r.params.is_empty());
+        if takes || self.rng.chance(10) {
+            columns.push("args".to_owned());
+        }
         let mut rows = Vec::new();
         for _ in 0..self.rng.range(1, 14) {
             let asked: Vec<&(String, bool, usize)> = roles.iter().filter(|r| r.1).collect();
@@ -83,6 +88,7 @@ impl Gen {
             let from = self.moment(75);
             let until = self.moment(35);
             let by = if self.rng.chance(70) { by } else { String::new() };
+            let args = self.args(&role);
             let mut row = vec![who, role, from, until, by, String::new()];
             if self.rng.chance(4) {
                 let at = self.rng.below(4);
@@ -91,9 +97,38 @@ impl Gen {
             if self.rng.chance(5) {
                 row[0] = format!(" {} ", row[0]);
             }
+            if columns.len() > row.len() {
+                row.push(args);
+            }
             rows.push(row);
         }
-        Rows { columns: columns.map(str::to_owned).to_vec(), rows }
+        Rows { columns, rows }
+    }
+
+    /// The arguments of a role as a row spells them; sometimes such as it does not take.
+    fn args(&mut self, role: &str) -> String {
+        let params = self.m.rules.iter().find(|r| r.name == role).map_or(vec![], |r| r.params.clone());
+        let mut values: Vec<String> = params
+            .iter()
+            .map(|p| match self.rng.pick(&p.pool).clone() {
+                Val::Str(s) if p.ty == Ty::Text && self.rng.chance(30) => respelled(&mut self.rng, &s),
+                value => value.cell(),
+            })
+            .collect();
+        if self.rng.chance(4) {
+            values.push("x".to_owned());
+        }
+        if self.rng.chance(3) {
+            values.pop();
+        }
+        match values.as_slice() {
+            [one] => one.clone(),
+            all => {
+                let parts: Vec<String> =
+                    all.iter().map(|v| v.replace('\\', "\\\\").replace('|', "\\|")).collect();
+                parts.join("|")
+            }
+        }
     }
 
     /// `exceptions.csv`.
@@ -131,7 +166,8 @@ impl Gen {
     /// What a deny names.
     fn denied(&mut self) -> String {
         if self.rng.chance(30) {
-            return self.rng.pick(&self.m.rules.clone()).name.clone();
+            let rule = self.rng.pick(&self.m.rules.clone()).clone();
+            return self.written(&rule);
         }
         let app = self.rng.pick(&self.m.apps.clone()).clone();
         let kind = self.rng.pick(&app.kinds).clone();

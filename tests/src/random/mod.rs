@@ -4,17 +4,21 @@
 //! evaluates it; [`Case::with_world`] adds what everyone has, from an earlier day and with drift, and what is remembered.
 //! Invariant: a case is named by its seed, and passes `prov check` by construction.
 
+mod apps;
 mod beside;
 mod census;
 mod cond;
 mod expr;
+mod federation;
 mod hand;
 mod items;
+mod limits;
 mod made;
 mod model;
 mod people;
 mod plan_lines;
 mod rng;
+mod rules;
 mod schema;
 mod sources;
 mod value;
@@ -31,6 +35,9 @@ use items::Item;
 use rng::Rng;
 use schema::Gen;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How a file ends that is cut off: within a cell in quotes.
+const CUT: &str = "\"E1";
 
 /// A policy with all that it is run on.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +68,8 @@ pub struct Case {
     pub memory: String,
     /// Names with what they are in a case of style 0.
     pub names: BTreeMap<String, String>,
+    /// Sources whose files are cut off.
+    pub cut: BTreeSet<String>,
     /// The number of identity types.
     pub types: usize,
 }
@@ -86,24 +95,56 @@ impl From<Item> for Text {
     }
 }
 
+/// What a case may hold beside that which the oracle has always read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Draws {
+    /// `protect`.
+    pub protect: bool,
+    /// `limit`.
+    pub limit: bool,
+    /// `@stage(observe)`.
+    pub stage: bool,
+    /// Roles with parameters.
+    pub params: bool,
+    /// Second accounts.
+    pub seconds: bool,
+    /// Files of sources that are cut off.
+    pub cut: bool,
+}
+
+impl Draws {
+    /// Everything.
+    pub const ALL: Draws =
+        Draws { protect: true, limit: true, stage: true, params: true, seconds: true, cut: true };
+    /// What the oracle reads.
+    pub const COMPARED: Draws =
+        Draws { protect: false, limit: false, stage: false, params: false, seconds: false, cut: false };
+}
+
 impl Case {
     /// The case of a seed.
     pub fn new(seed: u64) -> Case {
-        Case::drawn(seed, 0)
+        Case::drawn(seed, 0, Draws::ALL)
+    }
+
+    /// The case of a seed for a comparison with the oracle.
+    pub fn compared(seed: u64) -> Case {
+        Case::drawn(seed, 0, Draws::COMPARED)
     }
 
     /// The case of a seed with other names of everything that is declared; style 0 is the ordinary one.
     pub fn styled(seed: u64, style: u64) -> Case {
-        Case::drawn(seed, style)
+        Case::drawn(seed, style, Draws::ALL)
     }
 
-    fn drawn(seed: u64, style: u64) -> Case {
-        let mut g = Gen::new(seed, style);
+    fn drawn(seed: u64, style: u64, draws: Draws) -> Case {
+        let mut g = Gen::new(seed, style, draws);
         let items = g.items();
         g.rng = Rng::new(seed, 2);
         let (sources, tables, catalogs) = (g.people(), g.tables(), g.catalogs());
         let (assignments, exceptions) = (g.assignments(), g.exceptions());
         let as_of = g.as_of(&sources);
+        let cut = g.cut(&sources);
         let count = 1 + g.rng.below(3);
         let mut files: Vec<(String, Vec<Text>)> = ["main.prov", "rules/more.prov", "z.prov"][..count]
             .iter()
@@ -126,6 +167,7 @@ impl Case {
             tables,
             catalogs,
             as_of,
+            cut,
             assignments,
             exceptions,
             names: g.names.plain,
@@ -190,7 +232,8 @@ impl Case {
     pub fn all_files(&self) -> Vec<(String, String)> {
         let mut out = self.texts();
         for (name, sheet) in self.sources.iter().chain(&self.tables) {
-            out.push((format!("data/{name}.csv"), sheet.csv()));
+            let cut = if self.cut.contains(name) { CUT } else { "" };
+            out.push((format!("data/{name}.csv"), sheet.csv() + cut));
         }
         for (app, kind, sheet) in &self.catalogs {
             out.push((format!("data/{app}-{kind}.csv"), sheet.csv()));

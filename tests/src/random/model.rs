@@ -18,6 +18,14 @@ pub(crate) struct Field {
     pub(crate) elsewhere: bool,
 }
 
+impl Field {
+    /// One without a name yet, read from the column of its name.
+    pub(crate) fn new(ty: Ty, optional: bool, pool: Vec<Val>) -> Field {
+        let (mapping, prefer) = (Mapping::None, vec![]);
+        Field { name: String::new(), ty, optional, pool, mapping, prefer, elsewhere: false }
+    }
+}
+
 /// A further source of an identity type.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
@@ -79,6 +87,8 @@ pub(crate) struct Identity {
     pub(crate) states: Vec<String>,
     /// Values of the status attribute that lead to a leaver state.
     pub(crate) leaver_states: Vec<String>,
+    /// The attribute by which its identities are guests of partners; none where they are not.
+    pub(crate) mail: Option<String>,
 }
 
 impl Identity {
@@ -130,6 +140,8 @@ pub(crate) struct App {
     pub(crate) types: Vec<usize>,
     /// Whether its accounts have names that are given once, or come from such.
     pub(crate) unique: bool,
+    /// A second account, and the identity types that have some.
+    pub(crate) second: Option<(String, Vec<usize>)>,
     /// The app whose account comes first.
     pub(crate) from: Option<usize>,
     /// Names of the accounts' attributes with their types, once they are drawn.
@@ -161,6 +173,17 @@ pub(crate) struct Let {
     pub(crate) through: super::expr::Facts,
 }
 
+/// What a role with parameters takes.
+#[derive(Clone, Debug)]
+pub(crate) struct Param {
+    pub(crate) name: String,
+    pub(crate) ty: Ty,
+    /// Values that it may well have.
+    pub(crate) pool: Vec<Val>,
+    /// App and kind, with a catalog that all values of the pool are in.
+    pub(crate) listed: Option<(usize, usize)>,
+}
+
 /// A birthright or a role.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
@@ -174,6 +197,8 @@ pub(crate) struct Rule {
     pub(crate) requestable: bool,
     /// Whether it is kept apart from another: then it is not brought, and brings nothing.
     pub(crate) apart: bool,
+    /// What it takes; only a role that has no condition of its own takes anything.
+    pub(crate) params: Vec<Param>,
 }
 
 /// Everything declared.
@@ -192,6 +217,10 @@ pub(crate) struct Model {
     pub(crate) rules: Vec<Rule>,
     /// Whether something is separated: then no level may be asked for within itself.
     pub(crate) separates: bool,
+    /// What may be drawn.
+    pub(crate) draws: super::Draws,
+    /// Whether some rules are observed.
+    pub(crate) stages: bool,
     /// Names of forbids and separations.
     pub(crate) named: Vec<String>,
 }

@@ -134,6 +134,12 @@ impl Gen {
         out
     }
 
+    /// Whose files are cut off.
+    pub(crate) fn cut(&mut self, sources: &[(String, Rows)]) -> std::collections::BTreeSet<String> {
+        let names: Vec<String> = sources.iter().map(|s| s.0.clone()).collect();
+        names.into_iter().filter(|_| self.m.draws.cut && self.rng.chance(5)).collect()
+    }
+
     /// A value as a source's cell holds it.
     pub(crate) fn cell(&mut self, f: &Field, value: Option<&Val>) -> String {
         let Some(value) = value else { return String::new() };

@@ -59,11 +59,11 @@ const DAYS: &[(i64, i64, i64)] = &[
 ];
 
 impl Gen {
-    pub(crate) fn new(seed: u64, style: u64) -> Gen {
+    pub(crate) fn new(seed: u64, style: u64, draws: super::Draws) -> Gen {
         let mut rng = Rng::new(seed, 1);
         let (y, m, d) = *rng.pick(DAYS);
         let zone = rng.word(&["", "", "Europe/Paris", "America/New_York", "Australia/Melbourne", "UTC"]);
-        let m = Model { today: days(y, m, d), zone, ..Model::default() };
+        let m = Model { today: days(y, m, d), zone, draws, ..Model::default() };
         Gen { rng, m, names: Names::new(style), ids: vec![], uses: std::collections::BTreeSet::new() }
     }
 
@@ -94,6 +94,9 @@ impl Gen {
         }
         self.references(count);
         for i in 0..count {
+            self.invite(i);
+        }
+        for i in 0..count {
             self.more_sources(i);
         }
         for _ in 0..self.rng.weighted(&[(2, 0), (3, 1), (1, 2)]) {
@@ -106,6 +109,9 @@ impl Gen {
         }
         // What stands in a higher level of an app can't be asked for by accounts it follows from.
         for i in 0..self.m.apps.len() {
+            if self.m.apps[i].accounts && self.m.draws.seconds && self.rng.chance(22) {
+                self.m.apps[i].second = Some((self.names.fresh("adm"), vec![]));
+            }
             let earlier: Vec<usize> = (0..i).filter(|&j| self.m.apps[j].accounts).collect();
             if self.m.apps[i].accounts && !earlier.is_empty() && self.rng.chance(50) {
                 self.m.apps[i].from = Some(*self.rng.pick(&earlier));
@@ -226,7 +232,7 @@ impl Gen {
         let name = name.unwrap_or_else(|| self.names.fresh(stem));
         let optional = self.rng.chance(if matches!(ty, Ty::Set(_) | Ty::List(_)) { 10 } else { 35 });
         let pool = self.pool(&ty);
-        Field { name, optional, pool, ty, mapping: Mapping::None, prefer: vec![], elsewhere: false }
+        Field { name, ..Field::new(ty, optional, pool) }
     }
 
     fn identity(&mut self, name: String) -> Identity {
@@ -234,27 +240,11 @@ impl Gen {
         let key_ty = self.rng.weighted(&[(6, 0), (1, 1), (1, 2)]);
         let key_ty = [Ty::Str, Ty::Int, Ty::Text][key_ty].clone();
         let key = self.names.fresh("key");
-        fields.push(Field {
-            name: key,
-            ty: key_ty,
-            optional: false,
-            pool: vec![],
-            mapping: Mapping::None,
-            prefer: vec![],
-            elsewhere: false,
-        });
+        fields.push(Field { name: key, ..Field::new(key_ty, false, vec![]) });
         // An attribute that the lifecycle is made of.
         let status = self.names.fresh("status");
         let pool = self.pool(&Ty::Enum(0));
-        fields.push(Field {
-            name: status,
-            ty: Ty::Enum(0),
-            optional: false,
-            pool,
-            mapping: Mapping::None,
-            prefer: vec![],
-            elsewhere: false,
-        });
+        fields.push(Field { name: status, ..Field::new(Ty::Enum(0), false, pool) });
         for _ in 0..self.rng.range(3, 7) {
             // Identity types may share the names of attributes.
             let at = self.rng.below(4);
@@ -271,28 +261,12 @@ impl Gen {
             }
             let pool = pool.into_iter().map(Val::Str).collect();
             let ty = Ty::Str;
-            fields.push(Field {
-                name,
-                ty,
-                optional: false,
-                pool,
-                mapping: Mapping::None,
-                prefer: vec![],
-                elsewhere: false,
-            });
+            fields.push(Field { name, ..Field::new(ty, false, pool) });
         }
         if self.rng.chance(15) {
             let pool = self.pool(&Ty::Date);
             let (name, ty) = ("start".to_owned(), Ty::Date);
-            fields.push(Field {
-                name,
-                ty,
-                optional: true,
-                pool,
-                mapping: Mapping::None,
-                prefer: vec![],
-                elsewhere: false,
-            });
+            fields.push(Field { name, ..Field::new(ty, true, pool) });
         }
         let place = self.rng.below(fields.len());
         fields.swap(0, place);
@@ -311,6 +285,7 @@ impl Gen {
             inverses: vec![],
             states: vec![],
             leaver_states: vec![],
+            mail: None,
         }
     }
 
@@ -319,15 +294,7 @@ impl Gen {
             for _ in 0..self.rng.weighted(&[(2, 0), (4, 1), (1, 2)]) {
                 let to = if self.rng.chance(70) { i } else { self.rng.below(count) };
                 let name = self.names.fresh("boss");
-                let field = Field {
-                    name,
-                    ty: Ty::Ref(to),
-                    optional: true,
-                    pool: vec![],
-                    mapping: Mapping::None,
-                    prefer: vec![],
-                    elsewhere: false,
-                };
+                let field = Field { name, ..Field::new(Ty::Ref(to), true, vec![]) };
                 self.m.identities[i].fields.push(field);
                 if self.rng.chance(70) {
                     let at = self.m.identities[i].fields.len() - 1;
@@ -338,7 +305,7 @@ impl Gen {
         }
     }
 
-    fn mapping(&mut self, f: &Field) -> Mapping {
+    pub(crate) fn mapping(&mut self, f: &Field) -> Mapping {
         if self.rng.chance(55) {
             return Mapping::None;
         }
@@ -390,15 +357,7 @@ impl Gen {
             (f.ty, f.pool)
         };
         let key = self.names.fresh("by");
-        let mut fields = vec![Field {
-            name: key,
-            ty,
-            optional: false,
-            pool: pool.clone(),
-            mapping: Mapping::None,
-            prefer: vec![],
-            elsewhere: false,
-        }];
+        let mut fields = vec![Field { name: key, ..Field::new(ty, false, pool.clone()) }];
         for _ in 0..self.rng.range(1, 3) {
             let mut field = self.field(false, None);
             if self.rng.chance(30) {
@@ -460,7 +419,18 @@ impl Gen {
         let accounts = self.rng.chance(65);
         let n = self.rng.weighted(&[(4, 1), (4, 2), (1, 3)]);
         let kinds = (0..n).map(|_| self.kind()).collect();
-        App { name, via, mode, accounts, types: vec![], unique: false, from: None, attributes: vec![], kinds }
+        App {
+            name,
+            via,
+            mode,
+            accounts,
+            types: vec![],
+            unique: false,
+            second: None,
+            from: None,
+            attributes: vec![],
+            kinds,
+        }
     }
 
     fn kind(&mut self) -> Kind {
