@@ -3,69 +3,92 @@
 
 use prov::{Desired, Memory, Plan};
 use prov_oracle::Outcome;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// The outcome of the engine, as `prov_oracle` describes it.
 pub fn outcome(desired: &Desired, plan: &Plan, memory: &Memory) -> Outcome {
-    let actions: Vec<String> = plan.actions().map(action).collect();
-    let mut findings: BTreeSet<String> = plan.findings.iter().filter_map(finding).collect();
-    findings.extend(plan.header.guards.iter().map(|v| {
-        let part = |p: &Option<String>| p.clone().unwrap_or_else(|| "-".to_owned());
-        let said = match (&v.notice, v.tripped) {
-            (Some(_), _) => "notice".to_owned(),
-            (None, true) => format!("tripped {} {}", v.count, v.limit),
-            (None, false) => format!("passes {} {}", v.count, v.limit),
-        };
-        format!("guard {} {} {} {said}", v.guard, part(&v.app), part(&v.source))
-    }));
+    let actions: Vec<String> = plan.actions().map(|a| line(&a)).collect();
     let (mut states, mut should) = (BTreeMap::new(), BTreeMap::new());
     for id in desired.ids() {
         states.insert(id.to_owned(), state(desired, id));
         should.insert(id.to_owned(), has(desired, id));
     }
-    let findings = findings.into_iter().collect();
     // The oracle reads last good records, and does not say what they will be.
     let memory = Memory { good: BTreeMap::new(), ..memory.clone() };
-    Outcome { actions, findings, states, desired: should, memory: memory.to_json() }
+    Outcome {
+        actions,
+        findings: findings(plan),
+        guards: plan.header.guards.iter().map(guard).collect(),
+        header: header(plan),
+        states,
+        desired: should,
+        memory: memory.to_json(),
+    }
 }
 
-fn quoted(text: Option<&str>) -> String {
-    text.map_or("-".to_owned(), |t| format!("{t:?}"))
+/// A line of a plan.
+fn line(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
-/// The line of a plan.
-fn action(a: prov::ActionView<'_>) -> String {
-    serde_json::to_string(&a).unwrap_or_default()
+/// A file of data without its folder.
+fn without_folder(file: &str) -> String {
+    file.rsplit(['/', '\\']).next().unwrap_or(file).to_owned()
 }
 
-fn finding(f: &prov::Finding) -> Option<String> {
-    let name = f.kind.name();
-    let id = f.identity.as_deref().unwrap_or("-");
-    let app = f.app.as_deref().unwrap_or("-");
-    Some(match name {
-        "held" | "missing" => format!("{name} {id}"),
-        "withheld" => match (&f.entitlement, f.because.first()) {
-            (Some(e), _) => format!("{name} {id} {app} {} {}", e.kind, quoted(e.value.as_deref())),
-            (None, by) => format!("{name} {id} role {}:{}", by?.file, by?.line),
-        },
-        "guest_out" => {
-            let by = f.because.first().map_or("-", |b| b.rule.as_str());
-            let why = f.message.rsplit(": ").next().unwrap_or_default();
-            format!("{name} {id} {by}: {why}")
-        }
-        "separated" => {
-            let by = f.because.first()?;
-            format!("{name} {id} {}:{}", by.file, by.line)
-        }
-        "unmanaged" => format!("{name} - {app} {} {}", f.entitlement.as_ref()?.kind, f.count?),
-        "rejected_row" | "unmatched_assignment" | "unmatched_exception" | "expired" => {
-            let file = f.file.as_deref().unwrap_or("-");
-            let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
-            format!("{name} {id} {file}:{}", f.line.unwrap_or(0))
-        }
-        _ => format!("{name} {id} {app} {}", quoted(f.account.as_deref())),
-    })
+/// What a plan found, without what no reading of the reference could tell: words, and what is wrong with a row. Of a row
+/// with several faults one is left.
+fn findings(plan: &Plan) -> Vec<String> {
+    let place = |f: &prov::Finding| {
+        let held = f.entitlement.as_ref().map(|e| (e.kind.clone(), e.value.clone()));
+        let first = (f.kind, f.identity.clone(), f.app.clone(), f.account.clone());
+        (first, held, f.file.as_deref().map(without_folder), f.line)
+    };
+    let mut found: Vec<_> = plan
+        .findings
+        .iter()
+        .map(|f| {
+            let mut told = f.clone();
+            told.message.clear();
+            told.column = None;
+            if f.kind.name() == "rejected_row" {
+                told.code.clear();
+            }
+            told.file = f.file.as_deref().map(without_folder);
+            let text = line(&told).replacen(",\"message\":\"\"", "", 1).replacen(",\"code\":\"\"", "", 1);
+            (place(f), text)
+        })
+        .collect();
+    // Files stand in the order of their folders, and what is alike but for its words in that of these.
+    let in_order = found.is_sorted_by(|a, b| (&a.0.0, &a.0.1) <= (&b.0.0, &b.0.1));
+    found.sort();
+    found.dedup();
+    let mut lines: Vec<String> = found.into_iter().map(|f| f.1).collect();
+    if !in_order {
+        lines.push("findings stand in no order".to_owned());
+    }
+    lines
+}
+
+/// What a guard says, without the words of a notice.
+fn guard(verdict: &prov::Verdict) -> String {
+    let mut told = verdict.clone();
+    told.notice = told.notice.map(|_| "notice".to_owned());
+    line(&told)
+}
+
+/// What the header says of the data.
+fn header(plan: &Plan) -> String {
+    let h = &plan.header;
+    format!(
+        "{{\"at\":{},\"today\":{},\"zone\":{},\"people\":{},\"sources\":{}}}",
+        line(&h.at),
+        line(&h.today),
+        line(&h.zone),
+        h.people,
+        line(&h.sources)
+    )
 }
 
 fn state(desired: &Desired, id: &str) -> String {
@@ -122,6 +145,8 @@ pub fn difference(oracle: &Outcome, engine: &Outcome) -> Option<String> {
     };
     side("action", &oracle.actions, &engine.actions);
     side("finding", &oracle.findings, &engine.findings);
+    side("guard", &oracle.guards, &engine.guards);
+    side("header", std::slice::from_ref(&oracle.header), std::slice::from_ref(&engine.header));
     let states = |o: &Outcome| o.states.iter().map(|(id, s)| format!("{id} {s}")).collect::<Vec<_>>();
     side("state", &states(oracle), &states(engine));
     let desired = |o: &Outcome| {
@@ -132,7 +157,14 @@ pub fn difference(oracle: &Outcome, engine: &Outcome) -> Option<String> {
     let memory = |o: &Outcome| o.memory.lines().map(str::to_owned).collect::<Vec<_>>();
     side("memory", &memory(oracle), &memory(engine));
     if out.is_empty() {
-        out = format!("  the same lines, but not in the same order or number:\n{oracle:#?}\n{engine:#?}");
+        out.push_str("  the same lines, but not in the same order or number:\n");
+        let lists = [(&oracle.actions, &engine.actions), (&oracle.findings, &engine.findings)];
+        for (a, b) in lists.into_iter().chain([(&oracle.guards, &engine.guards)]) {
+            if let Some((a, b)) = a.iter().zip(b).find(|(a, b)| a != b) {
+                let _ = writeln!(out, "  oracle: {a}\n  engine: {b}");
+            }
+            let _ = writeln!(out, "  {} and {}", a.len(), b.len());
+        }
     }
     Some(out)
 }

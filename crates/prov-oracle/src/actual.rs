@@ -20,6 +20,8 @@ pub(crate) struct Account {
     pub attributes: BTreeMap<String, String>,
     /// What the columns say that accounts are found by.
     pub columns: BTreeMap<String, String>,
+    /// The line of its row.
+    pub line: u64,
 }
 
 /// See the head of the file.
@@ -108,14 +110,23 @@ impl<'a> World<'a> {
             found.push((
                 row.line(),
                 key,
-                Account { app: app.name.to_owned(), name, owner, enabled, attributes, columns },
+                Account {
+                    app: app.name.to_owned(),
+                    name,
+                    owner,
+                    enabled,
+                    attributes,
+                    columns,
+                    line: row.line(),
+                },
             ));
         }
         // Equal rows are one; of rows about one account that differ, none is right.
         for (line, key, account) in &found {
             let twins = || found.iter().filter(|(_, k, a)| k == key && a.app == account.app);
-            if twins().all(|(_, _, a)| a == account) {
-                if !actual.accounts.contains(account) {
+            let equal = |a: &Account| Account { line: account.line, ..a.clone() } == *account;
+            if twins().all(|(_, _, a)| equal(a)) {
+                if !actual.accounts.iter().any(equal) {
                     actual.accounts.push(account.clone());
                 }
             } else {

@@ -13,18 +13,9 @@
 //!
 //! Actions are the lines of a plan as JSON Lines, byte for byte and in its order.
 //!
-//! A finding is one of these; each line is there once:
-//!
-//! - `withheld IDENTITY APP KIND VALUE`; of a role `withheld IDENTITY role FILE:LINE`, the place of the forbid or exception
-//! - `guest_out IDENTITY FEDERATION: REASON`, as plan.md words it, `-` where no federation is theirs
-//! - `separated IDENTITY FILE:LINE`, the place of the separation
-//! - `conflict IDENTITY APP ACCOUNT`, `nameless_account IDENTITY APP ACCOUNT`
-//! - `held IDENTITY`, `missing IDENTITY`
-//! - `guard NAME APP SOURCE`, then `tripped` or `passes`, the count and the limit; `notice` where it can't judge
-//! - `linked_account IDENTITY APP ACCOUNT`
-//! - `unmatched_assignment IDENTITY FILE:LINE`, `unmatched_exception IDENTITY FILE:LINE`, `expired IDENTITY FILE:LINE`
-//! - `orphan_account - APP ACCOUNT`, `unmanaged - APP KIND COUNT`
-//! - `rejected_row IDENTITY FILE:LINE`, `-` where it is not known whose the row is
+//! Findings are such lines too, each once, without `message` and `column`; of a rejected row without `code`. Files of data
+//! stand without their folder. What guards say stands as in the header, any `notice` as `notice`. Of the header itself there is
+//! what follows from the data: `at`, `today`, `zone`, `people` and `sources`.
 //!
 //! The state of an identity is its name, `unknown` where it can't be known, `-` where its type has none; behind it
 //! ` held` where the identity is held. What it should have are its entitlements, `APP.KIND VALUE`, then its accounts,
@@ -41,6 +32,7 @@ mod entitlement;
 mod eval;
 mod facts;
 mod federation;
+mod found;
 mod functions;
 mod good;
 mod granted;
@@ -102,8 +94,12 @@ pub struct Case<'a> {
 pub struct Outcome {
     /// What is to be done: the lines of a plan, in its order.
     pub actions: Vec<String>,
-    /// What was found, sorted.
+    /// What was found, in order.
     pub findings: Vec<String>,
+    /// What guards say.
+    pub guards: Vec<String>,
+    /// What the header says of the data.
+    pub header: String,
     /// By identity of the population.
     pub states: BTreeMap<String, String>,
     /// By identity of the population: entitlements, then accounts, each sorted.
@@ -156,7 +152,9 @@ pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
     let lines = planner.plan(&rows).map_err(told)?;
     let memory = planner.memory_after(&rows, &lines).map_err(told)?.to_json();
     out.actions = lines.acts.iter().map(action::Act::json).collect();
-    out.findings = lines.findings.into_iter().collect();
+    out.findings = found::lines(&lines.findings);
+    out.guards = lines.guards;
+    out.header = planner.header();
     out.memory = memory;
     Ok(out)
 }

@@ -19,10 +19,21 @@ pub(crate) struct Links {
     pub of: BTreeMap<(String, String), (String, bool)>,
 }
 
+/// Why it is not clear which account is someone's.
+#[derive(Clone, Debug)]
+pub(crate) enum Conflict {
+    /// What it would be found by can't be known.
+    Unknown,
+    /// It is somebody else's, or others find it too.
+    Elsewhere(String),
+    /// There are several.
+    Several(Vec<String>),
+}
+
 /// An account that is found: a position, or why it is not clear which.
 enum Found {
     One(usize),
-    Conflict(Option<String>),
+    Conflict(Conflict),
 }
 
 impl<'a> World<'a> {
@@ -70,7 +81,8 @@ impl<'a> World<'a> {
                 continue;
             }
             for one in people {
-                self.conflicts.insert((one, app.name.to_owned()), Some(account.name.clone()));
+                let elsewhere = Conflict::Elsewhere(account.name.clone());
+                self.conflicts.insert((one, app.name.to_owned()), elsewhere);
             }
         }
         Ok(())
@@ -106,7 +118,7 @@ impl<'a> World<'a> {
         };
         let left = eval.state_def(person, state).is_some_and(leaver);
         let concerned = left || known(eval.wants_account(person, app.name))? != Some(false);
-        let conflict = |account: Option<String>| Ok(Some(Found::Conflict(account)).filter(|_| concerned));
+        let conflict = |why: Conflict| Ok(Some(Found::Conflict(why)).filter(|_| concerned));
         let scope =
             Scope { account: Some((app.name, block)), ..Scope::of(Some(person), Some(one.of.clone())) };
         // Whatever the value is, no account has it.
@@ -119,7 +131,7 @@ impl<'a> World<'a> {
         for key in &block.correlate {
             let value = match eval.eval(&key.value, &scope, None) {
                 Err(Stop::Unknown) if none(&key.name.text) => continue,
-                Err(Stop::Unknown) => return conflict(None),
+                Err(Stop::Unknown) => return conflict(Conflict::Unknown),
                 value => value?.plain(),
             };
             let types = self.account_types(app);
@@ -138,8 +150,13 @@ impl<'a> World<'a> {
             match all.as_slice() {
                 [] => {}
                 [at] if actual.accounts[*at].owner.is_none() => return Ok(Some(Found::One(*at))),
-                [at] => return conflict(Some(actual.accounts[*at].name.clone())),
-                _ => return conflict(None),
+                [at] => return conflict(Conflict::Elsewhere(actual.accounts[*at].name.clone())),
+                several => {
+                    let mut names: Vec<String> =
+                        several.iter().map(|at| actual.accounts[*at].name.clone()).collect();
+                    names.sort();
+                    return conflict(Conflict::Several(names));
+                }
             }
         }
         Ok(None)

@@ -7,7 +7,9 @@ use crate::cause::{Cause, in_order};
 use crate::decide::{Decision, Wanted, drops, leaver};
 use crate::entitlement::{Ent, same};
 use crate::eval::{Eval, Stop};
+use crate::found::{EXAMPLES, Find};
 use crate::good::recalling;
+use crate::links::Conflict;
 use crate::plan::{Blocked, Lines, Planner, Standing, Want};
 use crate::policy::App;
 use crate::settle::Issue;
@@ -32,8 +34,8 @@ struct Here {
     stuck: bool,
 }
 
-/// How many hold what is not managed, by app and kind.
-pub(crate) type Unmanaged = BTreeMap<(String, String), u64>;
+/// How many hold what is not managed: by app and kind, and by value as it is compared.
+pub(crate) type Unmanaged = BTreeMap<(String, String), BTreeMap<String, u64>>;
 
 /// The identity at hand.
 struct One<'o, 'w, 'a> {
@@ -59,17 +61,21 @@ impl<'w, 'a> Planner<'w, 'a> {
         unmanaged: &mut Unmanaged,
     ) -> Result<(), Stop> {
         let position = self.position(id);
-        if position.is_none() {
-            lines.findings.insert(format!("missing {id}"));
-        }
         let held = self.actual.held.get(id).map_or(&[][..], Vec::as_slice);
         let standing = self.standing(id)?;
+        if position.is_none() {
+            let mut find = Find::of("missing", id);
+            if let Standing::In { ended_by: Some(source), .. } = &standing {
+                find.because.extend(self.world.policy.causes.get(&("source", &*source.name.text)).cloned());
+            }
+            lines.findings.insert(find);
+        }
         let by_state = self.state_causes(id, &standing)?;
         let (state, since) = match standing {
             Standing::In { state, since, .. } => (state, since),
             Standing::Missing(_) => return Ok(()),
             Standing::Held => {
-                lines.findings.insert(format!("held {id}"));
+                lines.findings.insert(Find::of("held", id));
                 if self.actual.unreadable.contains(id) {
                     return Ok(());
                 }
@@ -152,29 +158,42 @@ impl<'w, 'a> Planner<'w, 'a> {
         state: Option<&'a State>,
         lines: &mut Lines,
     ) -> Result<(), Stop> {
-        let place = |c: &Cause| format!("{}:{}", c.file, c.line);
+        let Some(position) = self.position(id) else { return Ok(()) };
+        let by = |kind: &str, cause: &Cause| Find { because: vec![cause.clone()], ..Find::of(kind, id) };
         for (ent, issue) in &decision.withheld {
-            let told = !matches!(issue, Issue::Outranked | Issue::Separated)
-                && !state.is_some_and(|s| drops(s, &ent.app));
-            if told {
-                lines.findings.insert(format!("withheld {id} {} {} {:?}", ent.app, ent.kind, ent.value));
+            if state.is_some_and(|s| drops(s, &ent.app)) {
+                continue;
+            }
+            let ent_of = |find| Find {
+                app: Some(ent.app.clone()),
+                ent: Some((ent.kind.clone(), Some(ent.value.clone()))),
+                ..find
+            };
+            match issue {
+                Issue::Outranked | Issue::Separated => {}
+                Issue::Blank | Issue::NotInCatalog => {
+                    lines.findings.insert(ent_of(Find::of("withheld", id)));
+                }
+                Issue::Forbidden => {
+                    for cause in Eval::new(self.world).why_withheld(position, ent, *issue)? {
+                        lines.findings.insert(ent_of(by("withheld", &cause)));
+                    }
+                }
             }
         }
-        for by in &decision.roles_withheld {
-            lines.findings.insert(format!("withheld {id} role {}", place(by)));
-        }
-        for by in &decision.separated {
-            lines.findings.insert(format!("separated {id} {}", place(by)));
-        }
-        if let (true, Some(position)) = (state.is_some_and(leaver), self.position(id)) {
+        lines.findings.extend(decision.roles_withheld.iter().map(|c| by("withheld", c)));
+        lines.findings.extend(decision.separated.iter().map(|c| by("separated", c)));
+        if state.is_some_and(leaver) {
             let held = self.actual.held.get(id).is_some_and(|h| !h.is_empty());
             let has = held || self.world.policy.apps.iter().any(|a| !self.accounts_of(id, a.name).is_empty());
             for (federation, why) in Eval::new(self.world).out_by(position)? {
                 // That a time is over is told only as long as they have something.
                 if has || !why.iter().any(|w| matches!(*w, "their time is over" | "the partnership is over"))
                 {
-                    let (federation, why) = (federation.unwrap_or("-"), why.join(", "));
-                    lines.findings.insert(format!("guest_out {id} {federation}: {why}"));
+                    let causes = &self.world.policy.causes;
+                    let cause = federation.and_then(|f| causes.get(&("federation", f)).cloned());
+                    let because = cause.into_iter().collect();
+                    lines.findings.insert(Find { because, ..Find::of("guest_out", id) });
                 }
             }
         }
@@ -182,7 +201,7 @@ impl<'w, 'a> Planner<'w, 'a> {
     }
 
     /// The block that speaks of someone's account in an app; where none is for their type, the app.
-    fn account_cause(&self, position: Option<usize>, app: &App<'a>) -> Cause {
+    pub(crate) fn account_cause(&self, position: Option<usize>, app: &App<'a>) -> Cause {
         let of = position.map(|p| self.world.people[p].of.as_str());
         let Some(block) = of.and_then(|of| app.account(of)) else { return app.cause.clone() };
         let name = match &block.for_type {
@@ -238,8 +257,17 @@ impl<'o, 'w, 'a> One<'o, 'w, 'a> {
     }
 
     fn find(&mut self, kind: &str, app: &App<'a>, account: Option<&str>) {
-        let account = account.map_or("-".to_owned(), |a| format!("{a:?}"));
-        self.lines.findings.insert(format!("{kind} {} {} {account}", self.id, app.name));
+        let mut find = Find::of(kind, self.id);
+        (find.app, find.account) = (Some(app.name.to_owned()), account.map(str::to_owned));
+        self.lines.findings.insert(find);
+    }
+
+    /// Several accounts, of which one should be.
+    fn several(&mut self, app: &App<'a>, names: &[String]) {
+        let mut find = Find::of("conflict", self.id);
+        (find.app, find.count) = (Some(app.name.to_owned()), Some(names.len() as u64));
+        find.examples = names.iter().take(EXAMPLES).cloned().collect();
+        self.lines.findings.insert(find);
     }
 
     /// The account's block, and the state.
@@ -276,9 +304,13 @@ impl<'o, 'w, 'a> One<'o, 'w, 'a> {
             ..Here::default()
         };
         if let Some(position) = self.position
-            && let Some(account) = self.planner.world.conflicts.get(&(position, app.name.to_owned()))
+            && let Some(conflict) = self.planner.world.conflicts.get(&(position, app.name.to_owned()))
         {
-            self.find("conflict", app, account.as_deref());
+            match conflict {
+                Conflict::Unknown => self.find("conflict", app, None),
+                Conflict::Elsewhere(account) => self.find("conflict", app, Some(account)),
+                Conflict::Several(names) => self.several(app, names),
+            }
         }
         here.unsettled = self.planner.is_unsettled(self.id, app);
         let may_take = self.left || app.mode != "additive";
@@ -372,7 +404,7 @@ impl<'o, 'w, 'a> One<'o, 'w, 'a> {
             }
             several => {
                 here.frozen = true;
-                self.find("conflict", app, None);
+                self.several(app, &several.iter().map(|a| a.name.clone()).collect::<Vec<_>>());
                 if !enabled && may_take {
                     self.disable(here, app, several, disables)?;
                 }
@@ -393,7 +425,7 @@ impl<'o, 'w, 'a> One<'o, 'w, 'a> {
         // Of several accounts whose is which is not clear: nobody signs in with any, and none is deleted.
         if !self.left && several {
             here.frozen = true;
-            self.find("conflict", app, None);
+            self.several(app, &has.iter().map(|a| a.name.clone()).collect::<Vec<_>>());
         }
         let deletes = gone && (self.left || !several);
         if !deletes || self.left {
@@ -492,7 +524,8 @@ impl<'o, 'w, 'a> One<'o, 'w, 'a> {
         let managed = self.planner.is_managed(self.id, app, ent)?;
         if !managed {
             if !granted {
-                *unmanaged.entry((ent.app.clone(), ent.kind.clone())).or_default() += 1;
+                let of = unmanaged.entry((ent.app.clone(), ent.kind.clone())).or_default();
+                *of.entry(ent.compared.clone()).or_default() += 1;
             }
             return Ok(());
         }

@@ -1,16 +1,18 @@
 //! What must be done for everyone to have what they should, and what is remembered (plan.md; files.md, "Memory").
 //! Invariant: one identity at a time, each planned for anew whenever something that others do matters to it.
 
-use crate::action::Act;
+use crate::action::{Act, joined, text};
 use crate::actual::{Account, Actual};
 use crate::assigned::Judged;
 use crate::calendar;
 use crate::decide::{Decision, Wanted, leaver, verb};
 use crate::entitlement::Ent;
 use crate::eval::{Eval, Stop};
+use crate::found::{EXAMPLES, Find};
 use crate::granted::Given;
 use crate::guards::Tally;
 use crate::links::Links;
+use crate::person::Unmanaged;
 use crate::policy::App;
 use crate::world::World;
 use prov_model::{Date, Instant, Memory, RawTable, Since, SourceMemory};
@@ -21,7 +23,9 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Default)]
 pub(crate) struct Lines {
     pub acts: Vec<Act>,
-    pub findings: BTreeSet<String>,
+    pub findings: BTreeSet<Find>,
+    /// What guards say.
+    pub guards: Vec<String>,
     /// What guards count.
     pub tally: Tally,
     /// What is granted, revoked and deleted, for what is remembered.
@@ -241,21 +245,59 @@ impl<'w, 'a> Planner<'w, 'a> {
     pub(crate) fn plan(&self, rows: &BTreeMap<String, u64>) -> Result<Lines, Stop> {
         let blocked = self.blocked_names()?;
         let mut lines = Lines::default();
-        let mut unmanaged: BTreeMap<(String, String), u64> = BTreeMap::new();
+        let mut unmanaged = Unmanaged::new();
         for id in self.ids() {
             self.person(id, &blocked, &mut lines, &mut unmanaged)?;
         }
         lines.acts.sort_by(|a, b| self.compare(a, b));
         lines.count();
-        for ((app, kind), count) in unmanaged {
-            lines.findings.insert(format!("unmanaged - {app} {kind} {count}"));
-        }
+        self.tell_unmanaged(unmanaged, &mut lines);
         for account in self.actual.accounts.iter().filter(|a| a.owner.is_none()) {
-            lines.findings.insert(format!("orphan_account - {} {:?}", account.app, account.name));
+            let mut find = Find::new("orphan_account");
+            (find.app, find.account) = (Some(account.app.clone()), Some(account.name.clone()));
+            find.line = Some(account.line).filter(|l| *l > 0);
+            lines.findings.insert(find);
         }
         for ((app, account), (owner, _)) in self.links.of.iter().filter(|(_, (_, now))| *now) {
-            lines.findings.insert(format!("linked_account {owner} {app} {account:?}"));
+            let mut find = Find::of("linked_account", owner);
+            (find.app, find.account) = (Some(app.clone()), Some(account.clone()));
+            if let Some(app) = self.world.policy.app(app) {
+                find.because = vec![self.account_cause(self.position(owner), app)];
+            }
+            lines.findings.insert(find);
         }
+        self.tell_by_hand(&mut lines)?;
+        for r in self.world.rejected.iter().chain(&self.world.hand.rejected) {
+            lines.findings.insert(Find::row("rejected_row", r.id.as_deref(), &r.file, r.line));
+        }
+        for (file, line, id) in &self.actual.rejected {
+            lines.findings.insert(Find::row("rejected_row", id.as_deref(), file, *line));
+        }
+        lines.guards = self.verdicts(&lines.tally, rows)?;
+        Ok(lines)
+    }
+
+    /// What is held without a rule and not managed: by kind, with the values that most hold.
+    fn tell_unmanaged(&self, unmanaged: Unmanaged, lines: &mut Lines) {
+        for ((app, kind), of) in unmanaged {
+            let mut find = Find::new("unmanaged");
+            find.count = Some(of.values().sum());
+            let mut values: Vec<(u64, String)> = Vec::new();
+            for (compared, count) in of {
+                // Of several spellings that the actual state has, the smallest stands for all.
+                let all = self.actual.held.values().flatten();
+                let same = all.filter(|e| (&e.app, &e.kind, &e.compared) == (&app, &kind, &compared));
+                values.extend(same.map(|e| e.value.clone()).min().map(|v| (count, v)));
+            }
+            values.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+            find.examples = values.into_iter().take(EXAMPLES).map(|v| v.1).collect();
+            (find.app, find.ent) = (Some(app), Some((kind, None)));
+            lines.findings.insert(find);
+        }
+    }
+
+    /// Assignments and exceptions that do nothing.
+    fn tell_by_hand(&self, lines: &mut Lines) -> Result<(), Stop> {
         for row in &self.world.hand.assignments {
             let judged = match self.position(&row.identity) {
                 None => Judged::Unmatched,
@@ -272,9 +314,7 @@ impl<'w, 'a> Planner<'w, 'a> {
                 Judged::Expired => "expired",
                 Judged::ToCome | Judged::Honoured => continue,
             };
-            let (file, line) = &row.origin;
-            let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
-            lines.findings.insert(format!("{kind} {} {file}:{line}", row.identity));
+            lines.findings.insert(Find::row(kind, Some(&row.identity), &row.origin.0, row.origin.1));
         }
         for row in &self.world.hand.exceptions {
             let named = self.position(&row.identity).and_then(|p| {
@@ -286,20 +326,26 @@ impl<'w, 'a> Planner<'w, 'a> {
                 Some(_) if self.world.has_come(row.until) => "expired",
                 Some(_) => continue,
             };
-            let (file, line) = &row.origin;
-            let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
-            lines.findings.insert(format!("{kind} {} {file}:{line}", row.identity));
+            lines.findings.insert(Find::row(kind, Some(&row.identity), &row.origin.0, row.origin.1));
         }
-        for r in self.world.rejected.iter().chain(&self.world.hand.rejected) {
-            let id = r.id.as_deref().unwrap_or("-");
-            lines.findings.insert(format!("rejected_row {id} {}:{}", r.file, r.line));
-        }
-        for (file, line, id) in &self.actual.rejected {
-            let id = id.as_deref().unwrap_or("-");
-            lines.findings.insert(format!("rejected_row {id} {file}:{line}"));
-        }
-        lines.findings.extend(self.verdicts(&lines.tally, rows)?);
-        Ok(lines)
+        Ok(())
+    }
+
+    /// What the header of a plan says of the data.
+    pub(crate) fn header(&self) -> String {
+        let source = |(name, raw): (&String, &RawTable)| {
+            let of = self.world.rejected.iter().filter(|r| r.file == raw.file);
+            let rejected = of.map(|r| r.line).collect::<BTreeSet<_>>().len();
+            format!("{}:{{\"rows\":{},\"rejected\":{rejected}}}", text(name), raw.len())
+        };
+        format!(
+            "{{\"at\":{},\"today\":{},\"zone\":{},\"people\":{},\"sources\":{{{}}}}}",
+            text(&self.world.now.to_string()),
+            text(&self.world.today.to_string()),
+            text(self.world.zone.iana_name().unwrap_or("UTC")),
+            self.world.people.len(),
+            joined(self.sources.iter().map(source))
+        )
     }
 
     /// Whether what someone holds is what Prov may take away (items.md, "managed").

@@ -179,7 +179,7 @@ pub(crate) struct Policy<'a> {
     pub rules: Vec<Rule<'a>>,
     pub forbids: Vec<Forbid<'a>>,
     pub separations: Vec<Separation<'a>>,
-    pub guards: Vec<&'a ast::Guard>,
+    pub guards: Vec<(&'a ast::Guard, Cause)>,
     /// What is written back: source, attribute and value.
     pub writebacks: Vec<(String, &'a ast::Assign, Cause)>,
     pub lets: BTreeMap<&'a str, Let<'a>>,
@@ -306,7 +306,7 @@ impl<'a> Policy<'a> {
                     let result = result.as_ref().map(|t| ty(t, &names)).transpose()?;
                     policy.functions.insert((module, &name.text), Function { params, result, body });
                 }
-                ItemKind::Guard(guard) => policy.guards.push(guard),
+                ItemKind::Guard(guard) => policy.guards.push((guard, cause("guard", String::new()))),
                 ItemKind::Writeback { source, fields } => {
                     policy.writebacks.extend(fields.iter().map(|f| {
                         let name = format!("writeback {}.{}", source.text, f.name.text);
@@ -362,6 +362,11 @@ impl<'a> Policy<'a> {
 
     pub(crate) fn app(&self, name: &str) -> Option<&App<'a>> {
         self.apps.iter().find(|a| a.name == name)
+    }
+
+    /// An app with all accounts in it.
+    pub(crate) fn accounts_in(&self, name: &str) -> impl Iterator<Item = &App<'a>> {
+        self.apps.iter().filter(move |a| a.name == name)
     }
 
     pub(crate) fn rule(&self, name: &str) -> Option<&Rule<'a>> {

@@ -5,6 +5,7 @@ use crate::calendar;
 use crate::entered::Entry;
 use crate::eval::Record;
 use crate::hand::Hand;
+use crate::links::Conflict;
 use crate::names::Names;
 use crate::policy::{Policy, Trees};
 use crate::value::{Field, Reading, Ty, Value, compare, fold, nfc, same};
@@ -59,8 +60,8 @@ pub(crate) struct World<'a> {
     /// Types and attributes that name zones.
     pub zones: BTreeSet<(String, String)>,
     pub names: Names,
-    /// Where it is not clear which account is someone's: by person and app, with an account that is somebody else's.
-    pub conflicts: BTreeMap<(usize, String), Option<String>>,
+    /// Where it is not clear which account is someone's: by person and app.
+    pub conflicts: BTreeMap<(usize, String), Conflict>,
     /// By position in the population: what the state that they are in keeps.
     pub entries: Vec<Option<Entry>>,
     /// Last good records of those of whom something can't be known.
