@@ -228,7 +228,8 @@ impl Run {
         Population::load(self.engine.policy(), &wiring, &self.at)
     }
 
-    /// Evaluates, if not done yet: on one thread and on three, in the order of rows and against it.
+    /// Evaluates, if not done yet: on one thread and on three, in the order of rows and against it, one after another and
+    /// by columns.
     fn evaluated(&mut self) -> Result<Result<(), String>, Error> {
         if self.desired.is_some() {
             return Ok(Ok(()));
@@ -238,6 +239,8 @@ impl Run {
         let (one, three) = ([1, 3].map(|n| self.engine.clone().with_threads(Some(n)))).into();
         let desired = one.evaluate_with(&people, at, &background);
         let other = three.evaluate_with(&self.population(true)?, at, &background);
+        let columns = self.engine.policy().compile(Backend::Columns)?.with_threads(Some(1)).with_block(3);
+        let by_columns = columns.evaluate_with(&people, at, &background);
         // Names that this run gives are known to whoever looks at one person afterwards.
         let actual = self.actual()?;
         let plan = self.engine.plan(&desired, &actual, &self.memory);
@@ -247,9 +250,11 @@ impl Run {
         for id in desired.ids() {
             let identity = people.identity(self.engine.policy(), id)?;
             let one = self.engine.evaluate_one_with(&identity, at, &known);
-            for (how, json) in
-                [("with the rows reversed, on three threads", other.json(id)), ("alone", one.json())]
-            {
+            for (how, json) in [
+                ("with the rows reversed, on three threads", other.json(id)),
+                ("by columns", by_columns.json(id)),
+                ("alone", one.json()),
+            ] {
                 if json != desired.json(id) {
                     return Ok(Err(format!(
                         "{id} has, {how}:\n{json:#}\nbut among all:\n{:#}",

@@ -66,8 +66,10 @@ pub enum Color {
 pub enum BackendArg {
     /// The best there is
     Auto,
-    /// The interpreter
+    /// One identity after another
     Interpreter,
+    /// Everyone at once, over columns
+    Columns,
 }
 
 #[derive(Debug, Subcommand)]

@@ -59,6 +59,14 @@ impl ByHand {
         self.exceptions.get(&(ty, row)).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether any row is about an identity.
+    pub(crate) fn is_about(&self, ty: IdentityId, row: u32) -> bool {
+        let who = (ty, row);
+        self.assignments.contains_key(&who)
+            || self.exceptions.contains_key(&who)
+            || self.unreadable.contains(&who)
+    }
+
     pub(crate) fn is_unreadable(&self, ty: IdentityId, row: u32) -> bool {
         self.unreadable.contains(&(ty, row))
     }

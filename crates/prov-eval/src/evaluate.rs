@@ -3,6 +3,7 @@
 //! order.
 
 use crate::by_hand::{ByHand, stray};
+use crate::columns::{Columns, STATIC, Side, Tools};
 use crate::decide::{Decision, Hold};
 use crate::exceptions::idle;
 use crate::index::RuleIndex;
@@ -21,14 +22,32 @@ use prov_model::{
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Identities that are decided together.
-const BLOCK: usize = 2048;
+const BLOCK: usize = 4096;
+/// Populations below this are not worth columns.
+const FEW: usize = 256;
+
+/// How a population is evaluated. The result is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// Columns where the population is large enough for them to pay, else the interpreter.
+    #[default]
+    Auto,
+    /// One identity after another.
+    Interpreter,
+    /// Everyone at once, over columns; the interpreter for whoever is not simple.
+    Columns,
+}
 
 /// A policy ready to run: cheap to clone, safe to share.
 #[derive(Clone)]
-pub struct Engine(Arc<Ready>);
+pub struct Engine {
+    ready: Arc<Ready>,
+    backend: Backend,
+    block: usize,
+}
 
 pub(crate) struct Ready {
     pub program: Arc<Program>,
@@ -36,18 +55,21 @@ pub(crate) struct Ready {
     pub shape: Shape,
     /// The policy as it would be; where something is observed.
     pub trials: Option<Trials>,
+    /// For the columnar engine, once asked for.
+    columns: OnceLock<Columns>,
 }
 
 /// The results of one block.
 #[derive(Default)]
-struct BlockResult {
-    ids: Vec<Box<str>>,
-    states: Vec<u32>,
-    flags: Vec<IdentityFlags>,
+pub(crate) struct BlockResult {
+    pub ids: Vec<Box<str>>,
+    pub states: Vec<u32>,
+    pub flags: Vec<IdentityFlags>,
     holds: Vec<(u32, HoldReason)>,
-    accounts: Csr<DesiredAccount>,
+    pub accounts: Csr<DesiredAccount>,
     writes: Vec<(u32, Write)>,
-    holdings: Csr<EntId>,
+    /// In ids of [`BlockResult::entitlements`], or, from [`STATIC`] on, in numbers of static ones of the type.
+    pub holdings: Csr<EntId>,
     withheld: Vec<(u32, EntId, EntitlementIssue)>,
     active_forbids: Vec<(u32, Vec<u32>)>,
     forbidden_roles: Vec<(u32, u32, Box<str>)>,
@@ -59,12 +81,12 @@ struct BlockResult {
     entered: Vec<(u32, Entered)>,
     /// By number of the assignment.
     unmatched: Vec<(u32, AssignmentIssue)>,
-    entitlements: Entitlements,
+    pub entitlements: Entitlements,
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("rules", &self.0.program.rules.len()).finish_non_exhaustive()
+        f.debug_struct("Engine").field("rules", &self.ready.program.rules.len()).finish_non_exhaustive()
     }
 }
 
@@ -76,18 +98,39 @@ impl Engine {
         let tables: Arc<[LookupTable]> = tables.into();
         let trials = Trials::of(&program, &tables, catalogs);
         let shape = Shape::of(&program, catalogs);
-        Engine(Arc::new(Ready { program, tables, shape, trials }))
+        Engine::of(Ready { program, tables, shape, trials, columns: OnceLock::new() })
+    }
+
+    fn of(ready: Ready) -> Engine {
+        Engine { ready: Arc::new(ready), backend: Backend::Auto, block: BLOCK }
+    }
+
+    /// The same engine with another way to evaluate.
+    #[must_use]
+    pub fn with_backend(self, backend: Backend) -> Engine {
+        Engine { backend, ..self }
+    }
+
+    /// The same engine with another number of identities that are decided together, at least one. For tests: the result
+    /// is the same.
+    #[must_use]
+    pub fn with_block(self, block: usize) -> Engine {
+        Engine { block: block.max(1), ..self }
+    }
+
+    pub(crate) fn tuned_as(&self, other: &Engine) -> Engine {
+        Engine { ready: self.ready.clone(), backend: other.backend, block: other.block }
     }
 
     /// The same for a policy as it would be: it is compared with nothing.
     pub(crate) fn alone(program: Arc<Program>, tables: Arc<[LookupTable]>, catalogs: &Catalogs) -> Engine {
         let shape = Shape::of(&program, catalogs);
-        Engine(Arc::new(Ready { program, tables, shape, trials: None }))
+        Engine::of(Ready { program, tables, shape, trials: None, columns: OnceLock::new() })
     }
 
     /// The program.
     pub fn program(&self) -> &Program {
-        &self.0.program
+        &self.ready.program
     }
 
     /// What everyone should have at a moment. `threads`: how many to use; `None` leaves it to the machine.
@@ -107,26 +150,33 @@ impl Engine {
     }
 
     pub(crate) fn run(&self, population: &Population, moment: &Moment, background: &Background) -> Desired {
-        let ready = &*self.0;
+        let ready = &*self.ready;
         let states = self.states(population, moment, background);
         let world = ready.world(population, moment, background, Some(&states));
         let by_hand = ByHand::of(world.program, population, moment, background, None);
         let world = World { by_hand: Some(&by_hand), ..world };
         let known = self.known(world, &Rows::All);
         let world = World { names: known.names.as_ref(), ..world };
-        let indexes: Vec<RuleIndex<'_>> = (0..population.types.len())
-            .map(|ty| RuleIndex::new(world.program, population, IdentityId(ty as u32)))
+        let types = (0..population.types.len()).map(|ty| IdentityId(ty as u32));
+        let ways: Vec<Way<'_>> = types
+            .map(|ty| match self.columns(population.of(ty).len()) {
+                Some(columns) => Way::Columns(columns.side(world, &ready.shape, &states, ty).into()),
+                None => Way::Rows(RuleIndex::new(world.program, population, ty)),
+            })
             .collect();
-        let blocks = blocks(world.program, population);
+        let blocks = blocks(world.program, population, self.block);
         let results: Vec<BlockResult> = blocks
             .par_iter()
-            .map(|(ty, rows)| ready.block(world, *ty, rows.clone(), &indexes[ty.index()]))
+            .map_init(Tools::default, |tools, (ty, rows)| match &ways[ty.index()] {
+                Way::Rows(index) => ready.block(world, *ty, rows.clone(), index),
+                Way::Columns(side) => side.block(ready, world, rows.clone(), tools),
+            })
             .collect();
         let mut unmatched: Vec<(u32, AssignmentIssue)> =
             results.iter().flat_map(|r| r.unmatched.iter().copied()).collect();
         unmatched.extend(stray(&world.program.schema, population, background));
         unmatched.sort_unstable();
-        let mut desired = merge(results, &blocks, population, moment, &ready.shape);
+        let mut desired = merge(results, &blocks, population, moment, ready);
         let first = |ty| blocks.iter().take_while(|b| b.0 != ty).map(|b| b.1.len() as u32).sum::<u32>();
         if let Some(names) = &known.names {
             desired.names = names.given(world.program, first);
@@ -141,7 +191,7 @@ impl Engine {
         let conflicts = known.conflicts.into_iter();
         desired.conflicts = conflicts.map(|((ty, row, app), c)| ((first(ty) + row, app), c)).collect();
         if let Some(trials) = &ready.trials {
-            trials.compare(&mut desired, &ready.shape, population, moment, background);
+            trials.compare(self, &mut desired, population, moment, background);
         }
         desired
     }
@@ -153,13 +203,17 @@ impl Engine {
         moment: &Moment,
         background: &Background,
     ) -> Vec<Vec<u32>> {
-        let ready = &*self.0;
+        let ready = &*self.ready;
         let world = ready.world(population, moment, background, None);
         let of_type = |ty: usize| {
             let id = IdentityId(ty as u32);
             let rows = population.types[ty].len();
             if !world.program.lifecycles.iter().any(|l| l.identity == id) {
                 return vec![NO_STATE; rows];
+            }
+            let by_columns = self.columns(rows).and_then(|c| c.states(world, &ready.shape, id, self.block));
+            if let Some(states) = by_columns {
+                return states;
             }
             let starts: Vec<usize> = (0..rows).step_by(BLOCK).collect();
             let parts: Vec<Vec<u32>> = starts
@@ -179,12 +233,34 @@ impl Engine {
         (0..population.types.len()).map(of_type).collect()
     }
 
+    /// The columnar engine's part, where it is to be used for so many rows.
+    fn columns(&self, rows: usize) -> Option<&Columns> {
+        let wanted = match self.backend {
+            Backend::Auto => rows >= FEW,
+            Backend::Interpreter => false,
+            Backend::Columns => true,
+        };
+        wanted.then(|| self.ready.columns())
+    }
+
     pub(crate) fn ready(&self) -> &Ready {
-        &self.0
+        &self.ready
     }
 }
 
+/// How the identities of a type are decided.
+enum Way<'a> {
+    /// One after another.
+    Rows(RuleIndex<'a>),
+    /// Block by block.
+    Columns(Box<Side<'a>>),
+}
+
 impl Ready {
+    fn columns(&self) -> &Columns {
+        self.columns.get_or_init(|| Columns::of(&self.program, &self.shape))
+    }
+
     pub(crate) fn world<'a>(
         &'a self,
         population: &'a Population,
@@ -222,7 +298,7 @@ impl Ready {
 }
 
 impl BlockResult {
-    fn push(&mut self, at: u32, who: (IdentityId, u32), decision: Decision, world: World<'_>) {
+    pub(crate) fn push(&mut self, at: u32, who: (IdentityId, u32), decision: Decision, world: World<'_>) {
         self.states.push(decision.state);
         self.flags.push(IdentityFlags { held: decision.hold.is_some() });
         if let Some(hold) = decision.hold {
@@ -280,7 +356,7 @@ pub(crate) fn reason(hold: Hold, who: (IdentityId, u32), world: World<'_>) -> Ho
 }
 
 /// All identities in order of global id, cut into blocks.
-fn blocks(program: &Program, population: &Population) -> Vec<(IdentityId, Range<u32>)> {
+fn blocks(program: &Program, population: &Population, block: usize) -> Vec<(IdentityId, Range<u32>)> {
     let mut types: Vec<usize> = (0..population.types.len()).collect();
     // Ids of several types are `name:key`; no name holds a `:`, so types don't mix.
     types.sort_by_key(|&ty| format!("{}:", program.schema.identities[ty].name));
@@ -289,8 +365,8 @@ fn blocks(program: &Program, population: &Population) -> Vec<(IdentityId, Range<
         .flat_map(|ty| {
             let rows = population.types[ty].len();
             (0..rows)
-                .step_by(BLOCK)
-                .map(move |start| (IdentityId(ty as u32), start as u32..rows.min(start + BLOCK) as u32))
+                .step_by(block)
+                .map(move |start| (IdentityId(ty as u32), start as u32..rows.min(start + block) as u32))
         })
         .collect()
 }
@@ -300,8 +376,9 @@ fn merge(
     blocks: &[(IdentityId, Range<u32>)],
     population: &Population,
     moment: &Moment,
-    shape: &Shape,
+    ready: &Ready,
 ) -> Desired {
+    let shape = &ready.shape;
     let mut desired = Desired {
         at: moment.clone(),
         ids: Vec::with_capacity(population.len()),
@@ -334,6 +411,10 @@ fn merge(
         counts: population.counts.clone(),
         rejections: population.rejections.clone(),
     };
+    let statics =
+        |ty: IdentityId| ready.columns.get().map_or(&[][..], |c| &c.types[ty.index()].statics.items);
+    let mut of_statics: Vec<Vec<Option<EntId>>> =
+        (0..population.types.len()).map(|ty| vec![None; statics(IdentityId(ty as u32)).len()]).collect();
     for (block, (ty, rows)) in results.into_iter().zip(blocks) {
         let base = desired.ids.len() as u32;
         // New ids in the order in which the block met them.
@@ -355,7 +436,17 @@ fn merge(
         let mut list = Vec::new();
         for at in 0..block.holdings.len() {
             list.clear();
-            list.extend(block.holdings.get(at).iter().map(|id| ids[id.0 as usize]));
+            for id in block.holdings.get(at) {
+                let Some(number) = id.0.checked_sub(STATIC) else {
+                    list.push(ids[id.0 as usize]);
+                    continue;
+                };
+                let known = &mut of_statics[ty.index()][number as usize];
+                list.push(*known.get_or_insert_with(|| {
+                    let e = &statics(*ty)[number as usize];
+                    desired.entitlements.intern(e.app, e.kind, &e.value, shape.folds(e.app, e.kind))
+                }));
+            }
             list.sort_unstable_by_key(|id| desired.entitlements.same_as(*id));
             desired.holdings.push(list.iter().copied());
         }

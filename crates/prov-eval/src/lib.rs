@@ -10,6 +10,7 @@
 
 mod asks;
 mod by_hand;
+mod columns;
 mod cover;
 mod decide;
 mod entered;
@@ -41,7 +42,7 @@ mod writes;
 
 pub use asks::Bound;
 pub use cover::{Cover, Seen};
-pub use evaluate::Engine;
+pub use evaluate::{Backend, Engine};
 pub use explain::Explanation;
 pub use one::{Cause, Caused, Causes, Matches, OneDesired, Withheld};
 pub use source::{build_population, build_population_with};

@@ -39,14 +39,16 @@ impl Trials {
     /// Notes in what everyone should have how it would be otherwise.
     pub(crate) fn compare(
         &self,
+        tuned: &Engine,
         desired: &mut Desired,
-        shape: &Shape,
         population: &Population,
         moment: &Moment,
         background: &Background,
     ) {
-        let all = self.all.run(population, moment, background);
-        let giving = self.giving.as_ref().map(|e| e.run(population, moment, background));
+        let shape = &tuned.ready().shape;
+        let run = |engine: &Engine| engine.tuned_as(tuned).run(population, moment, background);
+        let all = run(&self.all);
+        let giving = self.giving.as_ref().map(run);
         let giving = giving.as_ref().unwrap_or(&all);
         let mut would = prov_model::Would::default();
         for position in 0..desired.ids.len() {

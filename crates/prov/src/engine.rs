@@ -13,11 +13,14 @@ use std::borrow::Cow;
 /// How a policy is run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backend {
-    /// The best that there is for the policy and the population: today the interpreter.
+    /// The best that there is for the policy and the population: columns where the population is large enough for them to
+    /// pay, else the interpreter.
     #[default]
     Auto,
-    /// The interpreter.
+    /// One identity after another.
     Interpreter,
+    /// Everyone at once, over columns; the interpreter for whoever is not simple.
+    Columns,
 }
 
 /// A policy that can be asked. `Send + Sync`, cheap to clone.
@@ -76,9 +79,15 @@ pub struct Desired {
 }
 
 impl Engine {
-    pub(crate) fn new(policy: Policy, _: Backend) -> Engine {
+    pub(crate) fn new(policy: Policy, backend: Backend) -> Engine {
+        let backend = match backend {
+            Backend::Auto => prov_eval::Backend::Auto,
+            Backend::Interpreter => prov_eval::Backend::Interpreter,
+            Backend::Columns => prov_eval::Backend::Columns,
+        };
         let inner =
-            prov_eval::Engine::new(policy.0.program.clone(), policy.0.tables.clone(), &policy.0.catalogs);
+            prov_eval::Engine::new(policy.0.program.clone(), policy.0.tables.clone(), &policy.0.catalogs)
+                .with_backend(backend);
         Engine { policy, inner, threads: None }
     }
 
@@ -90,6 +99,14 @@ impl Engine {
     #[must_use]
     pub fn with_threads(self, threads: Option<usize>) -> Engine {
         Engine { threads, ..self }
+    }
+
+    /// The same engine with another number of identities that columns are worked on by, for tests: the result does not
+    /// depend on it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_block(self, block: usize) -> Engine {
+        Engine { inner: self.inner.clone().with_block(block), ..self }
     }
 
     /// The policy.

@@ -53,6 +53,7 @@ pub fn setting(dir: &Path, when: &When, out: &Output, progress: &Progress) -> Re
     let backend = match out.global.backend {
         BackendArg::Auto => Backend::Auto,
         BackendArg::Interpreter => Backend::Interpreter,
+        BackendArg::Columns => Backend::Columns,
     };
     let engine = policy.compile(backend)?.with_threads(out.global.threads.map(usize::from));
     progress.doing("reading the population");

@@ -1,0 +1,39 @@
+//! From rules to entitlements for one row: a set of numbers, taken out in order.
+//! Invariant: between two rows it is empty.
+
+/// A set of numbers below a bound, with one bit for each 64 of them that are not empty.
+#[derive(Debug)]
+pub(crate) struct Gather {
+    words: Vec<u64>,
+    full: Vec<u64>,
+}
+
+impl Gather {
+    pub(crate) fn new(bound: usize) -> Gather {
+        let words = bound.div_ceil(64);
+        Gather { words: vec![0; words], full: vec![0; words.div_ceil(64)] }
+    }
+
+    pub(crate) fn add(&mut self, numbers: &[u32]) {
+        for &number in numbers {
+            let word = number as usize / 64;
+            self.words[word] |= 1 << (number % 64);
+            self.full[word / 64] |= 1 << (word % 64);
+        }
+    }
+
+    /// Takes all numbers out, in order.
+    pub(crate) fn drain(&mut self, mut f: impl FnMut(u32)) {
+        for (at, full) in self.full.iter_mut().enumerate() {
+            while *full != 0 {
+                let word = at * 64 + full.trailing_zeros() as usize;
+                *full &= *full - 1;
+                let mut bits = std::mem::take(&mut self.words[word]);
+                while bits != 0 {
+                    f(word as u32 * 64 + bits.trailing_zeros());
+                    bits &= bits - 1;
+                }
+            }
+        }
+    }
+}
