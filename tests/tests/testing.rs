@@ -1,7 +1,7 @@
 //! The language's own tests, run: `suite/testing`, a policy a file, beside a snapshot of what `prov test` says of it.
 //! Invariant: every case is run on one thread and on several, with the same outcome.
 
-use prov::testing::{self, Options, Snapshots};
+use prov::testing::{self, Fate, Options, Snapshots};
 use prov_tests::PRELUDE;
 use prov_tests::case::{self, Case};
 use prov_tests::project::Project;
@@ -122,5 +122,34 @@ fn days_that_are_passed_over_change_nothing() {
             lines + &testing::human_summary(policy, &run, false)
         };
         assert_eq!(told(false), told(true), "{name}");
+    }
+}
+
+/// What can be changed of a policy, and which test notices it.
+#[test]
+fn each_kind_of_item_has_changes() {
+    let cases = case::all(&suite("mutants")).expect("cases");
+    assert!(!cases.is_empty(), "there are no cases");
+    for case in &cases {
+        let project = project(case);
+        let loaded = project.check().expect("read");
+        let Some(policy) = loaded.policy else {
+            panic!("{}: {}", case.path.display(), loaded.report.human(prov::RenderOptions::default()))
+        };
+        let mutants = testing::mutate(&policy, &Options::default()).expect("the tests pass");
+        let line = |m: &testing::Mutant| {
+            let fate = match &m.fate {
+                Fate::Caught(by) => format!("caught by {by}"),
+                Fate::Missed => "missed".to_owned(),
+                Fate::Skipped => "skipped".to_owned(),
+            };
+            format!("{}:{}  {}: {} -> {}  {fate}\n", m.line, m.column, m.what, m.before, m.after)
+        };
+        let told: String = mutants.iter().map(line).collect();
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(suite("snapshots-mutants"));
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!(case.name.as_str(), told));
     }
 }

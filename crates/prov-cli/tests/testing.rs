@@ -252,9 +252,9 @@ fn mutation_says_what_no_test_notices() {
     let folder = Folder::new(TESTS);
     let ran = folder.test(&["--mutate"]).code(0);
     for said in [
-        "drop an operand: department == \"Sales\" and level is present and level >= 3",
-        "to level is present and level >= 3",
-        " missed, ",
+        "  drop an operand\n       - department == \"Sales\" and level is present and level >= 3\n",
+        "\n       + level is present and level >= 3\n",
+        " missed (",
     ] {
         assert!(ran.out.contains(said), "`{said}` is not in:\n{}", ran.out);
     }

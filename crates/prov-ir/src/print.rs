@@ -6,7 +6,7 @@ use crate::{
     Arm, ArmPattern, AttributeProgram, EachProgram, ExprId, ExprKind, GrantProgram, GrantValue, Program,
     Quant, StrPart,
 };
-use prov_model::{AppId, IdentityId, KindId, ProtectWhat, RuleKind, SourcePart, Type, Value};
+use prov_model::{AppId, IdentityId, KindId, ProtectWhat, RuleKind, SourcePart, Span, Type, Value};
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -526,6 +526,16 @@ impl<'p> Printer<'p> {
             let params = if params.is_empty() { String::new() } else { format!("({})", params.join(", ")) };
             self.line(0, &format!("{kind} {name}{params} for {of}"));
             rule.when.iter().for_each(|e| self.tree(1, "when", *e));
+            if let Some(asked) = &rule.requestable {
+                let at_most = match asked.at_most {
+                    Some(Span::Calendar(time)) => format!(" for at most {time}"),
+                    Some(Span::Clock(time)) => format!(" for at most {time}"),
+                    None => String::new(),
+                };
+                self.line(1, &format!("requestable{at_most}"));
+                asked.when.iter().for_each(|e| self.tree(2, "when", *e));
+                asked.approved_by.iter().for_each(|e| self.tree(2, "approved by", *e));
+            }
             for r in &rule.includes {
                 let name = self.rule(*r);
                 self.line(1, &format!("includes {name}"));

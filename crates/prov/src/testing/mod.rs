@@ -28,6 +28,7 @@
 //! tests are run.
 
 mod calendar;
+mod changes;
 mod coverage;
 mod diff;
 mod expect;
