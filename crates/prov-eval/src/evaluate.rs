@@ -234,7 +234,7 @@ impl Engine {
     }
 
     /// The columnar engine's part, where it is to be used for so many rows.
-    fn columns(&self, rows: usize) -> Option<&Columns> {
+    pub(crate) fn columns(&self, rows: usize) -> Option<&Columns> {
         let wanted = match self.backend {
             Backend::Auto => rows >= FEW,
             Backend::Interpreter => false,

@@ -41,6 +41,7 @@ mod world;
 mod writes;
 
 pub use asks::Bound;
+pub use columns::{PlainOne, Plains};
 pub use cover::{Cover, Seen};
 pub use evaluate::{Backend, Engine};
 pub use explain::Explanation;

@@ -518,7 +518,13 @@ pub(crate) fn path(program: &Program, shape: &Shape, from: u32, to: u32) -> Vec<
 }
 
 /// The same, only through rules that are open; none where there is no such way.
-fn way(program: &Program, shape: &Shape, from: u32, to: u32, open: impl Fn(u32) -> bool) -> Option<Vec<u32>> {
+pub(crate) fn way(
+    program: &Program,
+    shape: &Shape,
+    from: u32,
+    to: u32,
+    open: impl Fn(u32) -> bool,
+) -> Option<Vec<u32>> {
     if !open(from) {
         return None;
     }

@@ -142,7 +142,8 @@ impl Engine {
     /// out again: those hang on what is there.
     pub fn plan(&self, desired: &Desired, actual: &Actual, memory: &Memory) -> Plan {
         let desired = &*self.seeing(desired, actual, memory);
-        let reasons = EngineReasons::new(&self.policy, &self.inner, desired);
+        let states = prov_eval::Engine::states_found(&desired.population.data, &desired.data);
+        let reasons = EngineReasons::new(&self.policy, &self.inner, desired, &states);
         let input = PlanInput {
             schema: self.policy.schema(),
             desired: &desired.data,

@@ -2,8 +2,9 @@
 
 use crate::engine::Desired;
 use crate::policy::Policy;
+use prov_eval::{PlainOne, Plains};
 use prov_ir::{ExprKind, GrantProgram, GrantValue, Program};
-use prov_model::{AppId, EntId, Entitlement, KindId, RuleId};
+use prov_model::{AppId, EntId, Entitlement, IdentityId, KindId, RuleId};
 use prov_plan::{AccountQuestion, Cause, Loss, Reasons};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +13,7 @@ pub(crate) struct EngineReasons<'a> {
     policy: &'a Policy,
     engine: &'a prov_eval::Engine,
     desired: &'a Desired,
+    plains: Plains<'a>,
     /// Unlike that of any other plan of this process.
     token: u64,
 }
@@ -21,6 +23,8 @@ static PLANS: AtomicU64 = AtomicU64::new(0);
 thread_local! {
     /// The last identity asked about on this thread, by plan and position: a plan asks about one after another.
     static LAST: RefCell<Option<(u64, u32, prov_eval::OneDesired)>> = const { RefCell::new(None) };
+    /// The same of those whom columns alone decide; none where they do not.
+    static LAST_PLAIN: RefCell<Option<(u64, u32, Option<PlainOne>)>> = const { RefCell::new(None) };
 }
 
 impl<'a> EngineReasons<'a> {
@@ -28,8 +32,39 @@ impl<'a> EngineReasons<'a> {
         policy: &'a Policy,
         engine: &'a prov_eval::Engine,
         desired: &'a Desired,
+        states: &'a [Vec<u32>],
     ) -> EngineReasons<'a> {
-        EngineReasons { policy, engine, desired, token: PLANS.fetch_add(1, Ordering::Relaxed) }
+        let people = &desired.population.data;
+        let plains = engine.plains(people, &desired.data.at, &desired.background, states);
+        EngineReasons { policy, engine, desired, plains, token: PLANS.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Reads of someone whom columns alone decide; none where they do not.
+    fn plain<T>(&self, position: u32, read: impl FnOnce(&PlainOne) -> T) -> Option<T> {
+        let token = self.token;
+        LAST_PLAIN.with(|last| {
+            let mut last = last.borrow_mut();
+            if !last.as_ref().is_some_and(|l| l.0 == token && l.1 == position) {
+                let one = self.plains.of(self.desired.data.rows[position as usize]);
+                *last = Some((token, position, one));
+            }
+            last.as_ref()?.2.as_ref().map(read)
+        })
+    }
+
+    /// The grants behind causes: of each the rule that is assigned, and with it the line of the grant that gives.
+    fn grants(&self, causes: &[prov_eval::Cause], out: &mut Vec<Cause>) {
+        let program = self.policy.program();
+        for cause in causes {
+            let Some(last) = cause.path.last() else { continue };
+            let rule = &program.rules[*last as usize];
+            let line = self.policy.sources().start(rule.grants[cause.grant as usize].span).line;
+            let args = |n: usize| cause.args.get(n).map_or("", String::as_str);
+            if let Some(first) = cause.path.first().filter(|_| cause.path.len() > 1) {
+                out.push(instance(program.rules[*first as usize].rule, 0, args(0)));
+            }
+            out.push(instance(rule.rule, line, args(cause.path.len() - 1)));
+        }
     }
 
     fn ask<T>(&self, position: u32, read: impl FnOnce(&prov_eval::OneDesired) -> T) -> T {
@@ -75,6 +110,13 @@ impl<'a> EngineReasons<'a> {
         let (identity, _) = self.desired.data.rows[position as usize];
         let app_itself = || self.policy.schema().app(app).rule;
         self.policy.program().account_rule(app, identity).unwrap_or_else(app_itself)
+    }
+
+    /// Whether nothing can be held in an app for want of an account.
+    fn lacks_account(&self, position: u32, app: AppId) -> bool {
+        let wanted = |a: &prov_model::DesiredAccount| a.app == app && a.wanted;
+        self.policy.schema().app(app).account.is_some()
+            && !self.desired.data.accounts.get(position as usize).iter().any(wanted)
     }
 
     /// A rule that memory names, if there still is one.
@@ -130,8 +172,12 @@ impl<'a> EngineReasons<'a> {
     }
 
     fn state_cause(&self, one: &prov_eval::OneDesired, out: &mut Vec<Cause>) -> bool {
-        let lifecycle = self.policy.schema().identity(one.who.0).lifecycle.as_ref();
-        match one.state.and_then(|s| lifecycle?.defs.get(s as usize)) {
+        self.cause_of_state(one.who.0, one.state, out)
+    }
+
+    fn cause_of_state(&self, ty: IdentityId, state: Option<u32>, out: &mut Vec<Cause>) -> bool {
+        let lifecycle = self.policy.schema().identity(ty).lifecycle.as_ref();
+        match state.and_then(|s| lifecycle?.defs.get(s as usize)) {
             Some(state) => {
                 out.push(state.rule.into());
                 true
@@ -186,20 +232,12 @@ fn may_give(program: &Program, grant: &GrantProgram, own: bool, args: &[String],
 impl Reasons for EngineReasons<'_> {
     fn grant(&self, position: u32, entitlement: EntId, out: &mut Vec<Cause>) {
         let e = self.desired.data.entitlements.get(entitlement).clone();
-        let program = self.policy.program();
+        if self.plain(position, |one| self.grants(&self.plains.causes(one, &e), out)).is_some() {
+            return;
+        }
         self.ask(position, |one| {
             let Some(caused) = self.find(one, e.app, e.kind, &e.value) else { return };
-            for cause in &caused.causes {
-                // The rule that is assigned, and with it the line of the grant that gives.
-                let Some(last) = cause.path.last() else { continue };
-                let rule = &program.rules[*last as usize];
-                let line = self.policy.sources().start(rule.grants[cause.grant as usize].span).line;
-                let args = |n: usize| cause.args.get(n).map_or("", String::as_str);
-                if let Some(first) = cause.path.first().filter(|_| cause.path.len() > 1) {
-                    out.push(instance(program.rules[*first as usize].rule, 0, args(0)));
-                }
-                out.push(instance(rule.rule, line, args(cause.path.len() - 1)));
-            }
+            self.grants(&caused.causes, out);
             if caused.causes.is_empty() {
                 out.extend(caused.kept.iter().filter_map(|keep| self.rule_named(&keep.rule)));
                 if caused.by_state.is_some() {
@@ -211,6 +249,21 @@ impl Reasons for EngineReasons<'_> {
 
     fn loss(&self, position: u32, loss: Loss<'_>, out: &mut Vec<Cause>) {
         let schema = self.policy.schema();
+        let plain = self.plain(position, |one: &PlainOne| {
+            let (ty, _) = self.desired.data.rows[position as usize];
+            let e = Entitlement { app: loss.app, kind: loss.kind, value: loss.value.into() };
+            let lifecycle = schema.identity(ty).lifecycle.as_ref();
+            let dropped =
+                one.state.and_then(|s| lifecycle?.defs.get(s as usize)).is_some_and(|s| s.drops(loss.app));
+            if dropped {
+                self.cause_of_state(ty, one.state, out);
+            } else if self.lacks_account(position, loss.app) && !self.plains.causes(one, &e).is_empty() {
+                out.push(self.account_rule(position, loss.app).into());
+            }
+        });
+        if plain.is_some() {
+            return;
+        }
         self.ask(position, |one| {
             let Some(caused) = self.find(one, loss.app, loss.kind, loss.value) else {
                 // Nothing grants it; where the state drops everything, it is the state's doing.
@@ -286,6 +339,11 @@ impl Reasons for EngineReasons<'_> {
         match question {
             AccountQuestion::Wanted | AccountQuestion::Attributes => {}
             AccountQuestion::Unwanted | AccountQuestion::Enabled | AccountQuestion::NotEnabled => {
+                let (ty, _) = self.desired.data.rows[position as usize];
+                let plain = self.plain(position, |one| self.cause_of_state(ty, one.state, out));
+                if plain.is_some() {
+                    return;
+                }
                 self.ask(position, |one| self.state_cause(one, out));
             }
         }

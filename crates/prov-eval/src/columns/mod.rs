@@ -13,9 +13,11 @@ mod encode;
 mod formula;
 mod gather;
 mod matcher;
+mod plain;
 mod statics;
 
 pub(crate) use block::{STATIC, Side, Tools};
+pub use plain::{PlainOne, Plains};
 
 use crate::interp::{Interp, Subject};
 use crate::shape::Shape;
