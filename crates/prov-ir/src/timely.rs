@@ -68,33 +68,47 @@ pub fn untimely(program: &Program) -> Vec<UntimelyAt> {
             }
         }
     }
-    let lifecycles = program.lifecycles.iter().flat_map(|l| l.conditions.iter().flatten());
-    let accounts = program.accounts.iter().flat_map(|a| a.when.iter().chain(&a.enabled).chain(&a.attributes));
-    let forbids = program.forbids.iter().chain(&program.role_forbids).filter_map(|f| f.when.as_ref());
-    for root in lifecycles.chain(accounts).chain(forbids) {
-        walk.root(*root, &mut found);
-    }
-    for rule in &program.rules {
-        rule.when.iter().for_each(|w| walk.root(*w, &mut found));
-        instance_exprs(rule).for_each(|e| walk.root(e, &mut found));
-        for grant in &rule.grants {
-            for each in &grant.each {
-                walk.root(each.list, &mut found);
-                each.filter.iter().for_each(|f| walk.root(*f, &mut found));
-            }
-            for value in &grant.values {
-                let (GrantValue::One(e) | GrantValue::Each(e)) = *value;
-                walk.root(e, &mut found);
-            }
-            let end = grant.until.map(|u| u.at);
-            for e in grant.when.into_iter().chain(grant.from).chain(end).chain(grant.keep) {
-                walk.root(e, &mut found);
-            }
-        }
+    for (_, root) in roots(program) {
+        walk.root(root, &mut found);
     }
     found.sort_by_key(|f| f.at);
     found.dedup_by_key(|f| f.at);
     found
+}
+
+/// Everything that is evaluated of identities, with their type, where one is said; an expression may stand here twice.
+fn roots(program: &Program) -> Vec<(Option<IdentityId>, ExprId)> {
+    let mut roots: Vec<(Option<IdentityId>, ExprId)> = Vec::new();
+    for l in &program.lifecycles {
+        roots.extend(l.conditions.iter().flatten().map(|e| (Some(l.identity), *e)));
+    }
+    for (def, f) in program.schema.federations.iter().zip(&program.federations) {
+        let all = f.of.into_iter().chain(f.out.iter().map(|(_, e)| *e));
+        roots.extend(all.map(|e| (Some(def.identity), e)));
+    }
+    for a in &program.accounts {
+        let all = a.when.iter().chain(&a.enabled).chain(&a.attributes);
+        roots.extend(all.map(|e| (Some(a.identity), *e)));
+    }
+    for f in program.forbids.iter().chain(&program.role_forbids) {
+        roots.extend(f.when.map(|when| (f.identity, when)));
+    }
+    for r in &program.rules {
+        let of = Some(r.identity);
+        roots.extend(r.when.map(|w| (of, w)));
+        let requestable = r.requestable.iter().flat_map(|q| q.when.into_iter().chain(q.approved_by));
+        roots.extend(requestable.map(|e| (of, e)));
+        roots.extend(instance_exprs(r).map(|e| (of, e)));
+        for g in &r.grants {
+            let each = g.each.iter().flat_map(|e| std::iter::once(e.list).chain(e.filter));
+            let values = g.values.iter().map(|value| match *value {
+                GrantValue::One(e) | GrantValue::Each(e) => e,
+            });
+            let all = g.when.into_iter().chain(g.from).chain(g.until.map(|u| u.at)).chain(g.keep);
+            roots.extend(all.chain(each).chain(values).map(|e| (of, e)));
+        }
+    }
+    roots
 }
 
 /// What a rule computes to include instances of roles with parameters.
@@ -118,30 +132,8 @@ fn reads_time(program: &Program, root: ExprId) -> Option<ExprId> {
 /// The attributes whose value is used as the name of a zone.
 pub fn zone_attributes(program: &Program) -> BTreeSet<(IdentityId, AttrId)> {
     let mut found = BTreeSet::new();
-    let roots = |program: &Program| -> Vec<(IdentityId, ExprId)> {
-        let mut roots: Vec<(IdentityId, ExprId)> = Vec::new();
-        for l in &program.lifecycles {
-            roots.extend(l.conditions.iter().flatten().map(|e| (l.identity, *e)));
-        }
-        for a in &program.accounts {
-            let all = a.when.iter().chain(&a.enabled).chain(&a.attributes);
-            roots.extend(all.map(|e| (a.identity, *e)));
-        }
-        for f in program.forbids.iter().chain(&program.role_forbids) {
-            roots.extend(f.identity.zip(f.when));
-        }
-        for r in &program.rules {
-            roots.extend(r.when.map(|w| (r.identity, w)));
-            roots.extend(instance_exprs(r).map(|e| (r.identity, e)));
-            for g in &r.grants {
-                let each = g.each.iter().flat_map(|e| std::iter::once(e.list).chain(e.filter));
-                let all = g.when.into_iter().chain(g.from).chain(g.until.map(|u| u.at)).chain(g.keep);
-                roots.extend(all.chain(each).map(|e| (r.identity, e)));
-            }
-        }
-        roots
-    };
-    for (identity, root) in roots(program) {
+    let of_type = roots(program).into_iter().filter_map(|(identity, root)| Some((identity?, root)));
+    for (identity, root) in of_type {
         let mut open = vec![root];
         let mut seen = BTreeSet::new();
         while let Some(id) = open.pop() {

@@ -78,6 +78,9 @@ fn roots<'a>(policy: &Policy<'a>, of: &str) -> Vec<&'a Expr> {
         if let When::If(when) = rule.when {
             out.push(when);
         }
+        if let Some(requestable) = rule.requestable {
+            out.extend(requestable.when.iter().chain(&requestable.approved_by));
+        }
         in_body(rule.body, &mut out);
     }
     out
