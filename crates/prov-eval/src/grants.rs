@@ -341,6 +341,16 @@ impl<'a> Interp<'a> {
         }
     }
 
+    /// The forbids that hold for certain and cover an entitlement, and the exceptions that deny it, by position.
+    pub(crate) fn refused(&mut self, id: EntId) -> (Vec<u32>, Vec<u32>) {
+        let same = self.interner.entitlements.same_as(id);
+        let forbids = self.covered(same).into_iter().filter(|&f| self.forbid(f) == Tri::Yes).collect();
+        let item = self.interner.entitlements.get(same);
+        let folds = self.shape.folds(item.app, item.kind);
+        let value = if folds { fold(&item.value) } else { (&*item.value).into() };
+        (forbids, self.denials(item.app, item.kind, &value))
+    }
+
     /// The forbids for the type at hand that speak of an entitlement.
     fn covered(&self, same: EntId) -> Box<[u32]> {
         let Subject::Identity(ty, _) = self.subject else { return Box::default() };

@@ -36,6 +36,7 @@ mod source;
 mod time;
 mod trial;
 mod truth;
+mod violations;
 mod wake;
 mod world;
 mod writes;

@@ -26,6 +26,7 @@ mod text;
 mod time;
 mod types;
 mod value;
+mod violation;
 mod working;
 mod would;
 
@@ -33,7 +34,9 @@ pub use access::{
     Account, AccountOrigin, Actual, Csr, Desired, DesiredAccount, EntId, Entitlement, EntitlementIssue,
     Entitlements, GivenName, HoldReason, IdentityFlags, WriteBack, join_values, split_values,
 };
-pub use background::{Assignment, AssignmentIssue, Background, Exception, ExceptionIssue, Span, TimePoint};
+pub use background::{
+    Assignment, AssignmentIssue, Background, Exception, ExceptionIssue, Span, TimePoint,
+};
 pub use builtin::{Builtin, BuiltinInfo, CallError, ParamType, ResultType, slice};
 pub use cell::{CellError, cell_record, cell_rows, cell_value, key_spelling, shorten};
 pub use column::{Column, ColumnBuilder, Dict, Table, Validity};
@@ -64,6 +67,7 @@ pub use text::{fold, glob_matches, nfc, slug, to_ascii};
 pub use time::{Date, Duration, Elapsed, Instant, Moment, Unit, Zone, parse_at};
 pub use types::Type;
 pub use value::{Decimal, RowRef, Text, Value};
+pub use violation::Violation;
 pub use working::{
     add_working_days, is_working_day, working_day_from, working_day_until, working_days_between,
 };

@@ -88,6 +88,9 @@ impl<'w, 'a> Planner<'w, 'a> {
                 }
                 for ent in held {
                     one.surplus(ent, false, unmanaged)?;
+                    if self.stays(id, ent)? && !one.refusing(ent)?.is_empty() {
+                        one.violated(ent);
+                    }
                 }
                 return one.done();
             }
@@ -120,6 +123,9 @@ impl<'w, 'a> Planner<'w, 'a> {
             }
         }
         one.write_backs()?;
+        if !left {
+            one.violations(held, decision)?;
+        }
         for app in &self.world.policy.apps {
             let here = one.apps[app.name].clone();
             let kills = left || self.due(state, since, VerbKind::KillSessions, app.name)?;
@@ -128,6 +134,13 @@ impl<'w, 'a> Planner<'w, 'a> {
             }
         }
         one.done()
+    }
+
+    /// Whether nobody takes away what someone holds though no rule gives it (plan.md, "Violations"); not asked of leavers.
+    fn stays(&self, id: &str, ent: &Ent) -> Result<bool, Stop> {
+        let Some(app) = self.world.policy.app(&ent.app) else { return Ok(false) };
+        let irrevocable = app.kind(&ent.kind).is_some_and(|k| k.irrevocable);
+        Ok(irrevocable || app.mode == "additive" || !self.is_managed(id, app, ent)?)
     }
 
     /// What puts someone into their state: the state, the source that they are missing from, the federations that have them
@@ -497,23 +510,55 @@ impl<'o, 'w, 'a> One<'o, 'w, 'a> {
         Ok(())
     }
 
+    /// The forbids and exceptions that say no to something.
+    fn refusing(&self, ent: &Ent) -> Result<Vec<Cause>, Stop> {
+        let world = self.planner.world;
+        let Some(position) = self.position else { return Ok(Vec::new()) };
+        // Of who is held the last good record says which forbids hold.
+        let held = self.frozen && self.planner.decisions[position].held && !world.people[position].is_whole();
+        let eval = recalling(world, position).filter(|_| held).unwrap_or_else(|| Eval::new(world));
+        eval.why_forbidden(position, ent)
+    }
+
+    fn violated(&mut self, ent: &Ent) {
+        self.lines.findings.insert(format!("violation {} {} {} {:?}", self.id, ent.app, ent.kind, ent.value));
+    }
+
+    /// What stays of what someone holds, though rules say no to it (plan.md, "Violations").
+    fn violations(&mut self, held: &'w [Ent], decision: &Decision<'a>) -> Result<(), Stop> {
+        let (world, has) = (self.planner.world, &decision.entitlements);
+        let Some(position) = self.position else { return Ok(()) };
+        let mut stays: Vec<&Ent> = Vec::new();
+        for ent in held.iter().filter(|ent| !has.iter().any(|d| same(d, ent))) {
+            if self.planner.stays(self.id, ent)? {
+                stays.push(ent);
+                if !self.refusing(ent)?.is_empty() {
+                    self.violated(ent);
+                }
+            }
+        }
+        for separation in &world.policy.separations {
+            if Eval::new(world).is_violated(position, separation, &stays, has)? {
+                let cause = &separation.cause;
+                let line = format!("violation {} {}:{}", self.id, cause.file, cause.line);
+                self.lines.findings.insert(line);
+            }
+        }
+        Ok(())
+    }
+
     /// What is held and should not be (plan.md, "Actions"). `granted`: rules give it, and it is not held for another
     /// reason.
     fn surplus(&mut self, ent: &'w Ent, granted: bool, unmanaged: &mut Unmanaged) -> Result<(), Stop> {
-        let world = self.planner.world;
-        let Some(app) = world.policy.app(&ent.app) else { return Ok(()) };
+        let policy = self.planner.world.policy.clone();
+        let Some(app) = policy.app(&ent.app) else { return Ok(()) };
         let here = self.apps[app.name].clone();
         let mut because = Vec::new();
         if here.keeps {
-            let Some(position) = self.position else { return Ok(()) };
-            if granted {
+            if granted || self.position.is_none() {
                 return Ok(());
             }
-            // Of who is held the last good record says which forbids hold.
-            let held =
-                self.frozen && self.planner.decisions[position].held && !world.people[position].is_whole();
-            let eval = recalling(world, position).filter(|_| held).unwrap_or_else(|| Eval::new(world));
-            because = eval.why_forbidden(position, ent)?;
+            because = self.refusing(ent)?;
             if because.is_empty() && self.frozen {
                 return Ok(());
             }

@@ -104,7 +104,38 @@ impl<'a> Eval<'_, 'a> {
             }
             sides.push(present);
         }
-        enough(&sides, separation.many).ok_or(Stop::Unknown)
+        let may = self.world.may_suspend(person, &separation.name, separation.because);
+        enough(&sides, separation.many).filter(|hit| !(*hit && may)).ok_or(Stop::Unknown)
+    }
+
+    /// Whether something that stays stands on a side, and with what else is had on enough of them (plan.md, "Findings").
+    pub(crate) fn is_violated(
+        &self,
+        person: usize,
+        separation: &Separation<'a>,
+        stays: &[&Ent],
+        has: &[Ent],
+    ) -> Res<bool> {
+        let (mut sides, mut concerns) = (0, false);
+        for patterns in &separation.sides {
+            let mut there = false;
+            for pattern in patterns {
+                for ent in stays {
+                    let names = self.names(pattern, ent)?;
+                    (there, concerns) = (there || names, concerns || names);
+                }
+                for ent in has {
+                    there |= self.names(pattern, ent)?;
+                }
+                if let EntPattern::Role(role) = pattern
+                    && self.world.policy.app(&role.name.text).is_none()
+                {
+                    there |= known(self.has_role(person, &role.name.text))? == Some(true);
+                }
+            }
+            sides += usize::from(there);
+        }
+        Ok(concerns && sides >= separation.many && !self.is_suspended(person, separation))
     }
 
     fn is_suspended(&self, person: usize, separation: &Separation<'a>) -> bool {

@@ -66,6 +66,8 @@ pub(crate) struct Context<'a> {
     /// By [`Ent`]: the guards that are of it; empty where no guard is of single entitlements.
     guarded: Vec<SmallVec<[u32; 2]>>,
     pub protected: Protected<'a>,
+    /// By actual id: whether a forbid, a separation or an exception speaks of it; empty where there are none.
+    pub watched: Vec<bool>,
     /// By [`Ent`]: the limits that are of it.
     pub limited: Vec<SmallVec<[u32; 2]>>,
 }
@@ -97,8 +99,9 @@ impl<'a> Context<'a> {
         let protected = Protected::new(schema, all());
         let guarded = guarded(schema, all());
         let limited = limit::limited(schema, all());
+        let watched = crate::violations::watched(schema, actual, &desired.exceptions);
         let claims = Claims::default();
-        Context { input, world, order, trusted, common, class, claims, guarded, protected, limited }
+        Context { input, world, order, trusted, common, class, claims, guarded, protected, watched, limited }
     }
 
     /// The guards of single entitlements that are of this one.

@@ -451,6 +451,8 @@ fn of_kind(kind: FindingKind, n: usize) -> &'static str {
         FindingKind::Withheld => "grants withheld",
         FindingKind::Separated if one => "separation hit",
         FindingKind::Separated => "separations hit",
+        FindingKind::Violation if one => "thing held against the rules, and not ours to take",
+        FindingKind::Violation => "things held against the rules, and not ours to take",
         FindingKind::Protected if one => "thing protected, and not taken away",
         FindingKind::Protected => "things protected, and not taken away",
         FindingKind::TooFew if one => "entitlement with fewer members than are protected",

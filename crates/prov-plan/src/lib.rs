@@ -20,6 +20,7 @@ mod protect;
 mod reasons;
 mod simulate;
 mod standing;
+mod violations;
 mod would;
 
 pub use diff::{PlanInput, plan};

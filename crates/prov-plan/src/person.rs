@@ -10,6 +10,7 @@ use crate::findings;
 use crate::order::{Draft, arrange};
 use crate::plan::{Action, NONE};
 use crate::standing::{Situation, Standing, accounts_of, desired_account};
+use crate::violations::Stays;
 use crate::{AccountQuestion, ActionId, ActionKind, Cause, Change};
 use prov_model::{
     Account, AppId, DesiredAccount, EffectKind, EntId, Granted, GuardWhat, HoldReason, Mode, RuleId,
@@ -101,6 +102,8 @@ struct Person<'m, 'a> {
     granted: Option<&'a Granted>,
     accounts: &'a [Account],
     drafts: Vec<Draft<'a>>,
+    /// What is held that no rule gives, and that is not taken away.
+    stays: Vec<Stays>,
 }
 
 /// Plans for one identity: `d` is its position among the desired, `a` among the actual.
@@ -159,12 +162,25 @@ pub(crate) fn person<'a>(
         crate::would::findings(context, part, id, position, held);
     }
     let Buffers { apps, held: actual, causes } = buffers;
-    let mut person =
-        Person { context, part, causes, id, position: d, situation, granted, accounts, drafts: Vec::new() };
+    let mut person = Person {
+        context,
+        part,
+        causes,
+        id,
+        position: d,
+        situation,
+        granted,
+        accounts,
+        drafts: Vec::new(),
+        stays: Vec::new(),
+    };
     for app in context.order.apps() {
         person.app(apps, app);
     }
     person.holdings(apps, actual, held);
+    if let Some(position) = d.filter(|_| !person.situation.leaver()) {
+        crate::violations::findings(context, person.part, id, position, &person.stays);
+    }
     person.write_backs(apps);
     person.protect(apps, held);
     if !person.drafts.is_empty() {
@@ -207,11 +223,22 @@ fn forbidden<'a>(
         let account = (accounts_of(accounts, app).len() == 1).then_some(Named::Actual);
         apps[app.index()] = InApp { account, keeps: true, ..InApp::default() };
     }
-    let mut person =
-        Person { context, part, causes, id, position, situation, granted, accounts, drafts: Vec::new() };
+    let mut person = Person {
+        context,
+        part,
+        causes,
+        id,
+        position,
+        situation,
+        granted,
+        accounts,
+        drafts: Vec::new(),
+        stays: Vec::new(),
+    };
     for &id in held {
         person.surplus(apps, id, false);
     }
+    person.refused();
     person.protect(apps, held);
     if person.drafts.is_empty() {
         return "held as it is";

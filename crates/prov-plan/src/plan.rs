@@ -335,6 +335,8 @@ pub enum FindingKind {
     Withheld,
     /// Access that may not be held together.
     Separated,
+    /// Access that rules say no to, and that is not ours to take.
+    Violation,
     /// What a `protect` holds back.
     Protected,
     /// Fewer members than a `protect` wants.
@@ -379,9 +381,10 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All, in order.
-    pub const ALL: [FindingKind; 22] = [
+    pub const ALL: [FindingKind; 23] = [
         FindingKind::Withheld,
         FindingKind::Separated,
+        FindingKind::Violation,
         FindingKind::GuestOut,
         FindingKind::Protected,
         FindingKind::TooFew,
@@ -409,6 +412,7 @@ impl FindingKind {
         match self {
             FindingKind::Withheld => "withheld",
             FindingKind::Separated => "separated",
+            FindingKind::Violation => "violation",
             FindingKind::Protected => "protected",
             FindingKind::TooFew => "too_few",
             FindingKind::UnmatchedProtect => "unmatched_protect",

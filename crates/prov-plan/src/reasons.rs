@@ -1,7 +1,7 @@
-//! What the diff asks of whoever knows the rules. Invariant: it asks only about actions that stand in the plan.
+//! What the diff asks of whoever knows the rules. Invariant: it asks only about what stands in the plan.
 
 use crate::Because;
-use prov_model::{AppId, EntId, KindId, RuleId, RuleKind};
+use prov_model::{AppId, EntId, Entitlement, KindId, RuleId, RuleKind, Violation};
 
 /// What causes a change: a rule (`line` is that of the very grant in it, or 0 for the rule's head), or an exception.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,6 +75,12 @@ pub trait Reasons: Sync {
     /// they move.
     fn would(&self, position: u32, entitlement: EntId, gives: bool, out: &mut Vec<Cause>) {
         let _ = (position, entitlement, gives, out);
+    }
+
+    /// The rules that say no to what someone goes on holding, though no rule gives it: `stays` is all of that, for an
+    /// identity that is neither held nor a leaver.
+    fn violations(&self, position: u32, stays: &[Entitlement], out: &mut Vec<Violation>) {
+        let _ = (position, stays, out);
     }
 
     /// The rule of an account, where it is another than the app's account block.

@@ -4,7 +4,7 @@ use crate::engine::Desired;
 use crate::policy::Policy;
 use prov_eval::{PlainOne, Plains};
 use prov_ir::{ExprKind, GrantProgram, GrantValue, Program};
-use prov_model::{AppId, EntId, Entitlement, IdentityId, KindId, RuleId};
+use prov_model::{AppId, EntId, Entitlement, GivenName, IdentityId, KindId, RuleId, Violation};
 use prov_plan::{AccountQuestion, Cause, Loss, Reasons};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,22 +67,26 @@ impl<'a> EngineReasons<'a> {
         }
     }
 
+    /// The names that the run over everyone gave.
+    fn names_of(&self, position: u32) -> &[GivenName] {
+        let names = &self.desired.data.names;
+        let start = names.partition_point(|n| n.position < position);
+        let end = start + names[start..].partition_point(|n| n.position == position);
+        &names[start..end]
+    }
+
     fn ask<T>(&self, position: u32, read: impl FnOnce(&prov_eval::OneDesired) -> T) -> T {
         let token = self.token;
         LAST.with(|last| {
             let mut last = last.borrow_mut();
             if !last.as_ref().is_some_and(|l| l.0 == token && l.1 == position) {
                 let who = self.desired.data.rows[position as usize];
-                // Names are those of the run over everyone.
-                let names = &self.desired.data.names;
-                let start = names.partition_point(|n| n.position < position);
-                let end = start + names[start..].partition_point(|n| n.position == position);
                 let one = self.engine.evaluate_one_given(
                     &self.desired.population.data,
                     who,
                     &self.desired.data.at,
                     &self.desired.background,
-                    &names[start..end],
+                    self.names_of(position),
                 );
                 *last = Some((token, position, one));
             }
@@ -332,6 +336,14 @@ impl Reasons for EngineReasons<'_> {
             out.extend(of(self.engine).grants.into_iter().map(Cause::from));
         }
         out.extend(found.into_iter().map(Cause::from));
+    }
+
+    fn violations(&self, position: u32, stays: &[Entitlement], out: &mut Vec<Violation>) {
+        let data = &self.desired.data;
+        let (people, background) = (&self.desired.population.data, &self.desired.background);
+        let who = data.rows[position as usize];
+        let names = self.names_of(position);
+        out.extend(self.engine.violations(people, who, &data.at, background, names, stays));
     }
 
     fn account(&self, position: u32, app: AppId, question: AccountQuestion, out: &mut Vec<Cause>) {

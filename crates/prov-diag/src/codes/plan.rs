@@ -88,8 +88,13 @@ codes! {
         bad Shown("`accounts.csv`:\n\napp,account,identity,enabled\nad,jdupont,1,true\nad,jdupont2,1,true\n"),
         good Shown("app,account,identity,enabled\nad,jdupont,1,true\nad,jdupont2,2,true\n"),
     }
+    VIOLATION = "P0718" Warning "access is held against the rules" {
+        "Someone holds what a `forbid` or an exception denies them, or what a `separate` keeps apart from something else that they hold or are to have; and it is not Prov's to take away: no `managed` covers it and Prov did not grant it, or it is irrevocable, or its app is additive. Nothing that rules give is withheld for it, since what rules give does not hang on what was given by hand.\n\nTake it away in the app. To have Prov take it, write `managed KIND all` in the app. If it is to stay, a reviewer's `allow` in the table `exceptions` suspends the rule for this person, until a day."
+        bad Shown("`forbid erp.role(\"PAYMENTS_ADMIN\") when kind == contractor` in an app that does not say `managed role all`, and a contractor to whom someone gave that role by hand.\n"),
+        good Shown("`managed role all` in the app: the plan revokes it.\n"),
+    }
     UNMANAGED = "P0712" Notice "access that the policy does not manage" {
-        "People hold access in an app that no rule gives them, no `managed` pattern covers, and Prov did not grant. Prov never takes away what it neither gave nor is told to manage; it says how much of it there is.\n\nTo have it taken away, write `managed KIND` (or `managed KIND matches \"eng-*\"`) in the app; to have it explained, write the rule that grants it."
+        "People hold access in an app that no rule gives them, no `managed` pattern covers, and Prov did not grant. Prov never takes away what it neither gave nor is told to manage; it says how much of it there is.\n\nTo have it taken away, write `managed KIND all` (or `managed KIND matches \"eng-*\"`) in the app; to have it explained, write the rule that grants it."
         bad Shown("`app ad via ldap { entitlement group(text) }`, and groups that were given by hand.\n"),
         good Shown("`app ad via ldap { managed group  entitlement group(text) }`\n"),
     }

@@ -3,6 +3,7 @@
 
 use super::{Held, InApp, Nothing, Person};
 use crate::diff::{Class, Context};
+use crate::violations::Stays;
 use crate::{AccountQuestion, ActionKind, Cause, Loss};
 use prov_model::{EntId, EntitlementIssue, Mode, fold};
 
@@ -93,6 +94,10 @@ impl Person<'_, '_> {
         let context = self.context;
         let ids = &context.input.actual.entitlements;
         let (ent, class) = (ids.get(id), context.class_for(id, self.granted));
+        let additive = context.input.schema.app(ent.app).mode == Mode::Additive;
+        if !granted && (class != Class::Managed || additive) {
+            self.stays.push(Stays { ent: id, class });
+        }
         let here = &mut apps[ent.app.index()];
         self.causes.clear();
         if here.keeps {
@@ -115,7 +120,6 @@ impl Person<'_, '_> {
                 return;
             }
         }
-        let additive = context.input.schema.app(ent.app).mode == Mode::Additive;
         if here.frozen || (additive && !self.situation.leaver()) {
             return;
         }
@@ -134,6 +138,18 @@ impl Person<'_, '_> {
         let because = self.because(|| context.input.schema.app(ent.app).rule);
         here.takes = true;
         self.access(ActionKind::Revoke, here, context.ent_of_actual(id), because);
+    }
+
+    /// Tells of what is forbidden for certain to who is held, and is not ours to take.
+    pub(super) fn refused(&mut self) {
+        let context = self.context;
+        for stays in std::mem::take(&mut self.stays) {
+            self.causes.clear();
+            self.forbidding(context.input.actual.entitlements.get(stays.ent));
+            for cause in std::mem::take(self.causes) {
+                crate::violations::refused(context, self.part, self.id, &stays, cause);
+            }
+        }
     }
 
     /// The forbids and exceptions that end what a state would keep.
