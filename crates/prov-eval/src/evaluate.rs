@@ -16,8 +16,8 @@ use crate::writes::Write;
 use prov_ir::Program;
 use prov_model::{
     AssignmentIssue, Background, Csr, Desired, DesiredAccount, EntId, Entered, Entitlement, EntitlementIssue,
-    Entitlements, GuestOut, HoldReason, IdentityFlags, IdentityId, Keep, Moment, Population, RuleId,
-    Separated, SeparationHit, WriteBack,
+    Entitlements, GuestOut, HoldReason, IdentityFlags, IdentityId, Keep, Membership, Moment, Population,
+    RuleId, Separated, SeparationHit, WriteBack,
 };
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -344,9 +344,19 @@ pub(crate) fn reason(hold: Hold, who: (IdentityId, u32), world: World<'_>) -> Ho
         }
         Hold::Own => {
             let table = world.population.map(|p| p.of(who.0));
-            let lacks = table.filter(|t| !t.broken.contains_key(&who.1)).and_then(|t| t.lacks(who.1));
-            let source = lacks.and_then(|s| world.program.schema.sources.get(s as usize));
-            source.map_or(HoldReason::Rejected, |s| HoldReason::Incomplete(s.name.clone()))
+            let Some(table) = table.filter(|t| !t.broken.contains_key(&who.1)) else {
+                return HoldReason::Rejected;
+            };
+            let lacks = table.lacks(who.1);
+            let source = lacks.and_then(|s| Some((s, world.program.schema.sources.get(s as usize)?)));
+            match source {
+                None => HoldReason::Rejected,
+                // A source that may have a row of them may say this; else it is whom they refer to that it may bring.
+                Some((s, source)) if table.membership(who.1, s) == Membership::Unknown => {
+                    HoldReason::Incomplete(source.name.clone())
+                }
+                Some((_, source)) => HoldReason::RefersBeyond(source.name.clone()),
+            }
         }
         Hold::On(unknown) => {
             let key = world.population.and_then(|p| p.of(unknown.identity).table.key(unknown.row));

@@ -182,6 +182,8 @@ pub enum HoldReason {
     NoNameLeft(AppId, u32),
     /// Its result reads what this source would say of it, and rows of that source may be lacking.
     Incomplete(String),
+    /// Its result reads whom it refers to, who is not in this source, of which rows may be lacking.
+    RefersBeyond(String),
 }
 
 /// The account that an identity should have in an app.

@@ -63,8 +63,9 @@ pub struct IdentityTable {
     /// Identities of whom a row was rejected, with the attributes that can't be trusted for it. They are held as they
     /// are, also where the list is empty.
     pub broken: BTreeMap<u32, Vec<AttrId>>,
-    /// Attributes that can't be known, since the source that may bring them has no row of the identity and rows of it may
-    /// be lacking; with that source, by position in [`Schema::sources`]. Only who reads them is held.
+    /// Attributes that can't be known, since rows of a source may be lacking: the one that may bring them, which has no row
+    /// of the identity, or the one that may bring whom they refer to; with that source, by position in
+    /// [`Schema::sources`]. Only who reads them is held.
     pub doubtful: BTreeMap<u32, Vec<(AttrId, u32)>>,
     /// By source (position in [`Schema::sources`]) that was read: whether it has a row of each identity.
     pub members: Vec<(u32, Vec<Membership>)>,

@@ -186,16 +186,24 @@ impl<'a> World<'a> {
             let wanted = self.reading().scalar(spelled, &ty)?;
             keys.iter().position(|(t, k)| t == of && same(k, &wanted)).map(Value::Person)
         };
+        // Absence from a source that may lack rows proves nothing (items.md, "Several sources").
         let lead = |value: &Value, ty: &Ty| match (value, ty) {
-            (Value::Str(s) | Value::Text(s), Ty::Identity(of)) => find(of, s).unwrap_or(Value::Absent),
-            (value, _) => value.clone(),
+            (Value::Str(s) | Value::Text(s), Ty::Identity(of)) => match find(of, s) {
+                None if self.lacking.contains(of) => None,
+                found => Some(found.unwrap_or(Value::Absent)),
+            },
+            (value, _) => Some(value.clone()),
         };
         let in_record = |value: &Value, ty: &Ty| match (value, ty) {
             (Value::Record(fields), Ty::Record(name)) => {
                 let defs = self.policy.records.get(name).map_or(&[][..], Vec::as_slice);
-                let led =
-                    defs.iter().filter_map(|d| Some((d.name.clone(), lead(fields.get(&d.name)?, &d.ty))));
-                Value::Record(Rc::new(led.collect()))
+                let mut led = BTreeMap::new();
+                for def in defs {
+                    if let Some(value) = fields.get(&def.name) {
+                        led.insert(def.name.clone(), lead(value, &def.ty)?);
+                    }
+                }
+                Some(Value::Record(Rc::new(led)))
             }
             (value, ty) => lead(value, ty),
         };
@@ -203,14 +211,15 @@ impl<'a> World<'a> {
         for person in &self.people {
             let mut attributes = person.attributes.clone();
             for field in self.policy.identity(&person.of).map_or(&[][..], |d| d.fields.as_slice()) {
-                if let Some(Some(value)) = attributes.get_mut(&field.name) {
-                    *value = match (&*value, &field.ty) {
-                        (Value::List(rows), Ty::List(of)) => {
-                            Value::List(rows.iter().map(|r| in_record(r, of)).collect())
-                        }
-                        (value, ty) => in_record(value, ty),
-                    };
-                }
+                let Some(slot) = attributes.get_mut(&field.name) else { continue };
+                *slot = match (slot.as_ref(), &field.ty) {
+                    (None, _) => None,
+                    (Some(Value::List(rows)), Ty::List(of)) => {
+                        let led: Option<Vec<Value>> = rows.iter().map(|r| in_record(r, of)).collect();
+                        led.map(Value::List)
+                    }
+                    (Some(value), ty) => in_record(value, ty),
+                };
             }
             let (of, id, sources) = (person.of.clone(), person.id.clone(), person.sources.clone());
             let (rejected, missing) = (person.rejected, false);

@@ -103,6 +103,9 @@ pub(crate) fn held(
         Some(HoldReason::Incomplete(source)) => {
             format!("it has no row in `{source}`, of which rows may be lacking; {rest}")
         }
+        Some(HoldReason::RefersBeyond(source)) => {
+            format!("it refers to somebody who is not in `{source}`, of which rows may be lacking; {rest}")
+        }
         None => format!("its result can't be known; {rest}"),
     };
     let mut finding = Finding::new(FindingKind::Held, codes::HELD_IDENTITY.id, message);

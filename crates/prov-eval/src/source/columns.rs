@@ -7,8 +7,8 @@ use super::merge::{Interps, MergedRow, Sources};
 use super::roster::Roster;
 use crate::world::World;
 use prov_model::{
-    ColumnBuilder, DataWarning, FieldDef, IdentityId, IdentityTable, Membership, Oddity, RawCell, RecordId,
-    Rejection, Table, Type, Value, cell_value, key_spelling,
+    AttrId, ColumnBuilder, DataWarning, FieldDef, IdentityId, IdentityTable, Membership, Oddity, RawCell,
+    RecordId, Rejection, Table, Type, Value, cell_value, key_spelling,
 };
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -37,10 +37,11 @@ pub(super) fn build(
     let mut builders: Vec<Builder> = def
         .attributes
         .iter()
-        .map(|a| Builder { column: ColumnBuilder::new(&a.ty, &fields), lost: Vec::new() })
+        .map(|a| Builder { column: ColumnBuilder::new(&a.ty, &fields), lost: Vec::new(), beyond: Vec::new() })
         .collect();
     let mut rejections = Vec::new();
-    let (mut broken, mut doubtful) = (BTreeMap::new(), BTreeMap::new());
+    let mut broken = BTreeMap::new();
+    let mut doubtful: BTreeMap<u32, Vec<(AttrId, u32)>> = BTreeMap::new();
     let sources = Sources { mappers, links: &roster.links, ty };
     let mut members: Vec<Vec<Membership>> = roster.links.iter().map(|_| Vec::new()).collect();
     for (start, chunk) in roster.keys.chunks(CHUNK).enumerate().map(|(i, c)| (i * CHUNK, c)) {
@@ -65,6 +66,11 @@ pub(super) fn build(
             }
             members.iter_mut().zip(row.members).for_each(|(all, one)| all.push(one));
             rejections.extend(row.rejections);
+        }
+    }
+    for (a, builder) in builders.iter().enumerate() {
+        for &(row, source) in &builder.beyond {
+            doubtful.entry(row).or_default().push((AttrId(a as u32), source));
         }
     }
     let keys = roster.keys.clone();
@@ -94,6 +100,8 @@ pub(super) fn build(
 struct Builder {
     column: ColumnBuilder,
     lost: Vec<u32>,
+    /// Rows that may refer to somebody of whom this source lacks the row.
+    beyond: Vec<(u32, u32)>,
 }
 
 impl Builder {
@@ -172,7 +180,12 @@ impl Builder {
         match rosters[of.index()].index.get(spelled.as_str()) {
             Some(row) => Value::Int(i64::from(*row)),
             None => {
-                if self.lost.last() != Some(&row) {
+                // Absence from a source that may lack rows proves nothing.
+                if let Some(source) = rosters[of.index()].lacking {
+                    if self.beyond.last().is_none_or(|(last, _)| *last != row) {
+                        self.beyond.push((row, source));
+                    }
+                } else if self.lost.last() != Some(&row) {
                     self.lost.push(row);
                 }
                 Value::Absent

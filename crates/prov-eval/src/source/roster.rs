@@ -21,6 +21,9 @@ pub(super) struct Roster {
     pub rejections: Vec<(usize, Rejection)>,
     pub warnings: Vec<DataWarning>,
     pub upcoming: BTreeMap<u32, Date>,
+    /// The first authoritative source of which rows may be lacking, by position in the schema: who is not here may be
+    /// somebody all the same.
+    pub lacking: Option<u32>,
 }
 
 /// The values by which the rows of a mapper find their identities.
@@ -53,6 +56,7 @@ impl Roster {
             rejections: Vec::new(),
             warnings: Vec::new(),
             upcoming: BTreeMap::new(),
+            lacking: None,
         };
         let first = |m: &usize| mappers[*m].def.is_authoritative();
         let (authoritative, others): (Vec<&Keys>, Vec<&Keys>) = keys.iter().partition(|(m, _)| first(m));
@@ -60,6 +64,8 @@ impl Roster {
             let links = roster.link(mappers, *m, keys, world, ty);
             roster.links.push((*m, links));
         }
+        let lacks = roster.links.iter().filter(|(m, links)| first(m) && links.incomplete);
+        roster.lacking = lacks.map(|(m, _)| mappers[*m].program.source).min();
         for (m, links) in &mut roster.links {
             roster.rejections.extend(std::mem::take(&mut links.rejections).into_iter().map(|r| (*m, r)));
             roster.warnings.extend(links.warning.take());
