@@ -356,3 +356,18 @@ fn a_half_broken_file_of_actual_state_is_told() {
     let message = error.to_string();
     assert!(message.contains("has no column `value`") && message.contains("P0601"), "{message}");
 }
+
+#[test]
+fn a_row_of_decisions_by_hand_that_is_none_refuses_the_file() {
+    let world = World::new();
+    let load = |text: &str| {
+        world.project.write("assignments.csv", text).expect("written");
+        let file = world.project.dir().join("assignments.csv");
+        prov::ByHand::load(world.engine.policy(), Some(&file), None).map(|_| ()).map_err(|e| e.to_string())
+    };
+    assert_eq!(load("identity,role\n1,staff\n"), Ok(()));
+    let ragged = load("identity,role\n1,staff\n2,staff,x\n").expect_err("a cell too many");
+    assert!(ragged.contains("P0607") && ragged.contains("assignments.csv:3"), "{ragged}");
+    let cut = load("identity,role\n1,staff\n2,\"sta").expect_err("cut off");
+    assert!(cut.contains("P0611") && cut.contains("assignments.csv:3"), "{cut}");
+}

@@ -6,8 +6,8 @@
 use crate::lookup::missing_column;
 use prov_diag::{Code, Diagnostic, codes};
 use prov_model::{
-    Assignment, Date, Exception, Instant, RawCell, RawRow, RawTable, Rejection, TimePoint, nfc, shorten,
-    split_values,
+    Assignment, Date, Exception, Instant, PerhapsAllowed, RawCell, RawRow, RawTable, Rejection, TimePoint,
+    nfc, shorten, split_values,
 };
 use std::sync::Arc;
 
@@ -34,28 +34,44 @@ pub fn read_assignments(raw: &RawTable) -> ByHandRows<Assignment> {
 /// Reads `exceptions`: `identity,effect,what,until,reason`, and where it is there `ticket`. The effect is `allow` or
 /// `deny`.
 pub fn read_exceptions(raw: &RawTable) -> ByHandRows<Exception> {
-    rows(raw, "exceptions", &["identity", "effect", "what", "until", "reason"], |r| {
-        let allow = match r.needed("effect")?.as_str() {
-            "allow" => true,
-            "deny" => false,
-            other => {
-                let message = format!("`{}` is neither `allow` nor `deny`", shorten(other));
-                return Err(r.bad("effect", &codes::BAD_VALUE, message));
-            }
-        };
-        let Some(until) = r.time("until")? else {
-            let message = "an exception ends: say until when".to_owned();
-            return Err(r.bad("until", &codes::MISSING_VALUE, message));
-        };
-        Ok(Exception {
-            identity: r.needed("identity")?,
-            allow,
-            what: r.needed("what")?,
-            until,
-            reason: r.needed("reason")?,
-            ticket: r.text("ticket")?,
-            origin: r.origin(),
-        })
+    rows(raw, "exceptions", &["identity", "effect", "what", "until", "reason"], exception)
+}
+
+/// The rows of `exceptions` that can't be read and may be an `allow` of somebody's.
+pub fn perhaps_allowed(raw: &RawTable) -> Vec<PerhapsAllowed> {
+    let file: Arc<str> = Arc::from(raw.file.as_str());
+    let perhaps = |row: RawRow<'_>| {
+        let row = Row { raw, row, file: &file, table: "exceptions" };
+        let text = |column| row.text(column).ok().flatten();
+        if exception(&row).is_ok() || text("effect").is_some_and(|effect| effect == "deny") {
+            return None;
+        }
+        Some(PerhapsAllowed { identity: text("identity")?, what: text("what") })
+    };
+    raw.rows().filter_map(perhaps).collect()
+}
+
+fn exception(r: &Row<'_>) -> Result<Exception, Box<Rejection>> {
+    let allow = match r.needed("effect")?.as_str() {
+        "allow" => true,
+        "deny" => false,
+        other => {
+            let message = format!("`{}` is neither `allow` nor `deny`", shorten(other));
+            return Err(r.bad("effect", &codes::BAD_VALUE, message));
+        }
+    };
+    let Some(until) = r.time("until")? else {
+        let message = "an exception ends: say until when".to_owned();
+        return Err(r.bad("until", &codes::MISSING_VALUE, message));
+    };
+    Ok(Exception {
+        identity: r.needed("identity")?,
+        allow,
+        what: r.needed("what")?,
+        until,
+        reason: r.needed("reason")?,
+        ticket: r.text("ticket")?,
+        origin: r.origin(),
     })
 }
 

@@ -13,7 +13,7 @@ mod lookup;
 mod raw;
 
 pub use actual::read_actual;
-pub use by_hand::{ByHandRows, read_assignments, read_exceptions};
+pub use by_hand::{ByHandRows, perhaps_allowed, read_assignments, read_exceptions};
 pub use csv::read_csv;
 pub use jsonl::read_json;
 pub use lookup::{read_catalog, read_lookup};

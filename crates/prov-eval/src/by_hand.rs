@@ -2,7 +2,7 @@
 //! and which exceptions act on whom.
 //! Invariant: an assignment is honoured by what holds at this moment; that it was honoured once means nothing.
 
-use crate::exceptions::{Acting, effect};
+use crate::exceptions::{Acting, Suspends, all, effect, suspends};
 use crate::facts::Tri;
 use crate::interp::{Interp, Res, Subject};
 use prov_ir::Program;
@@ -19,6 +19,8 @@ pub(crate) struct ByHand {
     assignments: FxHashMap<(IdentityId, u32), Vec<u32>>,
     unreadable: FxHashSet<(IdentityId, u32)>,
     exceptions: FxHashMap<(IdentityId, u32), Vec<Acting>>,
+    /// What rows that can't be read may suspend.
+    perhaps: FxHashMap<(IdentityId, u32), Vec<Suspends>>,
 }
 
 impl ByHand {
@@ -46,15 +48,27 @@ impl ByHand {
             if let Some(who) = whom(&e.identity)
                 && let Ok(effect) = effect(program, e, who.0, moment)
             {
-                out.exceptions.entry(who).or_default().push(Acting { number: i as u32, effect });
+                out.exceptions.entry(who).or_default().push(Acting {
+                    number: i as u32,
+                    until: e.until,
+                    effect,
+                });
             }
         }
         let broken = background.unreadable.iter().filter_map(|r| whom(r.identity.as_deref()?));
         out.unreadable.extend(broken);
+        for row in background.perhaps_allowed.iter() {
+            if let Some(who) = whom(&row.identity) {
+                let what = row.what.as_deref();
+                // A name that fits nothing may be where the error lies.
+                let suspends = what.and_then(|what| suspends(program, what).ok());
+                out.perhaps.entry(who).or_default().push(suspends.unwrap_or_else(|| all(program)));
+            }
+        }
         out
     }
 
-    /// The exceptions that act on an identity.
+    /// The exceptions that act on an identity, or did: whoever asks looks at the time.
     pub(crate) fn exceptions(&self, ty: IdentityId, row: u32) -> &[Acting] {
         self.exceptions.get(&(ty, row)).map_or(&[], Vec::as_slice)
     }
@@ -65,6 +79,11 @@ impl ByHand {
         self.assignments.contains_key(&who)
             || self.exceptions.contains_key(&who)
             || self.unreadable.contains(&who)
+    }
+
+    /// What rows that can't be read may suspend for an identity.
+    pub(crate) fn perhaps(&self, ty: IdentityId, row: u32) -> &[Suspends] {
+        self.perhaps.get(&(ty, row)).map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn is_unreadable(&self, ty: IdentityId, row: u32) -> bool {
@@ -153,10 +172,7 @@ impl<'a> Interp<'a> {
     }
 
     fn has_come(&self, point: TimePoint) -> bool {
-        match point {
-            TimePoint::Day(day) => self.clock.today >= day,
-            TimePoint::Instant(instant) => self.clock.now >= instant,
-        }
+        self.clock.has_come(point)
     }
 
     /// Whether the identity at hand is still given a role, with its arguments where it has parameters, by the time of its

@@ -2,18 +2,22 @@
 //! Invariant: what an exception does follows from its row, the policy and the moment alone, so it is settled before any
 //! step is taken; it never grants.
 
+use crate::facts::Tri;
 use crate::interp::{Interp, Subject};
+use crate::world::Unknown;
 use prov_ir::{Program, RuleProgram};
 use prov_model::{
     AppId, Background, Entitlement, Exception, ExceptionIssue, IdentityId, KindId, Moment, Population,
-    RawCell, RuleKind, Type, Zone, arguments_key, cell_value, fold, join_values, nfc, read_arguments,
+    RawCell, RuleKind, TimePoint, Type, Zone, arguments_key, cell_value, fold, join_values, nfc,
+    read_arguments,
 };
 
-/// An exception that acts on an identity.
+/// An exception that acts on an identity, or did.
 #[derive(Debug)]
 pub(crate) struct Acting {
     /// Its position in the background.
     pub number: u32,
+    pub until: TimePoint,
     pub effect: Effect,
 }
 
@@ -25,23 +29,31 @@ pub(crate) enum Effect {
     DenyRole(u32, Option<String>),
     /// Withholds an entitlement, in every account of its app; the value is as it is compared.
     DenyEntitlement(Vec<Entitlement>),
-    /// Suspends rules: positions of forbids, of forbids of roles, of separations.
-    Suspend { forbids: Vec<u32>, role_forbids: Vec<u32>, separations: Vec<u32> },
+    /// Suspends rules.
+    Suspend(Suspends),
 }
 
-/// What an exception does to an identity of a type, or why it does nothing.
+/// Rules that are suspended, by position.
+#[derive(Debug, Default)]
+pub(crate) struct Suspends {
+    pub forbids: Vec<u32>,
+    /// Forbids of roles.
+    pub role_forbids: Vec<u32>,
+    pub separations: Vec<u32>,
+}
+
+/// What an exception does to an identity of a type as long as it lasts, or why it does nothing.
 pub(crate) fn effect(
     program: &Program,
     exception: &Exception,
     ty: IdentityId,
     moment: &Moment,
 ) -> Result<Effect, ExceptionIssue> {
-    let effect = if exception.allow {
-        suspends(program, &exception.what)
+    if exception.allow {
+        suspends(program, &exception.what).map(Effect::Suspend)
     } else {
         denies(program, &exception.what, ty, moment)
-    }?;
-    if exception.until.has_come(moment) { Err(ExceptionIssue::Expired) } else { Ok(effect) }
+    }
 }
 
 /// The exceptions that do nothing, by position, with why.
@@ -53,7 +65,10 @@ pub(crate) fn idle(
 ) -> Vec<(u32, ExceptionIssue)> {
     let why = |e: &Exception| match population.find(&program.schema, &e.identity) {
         None => Some(ExceptionIssue::UnknownIdentity),
-        Some((ty, _)) => effect(program, e, ty, moment).err(),
+        Some((ty, _)) => {
+            let expired = e.until.has_come(moment).then_some(ExceptionIssue::Expired);
+            effect(program, e, ty, moment).err().or(expired)
+        }
     };
     let all = background.exceptions.iter().enumerate();
     all.filter_map(|(i, e)| Some((i as u32, why(e)?))).collect()
@@ -61,7 +76,7 @@ pub(crate) fn idle(
 
 /// The rules that an allow names: by the name under which plans and explanations show them (however it is spaced), or by
 /// their reason.
-fn suspends(program: &Program, what: &str) -> Result<Effect, ExceptionIssue> {
+pub(crate) fn suspends(program: &Program, what: &str) -> Result<Suspends, ExceptionIssue> {
     let schema = &program.schema;
     let plain = |s: &str| s.split_whitespace().collect::<Vec<_>>().join(" ");
     let asked = plain(what);
@@ -78,7 +93,18 @@ fn suspends(program: &Program, what: &str) -> Result<Effect, ExceptionIssue> {
     if forbids.is_empty() && role_forbids.is_empty() && separations.is_empty() {
         return Err(ExceptionIssue::UnknownRule);
     }
-    Ok(Effect::Suspend { forbids, role_forbids, separations })
+    Ok(Suspends { forbids, role_forbids, separations })
+}
+
+/// All that could be suspended.
+pub(crate) fn all(program: &Program) -> Suspends {
+    let schema = &program.schema;
+    let positions = |count: usize| (0..count as u32).collect();
+    Suspends {
+        forbids: positions(schema.forbids.len()),
+        role_forbids: positions(schema.role_forbids.len()),
+        separations: positions(schema.separations.len()),
+    }
 }
 
 /// What a deny withholds.
@@ -197,17 +223,19 @@ fn listed(text: &str) -> Option<Vec<String>> {
 }
 
 impl<'a> Interp<'a> {
-    /// The exceptions that act on the identity at hand.
-    fn exceptions(&self) -> &'a [Acting] {
-        match (self.subject, self.world.by_hand) {
+    /// The exceptions that act on the identity at hand, at the moment that is looked at.
+    fn exceptions(&self) -> impl Iterator<Item = &'a Acting> + use<'a> {
+        let all = match (self.subject, self.world.by_hand) {
             (Subject::Identity(ty, row), Some(by_hand)) => by_hand.exceptions(ty, row),
             _ => &[],
-        }
+        };
+        let clock = self.clock;
+        all.iter().filter(move |e| !clock.has_come(e.until))
     }
 
     /// Whether a role may come to the identity at hand and yet not be had.
     pub(crate) fn is_gated(&self) -> bool {
-        self.shape.gated || self.exceptions().iter().any(|e| matches!(e.effect, Effect::DenyRole(..)))
+        self.shape.gated || self.exceptions().any(|e| matches!(e.effect, Effect::DenyRole(..)))
     }
 
     /// The exceptions that deny a role, or the instance of a key.
@@ -218,9 +246,9 @@ impl<'a> Interp<'a> {
     ) -> impl Iterator<Item = u32> + use<'a, 'k> {
         let denies = move |e: &&'a Acting| match &e.effect {
             Effect::DenyRole(r, of) => *r == role && (of.is_none() || of.as_deref() == instance),
-            Effect::DenyEntitlement(_) | Effect::Suspend { .. } => false,
+            Effect::DenyEntitlement(_) | Effect::Suspend(_) => false,
         };
-        self.exceptions().iter().filter(denies).map(|e| e.number)
+        self.exceptions().filter(denies).map(|e| e.number)
     }
 
     /// The exceptions that deny an entitlement; `value` is as it is compared.
@@ -232,37 +260,46 @@ impl<'a> Interp<'a> {
 
     /// All entitlements that exceptions deny the identity at hand.
     pub(crate) fn denied(&self) -> impl Iterator<Item = (u32, &'a Entitlement)> + use<'a> {
-        let all = self.exceptions().iter().filter_map(|e| match &e.effect {
+        let all = self.exceptions().filter_map(|e| match &e.effect {
             Effect::DenyEntitlement(denied) => Some(denied.iter().map(|entitlement| (e.number, entitlement))),
-            Effect::DenyRole(..) | Effect::Suspend { .. } => None,
+            Effect::DenyRole(..) | Effect::Suspend(_) => None,
         });
         all.flatten()
     }
 
     /// The exceptions that suspend a forbid.
     pub(crate) fn suspending_forbid(&self, position: u32) -> Vec<u32> {
-        self.suspending(|forbids, _, _| forbids.contains(&position))
+        self.suspending(|s| s.forbids.contains(&position))
     }
 
     /// The exceptions that suspend a forbid of a role.
     pub(crate) fn suspending_role_forbid(&self, position: u32) -> Vec<u32> {
-        self.suspending(|_, role_forbids, _| role_forbids.contains(&position))
+        self.suspending(|s| s.role_forbids.contains(&position))
     }
 
     /// The exceptions that suspend a separation.
     pub(crate) fn suspending_separation(&self, position: u32) -> Vec<u32> {
-        self.suspending(|_, _, separations| separations.contains(&position))
+        self.suspending(|s| s.separations.contains(&position))
     }
 
-    fn suspending(&self, names: impl Fn(&[u32], &[u32], &[u32]) -> bool) -> Vec<u32> {
+    fn suspending(&self, names: impl Fn(&Suspends) -> bool) -> Vec<u32> {
         let of = |e: &Acting| match &e.effect {
-            Effect::Suspend { forbids, role_forbids, separations }
-                if names(forbids, role_forbids, separations) =>
-            {
-                Some(e.number)
-            }
-            Effect::Suspend { .. } | Effect::DenyRole(..) | Effect::DenyEntitlement(_) => None,
+            Effect::Suspend(suspends) if names(suspends) => Some(e.number),
+            Effect::Suspend(_) | Effect::DenyRole(..) | Effect::DenyEntitlement(_) => None,
         };
-        self.exceptions().iter().filter_map(of).collect()
+        self.exceptions().filter_map(of).collect()
+    }
+
+    /// A rule that holds, where a row that can't be read may suspend it: then that is not certain.
+    pub(crate) fn unless_suspended(&self, holds: Tri, names: impl Fn(&Suspends) -> bool) -> Tri {
+        let (Subject::Identity(identity, row), Some(by_hand)) = (self.subject, self.world.by_hand) else {
+            return holds;
+        };
+        if holds == Tri::Yes && by_hand.perhaps(identity, row).iter().any(names) {
+            // Nothing of the record is to blame; who has such a row is held for that alone.
+            let attr = self.world.program.schema.identity(identity).key;
+            return Tri::Unknown(Unknown { identity, row, attr });
+        }
+        holds
     }
 }

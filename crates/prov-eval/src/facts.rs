@@ -447,7 +447,8 @@ impl<'a> Interp<'a> {
         let when = self.world.program.forbids[position as usize].when;
         let observed = self.world.program.observed.forbids.contains(&position);
         let value = if !observed && self.suspending_forbid(position).is_empty() {
-            Tri::of(self.nested(self.subject, |me| me.holds(when)))
+            let holds = Tri::of(self.nested(self.subject, |me| me.holds(when)));
+            self.unless_suspended(holds, |s| s.forbids.contains(&position))
         } else {
             Tri::No
         };

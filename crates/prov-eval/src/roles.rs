@@ -209,7 +209,7 @@ impl<'a> Interp<'a> {
         let is = if suspended {
             Tri::No
         } else if there >= def.at_least {
-            Tri::Yes
+            self.unless_suspended(Tri::Yes, |s| s.separations.contains(&separation))
         } else {
             unknown.filter(|_| there + perhaps >= def.at_least).map_or(Tri::No, Tri::Unknown)
         };
@@ -394,7 +394,8 @@ impl<'a> Interp<'a> {
         let when = self.world.program.role_forbids[position as usize].when;
         let observed = self.world.program.observed.role_forbids.contains(&position);
         let value = if !observed && self.suspending_role_forbid(position).is_empty() {
-            Tri::of(self.nested(self.subject, |me| me.holds(when)))
+            let holds = Tri::of(self.nested(self.subject, |me| me.holds(when)));
+            self.unless_suspended(holds, |s| s.role_forbids.contains(&position))
         } else {
             Tri::No
         };

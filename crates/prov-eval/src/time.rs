@@ -4,13 +4,23 @@
 
 use crate::interp::{Interp, Res};
 use prov_ir::{ExprId, GrantProgram};
-use prov_model::{Date, Duration, Instant, Moment, Value};
+use prov_model::{Date, Duration, Instant, Moment, TimePoint, Value};
 
 /// What `now` and `today` read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Clock {
     pub now: Instant,
     pub today: Date,
+}
+
+impl Clock {
+    /// Whether a day or an instant has come.
+    pub(crate) fn has_come(self, point: TimePoint) -> bool {
+        match point {
+            TimePoint::Day(day) => self.today >= day,
+            TimePoint::Instant(instant) => self.now >= instant,
+        }
+    }
 }
 
 impl From<&Moment> for Clock {

@@ -222,6 +222,15 @@ impl Exception {
     }
 }
 
+/// A row of the exceptions that could not be read, and that may suspend a rule for an identity.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PerhapsAllowed {
+    /// The global id.
+    pub identity: String,
+    /// What it names; none where that could not be read, so that it may be any rule.
+    pub what: Option<String>,
+}
+
 /// What an evaluation reads beside the population and the moment. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Background {
@@ -233,6 +242,8 @@ pub struct Background {
     pub exceptions: Arc<Vec<Exception>>,
     /// Rows of both tables that could not be read; the identities that they name are held.
     pub unreadable: Arc<Vec<Rejection>>,
+    /// Of these, exceptions that may be an allow: what they may suspend does not hold for certain.
+    pub perhaps_allowed: Arc<Vec<PerhapsAllowed>>,
     /// What everyone has, where that is known: accounts that exist have names that can't be given again.
     pub actual: Option<Arc<Actual>>,
 }

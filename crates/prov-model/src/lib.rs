@@ -35,7 +35,7 @@ pub use access::{
     Entitlements, GivenName, HoldReason, IdentityFlags, WriteBack, join_values, split_values,
 };
 pub use background::{
-    Assignment, AssignmentIssue, Background, Exception, ExceptionIssue, Span, TimePoint,
+    Assignment, AssignmentIssue, Background, Exception, ExceptionIssue, PerhapsAllowed, Span, TimePoint,
 };
 pub use builtin::{Builtin, BuiltinInfo, CallError, ParamType, ResultType, slice};
 pub use cell::{CellError, cell_record, cell_rows, cell_value, key_spelling, shorten};

@@ -16,6 +16,8 @@ pub(crate) struct Hand {
     pub exceptions: Vec<Exception>,
     /// Whom rows name that can't be read.
     pub unreadable: BTreeSet<String>,
+    /// Whom rows name that can't be read and may be an `allow`, with what they name, as far as that can be read.
+    pub perhaps: Vec<(String, Option<String>)>,
     pub rejected: Vec<Rejected>,
 }
 
@@ -94,6 +96,16 @@ impl Hand {
         hand.assignments = hand.rows(assignments, &["identity", "role"], |r| r.assignment())?;
         let needed = ["identity", "effect", "what", "until", "reason"];
         hand.exceptions = hand.rows(exceptions, &needed, |r| r.exception())?;
+        for row in exceptions.rows() {
+            let row = Row { raw: exceptions, row };
+            let cell = |column| row.text(column).ok().flatten();
+            if row.exception().is_err()
+                && cell("effect").is_none_or(|e| e != "deny")
+                && let Some(id) = cell("identity")
+            {
+                hand.perhaps.push((id, cell("what")));
+            }
+        }
         Ok(hand)
     }
 
@@ -249,6 +261,24 @@ impl<'a> World<'a> {
     /// Whether an exception denies someone an entitlement.
     pub(crate) fn denies(&self, person: usize, app: &str, kind: &str, value: &str) -> bool {
         !self.denials(person, app, kind, value).is_empty()
+    }
+
+    /// Whether a row that can't be read may suspend, for someone, a rule of a name and a reason (items.md, "Exceptions").
+    pub(crate) fn may_suspend(&self, person: usize, name: &str, because: Option<&str>) -> bool {
+        let policy = &self.policy;
+        let names = |what: &str, name: &str, because: Option<&str>| {
+            spaced(name) == spaced(what) || because.is_some_and(|b| spaced(b) == spaced(what))
+        };
+        let any = |what: &str| {
+            policy.forbids.iter().any(|f| f.names.iter().any(|n| names(what, n, f.because)))
+                || policy.separations.iter().any(|s| names(what, &s.name, s.because))
+        };
+        let of_person = self.hand.perhaps.iter().filter(|(id, _)| *id == self.people[person].id);
+        of_person.into_iter().any(|(_, what)| match what {
+            // A name that fits nothing may be where the error lies.
+            Some(what) if any(what) => names(what, name, because),
+            _ => true,
+        })
     }
 
     /// Whether an exception suspends, for someone, a rule of a name and a reason.

@@ -104,13 +104,15 @@ impl<'a> Eval<'_, 'a> {
         let (of, scope) = self.me(person);
         let mut answer = Some(false);
         for forbid in self.world.policy.forbids.iter().filter(|f| f.for_type.is_none_or(|t| t == of)) {
-            let mut concerns = false;
+            let (mut concerns, mut certain) = (false, false);
             for (pattern, name) in forbid.patterns.iter().zip(&forbid.names) {
-                concerns |= names(pattern)? && !self.world.suspends(person, name, forbid.because);
+                let acts = names(pattern)? && !self.world.suspends(person, name, forbid.because);
+                concerns |= acts;
+                certain |= acts && !self.world.may_suspend(person, name, forbid.because);
             }
             if concerns {
                 let holds = forbid.when.map_or(Ok(Some(true)), |when| known(self.holds(when, &scope)))?;
-                answer = either(answer, holds);
+                answer = either(answer, holds.filter(|holds| certain || !holds));
             }
         }
         Ok(answer)

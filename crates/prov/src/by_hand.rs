@@ -4,9 +4,12 @@
 use crate::error::Error;
 use crate::policy::Policy;
 use crate::population::read_file;
-use prov_data::{read_assignments, read_exceptions, read_table};
+use prov_data::{perhaps_allowed, read_assignments, read_exceptions, read_table};
 use prov_diag::{Diagnostic, did_you_mean};
-use prov_model::{Assignment, Background, CellError, Exception, Rejection, fold, read_arguments, shorten};
+use prov_model::{
+    Assignment, Background, CellError, Exception, PerhapsAllowed, RawTable, Rejection, fold, read_arguments,
+    shorten,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +22,8 @@ pub struct ByHand {
     pub exceptions: Arc<Vec<Exception>>,
     /// Rows that could not be read.
     pub unreadable: Arc<Vec<Rejection>>,
+    /// Those that may suspend a rule.
+    pub perhaps_allowed: Arc<Vec<PerhapsAllowed>>,
     /// What is odd about the files.
     pub notices: Vec<Diagnostic>,
 }
@@ -27,7 +32,7 @@ impl ByHand {
     /// Reads the tables: of the files given here, or else of those that prov.toml names under `[tables]`.
     ///
     /// # Errors
-    /// [`Error::Report`] where a file can't be read as the table.
+    /// [`Error::Report`] where a file can't be read as the table, or not every line of it as a row.
     pub fn load(
         policy: &Policy,
         assignments: Option<&Path>,
@@ -39,39 +44,29 @@ impl ByHand {
         };
         let mut out = ByHand::default();
         let mut unreadable = Vec::new();
-        if let Some(path) = wired("assignments", assignments) {
-            let raw = read_table(&shown(policy, &path), &read_file(&path)?).map_err(Error::data)?;
-            let (rows, mut rejections, errors) = read_assignments(&raw.table);
+        let mut whole = |path: &Path| -> Result<RawTable, Error> {
+            let raw = read_table(&shown(policy, path), &read_file(path)?).map_err(Error::data)?;
+            out.notices.extend(raw.notices.iter().filter(|_| !raw.truncated).cloned());
+            // A row that is none names nobody who could be held for it: what it gave would be taken away.
+            raw.whole().map_err(Error::data)
+        };
+        let assignments = wired("assignments", assignments).map(|path| whole(&path)).transpose()?;
+        let exceptions = wired("exceptions", exceptions).map(|path| whole(&path)).transpose()?;
+        if let Some(raw) = assignments {
+            let (rows, mut rejections, errors) = read_assignments(&raw);
             let rows = with_arguments(policy, rows, &mut rejections);
-            out.take(&mut unreadable, raw.notices, raw.rejections, rejections, errors)?;
+            take(&mut unreadable, rejections, errors)?;
             out.assignments = Arc::new(rows);
         }
-        if let Some(path) = wired("exceptions", exceptions) {
-            let raw = read_table(&shown(policy, &path), &read_file(&path)?).map_err(Error::data)?;
-            let (rows, rejections, errors) = read_exceptions(&raw.table);
-            out.take(&mut unreadable, raw.notices, raw.rejections, rejections, errors)?;
+        if let Some(raw) = exceptions {
+            let (rows, rejections, errors) = read_exceptions(&raw);
+            take(&mut unreadable, rejections, errors)?;
+            out.perhaps_allowed = Arc::new(perhaps_allowed(&raw));
             out.exceptions = Arc::new(rows);
         }
         unreadable.sort();
         out.unreadable = Arc::new(unreadable);
         Ok(out)
-    }
-
-    fn take(
-        &mut self,
-        unreadable: &mut Vec<Rejection>,
-        notices: Vec<Diagnostic>,
-        ragged: Vec<Rejection>,
-        rejected: Vec<Rejection>,
-        errors: Vec<Diagnostic>,
-    ) -> Result<(), Error> {
-        if !errors.is_empty() {
-            return Err(Error::data(errors));
-        }
-        self.notices.extend(notices);
-        unreadable.extend(ragged);
-        unreadable.extend(rejected);
-        Ok(())
     }
 
     /// The same as part of a background.
@@ -80,9 +75,22 @@ impl ByHand {
             assignments: self.assignments.clone(),
             exceptions: self.exceptions.clone(),
             unreadable: self.unreadable.clone(),
+            perhaps_allowed: self.perhaps_allowed.clone(),
             ..Background::default()
         }
     }
+}
+
+fn take(
+    unreadable: &mut Vec<Rejection>,
+    rejected: Vec<Rejection>,
+    errors: Vec<Diagnostic>,
+) -> Result<(), Error> {
+    if !errors.is_empty() {
+        return Err(Error::data(errors));
+    }
+    unreadable.extend(rejected);
+    Ok(())
 }
 
 /// Leaves the rows whose arguments are those of their role: of its types, and in the catalogs that they are granted in.
