@@ -84,6 +84,7 @@ impl<'a> Eval<'_, 'a> {
             for (i, pattern) in forbid.patterns.iter().enumerate() {
                 if self.names(pattern, ent)?
                     && !self.world.suspends(person, &forbid.names[i], forbid.because)
+                    && !self.world.may_suspend(person, &forbid.names[i], forbid.because)
                     && forbid.when.map_or(Ok(Some(true)), |c| known(self.holds(c, &scope)))? == Some(true)
                 {
                     causes.push(forbid.causes[i].clone());
