@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Findings with their codes, in order. A row that is rejected has the code of what is wrong with it.
-const KINDS: [(&str, &str); 22] = [
+const KINDS: [(&str, &str); 23] = [
     ("withheld", "P0710"),
     ("separated", "P0750"),
+    ("violation", "P0718"),
     ("protected", "P0754"),
     ("too_few", "P0755"),
     ("unmatched_protect", "P0756"),

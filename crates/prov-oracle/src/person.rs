@@ -88,8 +88,8 @@ impl<'w, 'a> Planner<'w, 'a> {
                 }
                 for ent in held {
                     one.surplus(ent, false, unmanaged)?;
-                    if self.stays(id, ent)? && !one.refusing(ent)?.is_empty() {
-                        one.violated(ent);
+                    if self.stays(id, ent)? {
+                        one.violated(ent)?;
                     }
                 }
                 return one.done();
@@ -520,8 +520,14 @@ impl<'o, 'w, 'a> One<'o, 'w, 'a> {
         eval.why_forbidden(position, ent)
     }
 
-    fn violated(&mut self, ent: &Ent) {
-        self.lines.findings.insert(format!("violation {} {} {} {:?}", self.id, ent.app, ent.kind, ent.value));
+    fn violated(&mut self, ent: &Ent) -> Result<(), Stop> {
+        for cause in self.refusing(ent)? {
+            let mut find = Find { because: vec![cause], ..Find::of("violation", self.id) };
+            find.app = Some(ent.app.clone());
+            find.ent = Some((ent.kind.clone(), Some(ent.value.clone())));
+            self.lines.findings.insert(find);
+        }
+        Ok(())
     }
 
     /// What stays of what someone holds, though rules say no to it (plan.md, "Violations").
@@ -532,16 +538,13 @@ impl<'o, 'w, 'a> One<'o, 'w, 'a> {
         for ent in held.iter().filter(|ent| !has.iter().any(|d| same(d, ent))) {
             if self.planner.stays(self.id, ent)? {
                 stays.push(ent);
-                if !self.refusing(ent)?.is_empty() {
-                    self.violated(ent);
-                }
+                self.violated(ent)?;
             }
         }
         for separation in &world.policy.separations {
             if Eval::new(world).is_violated(position, separation, &stays, has)? {
-                let cause = &separation.cause;
-                let line = format!("violation {} {}:{}", self.id, cause.file, cause.line);
-                self.lines.findings.insert(line);
+                let because = vec![separation.cause.clone()];
+                self.lines.findings.insert(Find { because, ..Find::of("violation", self.id) });
             }
         }
         Ok(())
