@@ -47,6 +47,7 @@ mod pattern;
 mod person;
 mod plan;
 mod policy;
+mod protect;
 mod roles;
 mod settle;
 mod sources;

@@ -7,7 +7,7 @@ use crate::plan::Planner;
 use std::cmp::Ordering;
 
 /// Grants that every revoke names; where there are more, only the first revoke does, and the others name that one.
-const FEW: usize = 8;
+pub(crate) const FEW: usize = 8;
 
 /// The part of a plan: what keeps leavers out, what else leavers lose, and the rest.
 fn part(act: &Act) -> usize {

@@ -73,11 +73,11 @@ impl<'w, 'a> Planner<'w, 'a> {
         let by_state = self.state_causes(id, &standing)?;
         let (state, since) = match standing {
             Standing::In { state, since, .. } => (state, since),
-            Standing::Missing(_) => return Ok(()),
+            Standing::Missing(_) => return self.left_alone(id, true, lines),
             Standing::Held => {
                 lines.findings.insert(Find::of("held", id));
                 if self.actual.unreadable.contains(id) {
-                    return Ok(());
+                    return self.left_alone(id, false, lines);
                 }
                 let mut one = One::new(self, id, lines, by_state);
                 one.frozen = true;
@@ -92,6 +92,7 @@ impl<'w, 'a> Planner<'w, 'a> {
                         one.violated(ent)?;
                     }
                 }
+                one.protect()?;
                 return one.done();
             }
         };
@@ -126,6 +127,7 @@ impl<'w, 'a> Planner<'w, 'a> {
         if !left {
             one.violations(held, decision)?;
         }
+        one.protect()?;
         for app in &self.world.policy.apps {
             let here = one.apps[app.name].clone();
             let kills = left || self.due(state, since, VerbKind::KillSessions, app.name)?;
@@ -230,6 +232,16 @@ impl<'o, 'w, 'a> One<'o, 'w, 'a> {
         let position = planner.position(id);
         let (apps, acts) = (BTreeMap::new(), Vec::new());
         One { planner, id, position, left: false, frozen: false, by_state, lines, apps, acts }
+    }
+
+    /// Holds back what is protected.
+    fn protect(&mut self) -> Result<(), Stop> {
+        self.planner.protect(self.id, self.left, &mut self.acts, self.lines)?;
+        for (app, here) in &mut self.apps {
+            let takes = |a: &Act| matches!(a.deed, Deed::Disable | Deed::Delete | Deed::Revoke);
+            here.takes = self.acts.iter().any(|a| a.app == *app && takes(a));
+        }
+        Ok(())
     }
 
     /// Gives everything its place.

@@ -14,6 +14,7 @@ use crate::guards::Tally;
 use crate::links::Links;
 use crate::person::Unmanaged;
 use crate::policy::App;
+use crate::protect::{Key, Members, Seats};
 use crate::world::World;
 use prov_model::{Date, Instant, Memory, RawTable, Since, SourceMemory};
 use prov_syntax::ast::{self, Expr, State, VerbKind};
@@ -30,6 +31,12 @@ pub(crate) struct Lines {
     pub tally: Tally,
     /// What is granted, revoked and deleted, for what is remembered.
     pub given: Given,
+    /// Entitlements of which nobody who is a member loses any.
+    pub closed: BTreeSet<Key>,
+    /// Members of what is protected.
+    pub members: BTreeMap<Key, Members>,
+    /// By limit.
+    pub seats: Vec<Seats>,
 }
 
 /// Where an identity stands (plan.md, "Who is held").
@@ -244,13 +251,24 @@ impl<'w, 'a> Planner<'w, 'a> {
     /// Everything that is to be done and told.
     pub(crate) fn plan(&self, rows: &BTreeMap<String, u64>) -> Result<Lines, Stop> {
         let blocked = self.blocked_names()?;
-        let mut lines = Lines::default();
-        let mut unmanaged = Unmanaged::new();
-        for id in self.ids() {
-            self.person(id, &blocked, &mut lines, &mut unmanaged)?;
-        }
+        let mut closed = BTreeSet::new();
+        // To hold a revoke back may keep others from coming, so that is asked until nothing more is held back.
+        let (mut lines, unmanaged) = loop {
+            let mut lines = Lines { closed: closed.clone(), ..Lines::default() };
+            let mut unmanaged = Unmanaged::new();
+            for id in self.ids() {
+                self.person(id, &blocked, &mut lines, &mut unmanaged)?;
+            }
+            let more = self.too_few(&lines)?;
+            if more.is_empty() {
+                break (lines, unmanaged);
+            }
+            closed.extend(more);
+        };
         lines.acts.sort_by(|a, b| self.compare(a, b));
         lines.count();
+        self.hand_over(&mut lines)?;
+        self.tell_protected(&mut lines)?;
         self.tell_unmanaged(unmanaged, &mut lines);
         for account in self.actual.accounts.iter().filter(|a| a.owner.is_none()) {
             let mut find = Find::new("orphan_account");

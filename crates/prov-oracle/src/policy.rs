@@ -2,6 +2,7 @@
 //! Invariant: nothing is checked; a policy that `prov check` would refuse gives an error or nonsense, never a panic.
 
 use crate::cause::{Cause, risk};
+use crate::protect::Counted;
 use crate::value::{Field, Ty};
 use prov_diag::{SourceId, SourceMap};
 use prov_syntax::ast;
@@ -180,6 +181,11 @@ pub(crate) struct Policy<'a> {
     pub forbids: Vec<Forbid<'a>>,
     pub separations: Vec<Separation<'a>>,
     pub guards: Vec<(&'a ast::Guard, Cause)>,
+    /// Protected identities, by key as written.
+    pub protected: Vec<(String, Cause)>,
+    /// Protected members, in order of name; and seats.
+    pub protects: Vec<Counted<'a>>,
+    pub limits: Vec<Counted<'a>>,
     /// What is written back: source, attribute and value.
     pub writebacks: Vec<(String, &'a ast::Assign, Cause)>,
     pub lets: BTreeMap<&'a str, Let<'a>>,
@@ -318,11 +324,27 @@ impl<'a> Policy<'a> {
                 ItemKind::Separate(item_of) => {
                     policy.separations.push(separation(item_of, trees, |name| cause("separate", name))?);
                 }
-                ItemKind::Protect(_) | ItemKind::Limit { .. } | ItemKind::Login { .. } => {
+                ItemKind::Protect(ast::Protect::Identity(key)) => {
+                    let key = written(key).ok_or("who is protected is not written out")?;
+                    let name = format!("protect identity {key:?}");
+                    policy.protected.push((key, cause("protect", name)));
+                }
+                ItemKind::Protect(ast::Protect::Members { pattern, at_least }) => {
+                    let cause = cause("protect", format!("protect {}", shown(trees, pattern)));
+                    policy.protects.push(Counted { pattern, many: number(at_least)?, cause });
+                }
+                ItemKind::Limit { pattern, at_most } => {
+                    let cause = cause("limit", format!("limit {}", shown(trees, pattern)));
+                    policy.limits.push(Counted { pattern, many: number(at_most)?, cause });
+                }
+                ItemKind::Login { .. } => {
                     return Err(NOT_READ.to_owned() + trees.sources.text(item.head));
                 }
             }
         }
+        policy.protected.sort();
+        policy.protects.sort_by(|a, b| a.cause.cmp(&b.cause));
+        policy.limits.sort_by(|a, b| a.cause.cmp(&b.cause));
         policy.apps.sort_by(|a, b| a.name.cmp(b.name));
         policy.federations.sort_by(|a, b| a.name.text.cmp(&b.name.text));
         Ok(policy)
@@ -393,6 +415,25 @@ impl<'a> App<'a> {
     /// The account block for an identity type (items.md, "account").
     pub(crate) fn account(&self, ty: &str) -> Option<&'a ast::Account> {
         self.accounts.iter().copied().find(|a| a.for_type.as_ref().is_none_or(|n| n.text == ty))
+    }
+}
+
+/// A text that is written out.
+fn written(e: &ast::Expr) -> Option<String> {
+    let ast::ExprKind::Str(parts) = &e.kind else { return None };
+    let part = |p: &ast::StrPart| match p {
+        ast::StrPart::Text(t) => Some(t.clone()),
+        ast::StrPart::Expr(_) => None,
+    };
+    parts.iter().map(part).collect()
+}
+
+/// A number that is written out.
+fn number(e: &ast::Expr) -> Result<u64, String> {
+    match &e.kind {
+        ast::ExprKind::Int(n) => u64::try_from(*n).map_err(|_| "a number below zero".to_owned()),
+        ast::ExprKind::Paren(of) => number(of),
+        _ => Err("a number that is not written out".to_owned()),
     }
 }
 

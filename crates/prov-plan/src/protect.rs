@@ -92,6 +92,8 @@ pub(crate) struct Members<'a> {
     lost: u64,
     /// The first of them.
     who: Vec<&'a str>,
+    /// As those who are counted have it; of several spellings the smallest.
+    spelled: Option<&'a Entitlement>,
 }
 
 /// What becomes of a membership.
@@ -113,6 +115,13 @@ impl<'a> Members<'a> {
         self.lost += other.lost;
         self.who.extend_from_slice(&other.who);
         self.who.truncate(EXAMPLES);
+        other.spelled.into_iter().for_each(|e| self.spell(e));
+    }
+
+    fn spell(&mut self, ent: &'a Entitlement) {
+        if self.spelled.is_none_or(|known| ent.value < known.value) {
+            self.spelled = Some(ent);
+        }
     }
 
     /// Members that there are afterwards whatever becomes of the revokes.
@@ -122,9 +131,16 @@ impl<'a> Members<'a> {
 }
 
 /// Counts someone's membership. People must come in order of id.
-pub(crate) fn count<'a>(part: &mut Part<'a>, shared: u32, protect: u32, id: &'a str, fate: Fate) {
-    let members = part.members.entry(shared).or_default();
+pub(crate) fn count<'a>(
+    context: &Context<'a>,
+    part: &mut Part<'a>,
+    (ent, protect): (Ent, u32),
+    id: &'a str,
+    fate: Fate,
+) {
+    let members = part.members.entry(context.shared(ent)).or_default();
     members.protect = protect;
+    members.spell(context.entitlement(ent));
     match fate {
         Fate::Stays => members.stays += 1,
         Fate::Comes { granted } => members.comes.push((id, granted)),
@@ -261,7 +277,7 @@ pub(crate) fn findings(context: &Context<'_>, all: &BTreeMap<u32, Members<'_>>, 
     let schema = input.schema;
     for (shared, m) in all {
         let wants = at_least(schema, m.protect);
-        let ent = context.entitlement_of(*shared);
+        let ent = m.spelled.unwrap_or_else(|| context.entitlement_of(*shared));
         if context.protected.closed.contains(shared) && m.kept > 0 {
             let message = format!(
                 "`{}`: {} held back, for {} would be left, and `protect` wants at least {wants}",

@@ -3,7 +3,7 @@
 //! counts for nothing.
 
 use super::{InApp, Person};
-use crate::diff::{Context, Part};
+use crate::diff::{Context, Ent, Part};
 use crate::order::Draft;
 use crate::protect::{Fate, by, count};
 use crate::standing::accounts_of;
@@ -34,7 +34,7 @@ pub(super) fn left_alone<'a>(
         if let Some(protect) = context.protected.of(ent)
             && signs_in(context, accounts, context.entitlement(ent).app)
         {
-            count(part, context.shared(ent), protect, id, Fate::Stays);
+            count(context, part, (ent, protect), id, Fate::Stays);
         }
     }
 }
@@ -140,7 +140,7 @@ impl Person<'_, '_> {
         if !context.protected.counts_members() {
             return;
         }
-        let mut found: Vec<(u32, u32, Fate)> = Vec::new();
+        let mut found: Vec<((Ent, u32), Fate)> = Vec::new();
         for &ent in held {
             let ent = context.ent_of_actual(ent);
             let Some(protect) = context.protected.of(ent) else { continue };
@@ -155,7 +155,7 @@ impl Person<'_, '_> {
                 (false, true, false) => Fate::Comes { granted: false },
                 (false, _, _) => continue,
             };
-            found.push((shared, protect, fate));
+            found.push(((ent, protect), fate));
         }
         for draft in self.drafts.iter().filter(|d| d.kind == ActionKind::Grant) {
             let Some(protect) = context.protected.of(draft.ent) else { continue };
@@ -166,11 +166,11 @@ impl Person<'_, '_> {
                     && super::apart(context, d.ent, draft.ent)
             };
             if self.signs_in_after(draft.app) && !self.drafts.iter().any(waits) {
-                found.push((context.shared(draft.ent), protect, Fate::Comes { granted: true }));
+                found.push(((draft.ent, protect), Fate::Comes { granted: true }));
             }
         }
-        for (shared, protect, fate) in found {
-            count(self.part, shared, protect, self.id, fate);
+        for (of, fate) in found {
+            count(context, self.part, of, self.id, fate);
         }
     }
 
