@@ -253,8 +253,8 @@ impl OneDesired {
                         lifecycle.and_then(|l| l.defs.get(*state as usize)).map(|d| d.rule)
                     }
                     Withheld::NoAccount => {
-                        let first = || schema.app(entitlement.app).account.as_ref().map(|a| a.rule);
-                        program.account_rule(entitlement.app, self.who.0).or_else(first)
+                        let app = || schema.app(entitlement.app).rule;
+                        Some(program.account_rule(entitlement.app, self.who.0).unwrap_or_else(app))
                     }
                     // Exceptions are no rules.
                     Withheld::Denied(_)

@@ -177,7 +177,7 @@ impl<'a> Eval<'_, 'a> {
             decision.held = false;
         }
         let mut unknown = false;
-        for rule in &self.world.policy.rules {
+        for rule in self.world.policy.rules.iter().filter(|r| self.world.acts(r)) {
             let mut assigned = known(self.assigned(person, rule.name))?;
             if rule.requestable.is_some() {
                 assigned = either(assigned, known(self.assigned_by_hand(person, rule))?);
@@ -210,7 +210,7 @@ impl<'a> Eval<'_, 'a> {
             decision.accounts.clear();
             return Ok(decision);
         }
-        for separation in self.world.policy.separations.iter().filter(|_| !decision.leaver) {
+        for separation in self.world.separations().filter(|_| !decision.leaver) {
             if known(self.is_hit(person, separation))? == Some(true) {
                 decision.separated.push(separation.cause.clone());
             }

@@ -4,7 +4,7 @@
 use crate::entitlement::{Ent, ent_of, join, same};
 use crate::eval::{Eval, Local, Res, Scope, Stop, bug};
 use crate::facts::known;
-use crate::policy::{Kind, Rule};
+use crate::policy::{Kind, Rule, is_observed};
 use crate::value::{Ty, Value, nfc};
 use prov_syntax::ast::{self, Expr, Member};
 
@@ -27,6 +27,7 @@ struct Grant<'a> {
     until: Option<&'a ast::Until>,
     keep: Option<&'a Expr>,
     each: Vec<Each<'a>>,
+    observed: bool,
 }
 
 fn grants_of<'a>(body: &'a [Member], each: &[Each<'a>], out: &mut Vec<Grant<'a>>) {
@@ -40,6 +41,7 @@ fn grants_of<'a>(body: &'a [Member], each: &[Each<'a>], out: &mut Vec<Grant<'a>>
                 until: grant.until.as_ref(),
                 keep: grant.keep.as_ref(),
                 each: each.to_vec(),
+                observed: is_observed(&grant.annotations),
             })),
             Member::Each { var, list, filter, body, .. } => {
                 let inner = [each, &[(var.text.as_str(), list, filter.as_ref())]].concat();
@@ -47,6 +49,15 @@ fn grants_of<'a>(body: &'a [Member], each: &[Each<'a>], out: &mut Vec<Grant<'a>>
             }
         }
     }
+}
+
+/// Whether a grant of a body is observed.
+pub(crate) fn observes(body: &[Member]) -> bool {
+    body.iter().any(|m| match m {
+        Member::Includes { .. } => false,
+        Member::Grant(grant) => is_observed(&grant.annotations),
+        Member::Each { body, .. } => observes(body),
+    })
 }
 
 /// Whether a body includes a role.
@@ -76,6 +87,7 @@ impl<'a> Eval<'_, 'a> {
             let mut grants: Vec<Grant<'a>> = Vec::new();
             grants_of(rule.body, &[], &mut grants);
             grants.retain(|g| place(&g.what.app.text, &g.what.kind.text));
+            grants.retain(|g| !g.observed || self.world.stage.gives);
             for grant in &grants {
                 let Some(kind) = self.kind_of(grant.what) else { return bug("a grant of no kind") };
                 // What it gives everyone may be none of what is asked for: then its rule is not asked.
@@ -110,6 +122,7 @@ impl<'a> Eval<'_, 'a> {
         let (_, scope) = self.me(person);
         let mut grants: Vec<Grant<'a>> = Vec::new();
         grants_of(rule.body, &[], &mut grants);
+        grants.retain(|g| !g.observed || self.world.stage.gives);
         let mut lines = Vec::new();
         for grant in &grants {
             let Some(kind) = self.kind_of(grant.what) else { return bug("a grant of no kind") };

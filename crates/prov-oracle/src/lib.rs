@@ -55,6 +55,7 @@ mod types;
 mod value;
 mod why;
 mod world;
+mod would;
 mod zones;
 
 use eval::{Eval, Stop};
@@ -116,38 +117,30 @@ pub struct Outcome {
 /// be used.
 pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
     let trees = policy::Trees::read(case.files)?;
-    let policy = policy::Policy::new(&trees)?;
-    let mut world = world::World::new(&trees, policy, case.zone, case.catalogs, case.memory, case.at)?;
-    world.hand = std::rc::Rc::new(hand::Hand::read(case.assignments, case.exceptions)?);
-    world.read_tables(case.tables)?;
-    world.read_people(case.sources)?;
-    let mut actual = world.read_actual(case.accounts, case.entitlements)?;
-    let told = |stop: Stop| match stop {
-        Stop::Bug(why) => why,
-        Stop::Unknown => "what can't be known was asked for".to_owned(),
-        Stop::Failed => "a mapping outside of a source".to_owned(),
-    };
-    let links = world.give_names(&mut actual, case.memory).map_err(told)?;
-    world.note_entries(&actual, case.memory).map_err(told)?;
-    world.read_good(case.memory);
-    let left = world.left_unseen(case.memory).map_err(told)?;
+    let observed = policy::Policy::new(&trees)?.observed();
+    let run = |stage| Run::new(case, &trees, stage);
+    let now = run(policy::Stage::default())?;
+    // What is observed is tried on the same people, all at once, and without what withholds.
+    let all = if observed == policy::Stage::default() { None } else { Some(run(observed)?) };
+    let giving = policy::Stage { withholds: false, ..observed };
+    let giving = if observed.gives && observed.withholds { Some(run(giving)?) } else { None };
     let mut out = Outcome::default();
-    let mut decisions = Vec::new();
-    for (position, person) in world.people.iter().enumerate() {
-        let decision = Eval::new(&world).decide(position).map_err(told)?;
-        out.states.insert(person.id.clone(), state(&world, position, &decision));
-        out.desired.insert(person.id.clone(), desired(&decision));
-        decisions.push(decision);
+    for (position, decision) in now.decisions.iter().enumerate() {
+        let id = &now.world.people[position].id;
+        out.states.insert(id.clone(), state(&now.world, position, decision));
+        out.desired.insert(id.clone(), desired(decision));
     }
     let planner = Planner {
-        world: &world,
-        actual: &actual,
-        links: &links,
+        world: &now.world,
+        actual: &now.actual,
+        links: &now.links,
         memory: case.memory,
-        decisions: &decisions,
-        left: &left,
+        decisions: &now.decisions,
+        left: &now.left,
         sources: case.sources,
         as_of: case.as_of,
+        trial: all.as_ref(),
+        giving: giving.as_ref().or(all.as_ref()).filter(|_| observed.gives),
     };
     let rows = case.sources.iter().map(|(name, rows)| (name.clone(), rows.len() as u64)).collect();
     let lines = planner.plan(&rows).map_err(told)?;
@@ -158,6 +151,45 @@ pub fn run(case: &Case<'_>) -> Result<Outcome, String> {
     out.header = planner.header();
     out.memory = memory;
     Ok(out)
+}
+
+fn told(stop: Stop) -> String {
+    match stop {
+        Stop::Bug(why) => why,
+        Stop::Unknown => "what can't be known was asked for".to_owned(),
+        Stop::Failed => "a mapping outside of a source".to_owned(),
+    }
+}
+
+/// What is decided for everyone.
+struct Run<'a> {
+    world: world::World<'a>,
+    actual: actual::Actual,
+    links: links::Links,
+    left: BTreeMap<String, usize>,
+    /// By position in the population.
+    decisions: Vec<decide::Decision<'a>>,
+}
+
+impl<'a> Run<'a> {
+    fn new(case: &Case<'a>, trees: &'a policy::Trees, stage: policy::Stage) -> Result<Run<'a>, String> {
+        let policy = policy::Policy::new(trees)?;
+        let mut world = world::World::new(trees, policy, case.zone, case.catalogs, case.memory, case.at)?;
+        world.stage = stage;
+        world.hand = std::rc::Rc::new(hand::Hand::read(case.assignments, case.exceptions)?);
+        world.read_tables(case.tables)?;
+        world.read_people(case.sources)?;
+        let mut actual = world.read_actual(case.accounts, case.entitlements)?;
+        let links = world.give_names(&mut actual, case.memory).map_err(told)?;
+        world.note_entries(&actual, case.memory).map_err(told)?;
+        world.read_good(case.memory);
+        let left = world.left_unseen(case.memory).map_err(told)?;
+        let mut decisions = Vec::new();
+        for position in 0..world.people.len() {
+            decisions.push(Eval::new(&world).decide(position).map_err(told)?);
+        }
+        Ok(Run { world, actual, links, left, decisions })
+    }
 }
 
 fn state(world: &world::World<'_>, position: usize, decision: &decide::Decision<'_>) -> String {

@@ -72,7 +72,7 @@ impl<'a> Planner<'_, 'a> {
     pub(crate) fn parts(&self, revoke: &Act, grant: &Act) -> Result<bool, Stop> {
         let (Some(revoked), Some(granted)) = (&revoke.ent, &grant.ent) else { return Ok(false) };
         let eval = Eval::new(self.world);
-        for separation in &self.world.policy.separations {
+        for separation in self.world.separations() {
             if separation.withheld.iter().all(|w| !w) {
                 continue;
             }

@@ -123,6 +123,11 @@ impl<'w, 'a> Planner<'w, 'a> {
                 one.surplus(ent, granted, unmanaged)?;
             }
         }
+        if let Some(position) = position.filter(|_| !left) {
+            let mut found = Vec::new();
+            self.tell_would(id, position, &mut found)?;
+            one.lines.findings.extend(found);
+        }
         one.write_backs()?;
         if !left {
             one.violations(held, decision)?;
@@ -553,7 +558,7 @@ impl<'o, 'w, 'a> One<'o, 'w, 'a> {
                 self.violated(ent)?;
             }
         }
-        for separation in &world.policy.separations {
+        for separation in world.separations() {
             if Eval::new(world).is_violated(position, separation, &stays, has)? {
                 let because = vec![separation.cause.clone()];
                 self.lines.findings.insert(Find { because, ..Find::of("violation", self.id) });
@@ -592,6 +597,9 @@ impl<'o, 'w, 'a> One<'o, 'w, 'a> {
         if here.frozen || (app.mode == "additive" && !self.left) {
             return Ok(());
         }
+        if here.holds && self.spared(ent)? {
+            return Ok(());
+        }
         if because.is_empty() {
             because = self.why_lost(app, &here, ent)?;
         }
@@ -603,6 +611,14 @@ impl<'o, 'w, 'a> One<'o, 'w, 'a> {
             here.takes = true;
         }
         Ok(())
+    }
+
+    /// Whether something stays since observed grants would give it.
+    fn spared(&mut self, ent: &Ent) -> Result<bool, Stop> {
+        let Some(position) = self.position else { return Ok(false) };
+        let (spared, find) = self.planner.spares(self.id, position, ent)?;
+        self.lines.findings.extend(find);
+        Ok(spared)
     }
 
     /// Why something is held no more.

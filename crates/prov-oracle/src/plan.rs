@@ -1,6 +1,7 @@
 //! What must be done for everyone to have what they should, and what is remembered (plan.md; files.md, "Memory").
 //! Invariant: one identity at a time, each planned for anew whenever something that others do matters to it.
 
+use crate::Run;
 use crate::action::{Act, joined, text};
 use crate::actual::{Account, Actual};
 use crate::assigned::Judged;
@@ -77,6 +78,9 @@ pub(crate) struct Planner<'w, 'a> {
     pub decisions: &'w [Decision<'a>],
     /// Those whom no source brings, who have left by their last good record: the state.
     pub left: &'w BTreeMap<String, usize>,
+    /// As it would be with everything applied that is observed, where anything is; and with what of it gives.
+    pub trial: Option<&'w Run<'a>>,
+    pub giving: Option<&'w Run<'a>>,
 }
 
 impl Lines {

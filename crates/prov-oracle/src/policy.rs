@@ -109,6 +109,15 @@ pub(crate) struct Rule<'a> {
     pub requestable: Option<&'a ast::Requestable>,
     pub body: &'a [ast::Member],
     pub cause: Cause,
+    /// `@stage(observe)`, here as elsewhere.
+    pub observed: bool,
+}
+
+/// What acts of that which is observed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stage {
+    pub gives: bool,
+    pub withholds: bool,
 }
 
 /// When a rule is had by itself.
@@ -129,6 +138,7 @@ pub(crate) struct Forbid<'a> {
     pub causes: Vec<Cause>,
     pub for_type: Option<&'a str>,
     pub when: Option<&'a ast::Expr>,
+    pub observed: bool,
 }
 
 /// A separation: nobody holds something of so many of its sides or more.
@@ -140,6 +150,7 @@ pub(crate) struct Separation<'a> {
     pub many: usize,
     /// By side: whether it is withheld.
     pub withheld: Vec<bool>,
+    pub observed: bool,
 }
 
 /// A kind of entitlement.
@@ -220,9 +231,7 @@ impl<'a> Policy<'a> {
             list.iter().map(field).collect::<Result<Vec<Field>, String>>()
         };
         for (source, item) in items() {
-            if item.annotations.iter().any(|a| a.name.text == "stage") {
-                return Err(NOT_READ.to_owned() + "@stage");
-            }
+            let observed = is_observed(&item.annotations);
             let module = trees.standard.get(&source).copied().unwrap_or("");
             let cause = |kind: &str, name: String| trees.cause(kind, name, item.head, &item.annotations);
             match &item.kind {
@@ -265,6 +274,7 @@ impl<'a> Policy<'a> {
                         requestable: None,
                         body,
                         cause: cause("birthright", name.text.clone()),
+                        observed,
                     });
                 }
                 ItemKind::Role(role) => {
@@ -280,6 +290,7 @@ impl<'a> Policy<'a> {
                         requestable: role.requestable.as_ref(),
                         body: &role.body,
                         cause: cause("role", role.name.text.clone()),
+                        observed,
                     });
                 }
                 ItemKind::Forbid { patterns, for_type, when, because } => policy.forbids.push(Forbid {
@@ -292,6 +303,7 @@ impl<'a> Policy<'a> {
                         .collect(),
                     for_type: for_type.as_ref().map(|n| n.text.as_str()),
                     when: when.as_ref(),
+                    observed,
                 }),
                 ItemKind::Let { name, ty: declared, value, .. } => {
                     let ty = declared.as_ref().map(|t| ty(t, &names)).transpose()?;
@@ -322,7 +334,8 @@ impl<'a> Policy<'a> {
                 // Proofs and tests speak of the policy.
                 ItemKind::Prove { .. } | ItemKind::Test { .. } => {}
                 ItemKind::Separate(item_of) => {
-                    policy.separations.push(separation(item_of, trees, |name| cause("separate", name))?);
+                    let of = separation(item_of, trees, |name| cause("separate", name))?;
+                    policy.separations.push(Separation { observed, ..of });
                 }
                 ItemKind::Protect(ast::Protect::Identity(key)) => {
                     let key = written(key).ok_or("who is protected is not written out")?;
@@ -395,6 +408,15 @@ impl<'a> Policy<'a> {
         self.rules.iter().find(|r| r.name == name)
     }
 
+    /// Whether anything that gives is observed, and anything that withholds.
+    pub(crate) fn observed(&self) -> Stage {
+        let gives = |r: &Rule<'_>| r.observed || crate::grants::observes(r.body);
+        Stage {
+            gives: self.rules.iter().any(gives),
+            withholds: self.forbids.iter().any(|f| f.observed) || self.separations.iter().any(|s| s.observed),
+        }
+    }
+
     /// The type and the attribute behind an inverse of a type.
     pub(crate) fn inverse(&self, of: &str, name: &str) -> Option<(&Identity, &Field)> {
         self.identities.iter().find_map(|from| {
@@ -437,6 +459,11 @@ fn number(e: &ast::Expr) -> Result<u64, String> {
     }
 }
 
+/// Whether something is `@stage(observe)`.
+pub(crate) fn is_observed(notes: &[ast::Annotation]) -> bool {
+    notes.iter().any(|a| a.name.text == "stage")
+}
+
 /// A pattern as the names of rules show it.
 fn shown(trees: &Trees, pattern: &ast::EntPattern) -> String {
     let text = trees.sources.text(pattern.span()).split_whitespace().collect::<Vec<_>>().join(" ");
@@ -471,7 +498,15 @@ fn separation<'a>(
         "report" => false,
         _ => true,
     });
-    Ok(Separation { cause: cause(name.clone()), name, because, many, withheld: withheld.collect(), sides })
+    Ok(Separation {
+        observed: false,
+        cause: cause(name.clone()),
+        name,
+        because,
+        many,
+        withheld: withheld.collect(),
+        sides,
+    })
 }
 
 /// No clause of a grant is passed over.
@@ -482,9 +517,6 @@ fn plain_grants(body: &[ast::Member]) -> Result<(), String> {
             ast::Member::Grant(g) => {
                 if g.as_account.is_some() {
                     return Err(NOT_READ.to_owned() + "clauses of a grant");
-                }
-                if g.annotations.iter().any(|a| a.name.text == "stage") {
-                    return Err(NOT_READ.to_owned() + "@stage");
                 }
             }
             ast::Member::Each { body, .. } => plain_grants(body)?,

@@ -25,6 +25,9 @@ impl<'a> Eval<'_, 'a> {
     /// Whether a role comes to someone: by its own `when`, by hand, or through a role that includes it.
     pub(crate) fn comes(&self, person: usize, name: &str) -> Res<bool> {
         let Some(rule) = self.world.policy.rule(name) else { return bug(format!("no role `{name}`")) };
+        if !self.world.acts(rule) {
+            return Ok(false);
+        }
         let mut comes = known(self.assigned(person, rule.name))?;
         if rule.requestable.is_some() {
             comes = either(comes, known(self.assigned_by_hand(person, rule))?);
@@ -42,7 +45,7 @@ impl<'a> Eval<'_, 'a> {
             return Ok(causes);
         }
         let (of, scope) = self.me(person);
-        for forbid in self.world.policy.forbids.iter().filter(|f| f.for_type.is_none_or(|t| t == of)) {
+        for forbid in self.world.forbids().filter(|f| f.for_type.is_none_or(|t| t == of)) {
             for (i, (pattern, shown)) in forbid.patterns.iter().zip(&forbid.names).enumerate() {
                 let names = matches!(pattern, EntPattern::Role(r) if r.name.text == name);
                 if names
@@ -77,7 +80,7 @@ impl<'a> Eval<'_, 'a> {
     /// Whether a separation withholds what `names` says that its patterns name (items.md, "separate").
     pub(crate) fn separated(&self, person: usize, names: &dyn Fn(&'a EntPattern) -> Res<bool>) -> Res<bool> {
         let mut answer = Some(false);
-        for separation in &self.world.policy.separations {
+        for separation in self.world.separations() {
             let mut concerns = false;
             for (side, withheld) in separation.sides.iter().zip(&separation.withheld) {
                 for pattern in side.iter().filter(|_| *withheld) {
@@ -159,7 +162,7 @@ impl<'a> Eval<'_, 'a> {
     fn yielding(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
         let mut answer = Some(false);
         let mut by = Vec::new();
-        for separation in &self.world.policy.separations {
+        for separation in self.world.separations() {
             let mut concerns = false;
             for pattern in separation.sides.iter().flatten() {
                 concerns |= self.names(pattern, ent)?;

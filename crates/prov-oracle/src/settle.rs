@@ -103,7 +103,7 @@ impl<'a> Eval<'_, 'a> {
     ) -> Res<Option<bool>> {
         let (of, scope) = self.me(person);
         let mut answer = Some(false);
-        for forbid in self.world.policy.forbids.iter().filter(|f| f.for_type.is_none_or(|t| t == of)) {
+        for forbid in self.world.forbids().filter(|f| f.for_type.is_none_or(|t| t == of)) {
             let (mut concerns, mut certain) = (false, false);
             for (pattern, name) in forbid.patterns.iter().zip(&forbid.names) {
                 let acts = names(pattern)? && !self.world.suspends(person, name, forbid.because);

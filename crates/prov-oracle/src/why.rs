@@ -24,8 +24,8 @@ pub(crate) fn exception(row: &Exception) -> Cause {
 }
 
 impl<'a> Eval<'_, 'a> {
-    /// The rules that give something that is held: those that are assigned, and those that grant it.
-    pub(crate) fn why_given(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
+    /// The rules that grant something, with the lines of their grants, and before each the one that is assigned and brings it.
+    pub(crate) fn why_granted(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
         let mut causes = Vec::new();
         for rule in &self.world.policy.rules {
             if known(self.has_role(person, rule.name))? != Some(true) {
@@ -50,6 +50,12 @@ impl<'a> Eval<'_, 'a> {
                 causes.extend(lines.iter().map(|line| Cause { line: *line, ..rule.cause.clone() }));
             }
         }
+        Ok(causes)
+    }
+
+    /// Why something is held: the rules that give it; else what keeps it.
+    pub(crate) fn why_given(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
+        let mut causes = self.why_granted(person, ent)?;
         if !causes.is_empty() {
             return Ok(causes);
         }
@@ -80,7 +86,7 @@ impl<'a> Eval<'_, 'a> {
         let (of, scope) = self.me(person);
         let denials = self.world.denials(person, &ent.app, &ent.kind, &ent.compared);
         let mut causes: Vec<Cause> = denials.into_iter().map(exception).collect();
-        for forbid in self.world.policy.forbids.iter().filter(|f| f.for_type.is_none_or(|t| t == of)) {
+        for forbid in self.world.forbids().filter(|f| f.for_type.is_none_or(|t| t == of)) {
             for (i, pattern) in forbid.patterns.iter().enumerate() {
                 if self.names(pattern, ent)?
                     && !self.world.suspends(person, &forbid.names[i], forbid.because)
@@ -110,7 +116,7 @@ impl<'a> Eval<'_, 'a> {
 
     fn why_separated(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
         let mut causes = Vec::new();
-        let all = &self.world.policy.separations;
+        let all = self.world.separations();
         let live = !self.given_now(person, ent)?.is_empty();
         for separation in all {
             let mut named = false;
@@ -160,7 +166,7 @@ impl<'a> Eval<'_, 'a> {
     }
 
     /// What withholds roles that would bring an entitlement.
-    fn by_withheld_roles(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
+    pub(crate) fn by_withheld_roles(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
         let mut causes = Vec::new();
         if known(self.blocked(person, &ent.app))? != Some(false) {
             return Ok(causes);
@@ -194,7 +200,7 @@ impl<'a> Eval<'_, 'a> {
         if known(self.is_given(person, name))? != Some(true) {
             return Ok(causes);
         }
-        for separation in &self.world.policy.separations {
+        for separation in self.world.separations() {
             let sides = separation.sides.iter().zip(&separation.withheld);
             let role = |p: &&EntPattern| matches!(p, EntPattern::Role(r) if r.name.text == name);
             let named = sides.filter(|(_, withheld)| **withheld).any(|(side, _)| side.iter().any(role));

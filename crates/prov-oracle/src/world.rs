@@ -7,7 +7,7 @@ use crate::eval::Record;
 use crate::hand::Hand;
 use crate::links::Conflict;
 use crate::names::Names;
-use crate::policy::{Policy, Trees};
+use crate::policy::{Forbid, Policy, Rule, Separation, Stage, Trees};
 use crate::value::{Field, Reading, Ty, Value, compare, fold, nfc, same};
 use jiff::tz::TimeZone;
 use prov_model::{Date, Instant, Memory, RawCell, RawTable};
@@ -69,6 +69,8 @@ pub(crate) struct World<'a> {
     pub tables: BTreeMap<String, Vec<Record>>,
     pub hand: Rc<Hand>,
     pub memory: &'a Memory,
+    /// What of that which is observed acts in this world.
+    pub stage: Stage,
     pub catalogs: &'a BTreeMap<(String, String), Vec<String>>,
     pub zone: TimeZone,
     pub now: Instant,
@@ -114,6 +116,7 @@ impl<'a> World<'a> {
             tables,
             hand: Rc::default(),
             memory,
+            stage: Stage::default(),
             catalogs,
             zone,
             now,
@@ -122,6 +125,21 @@ impl<'a> World<'a> {
             noted: RefCell::default(),
             ends: RefCell::default(),
         })
+    }
+
+    /// The forbids that act.
+    pub(crate) fn forbids(&self) -> impl Iterator<Item = &Forbid<'a>> {
+        self.policy.forbids.iter().filter(|f| !f.observed || self.stage.withholds)
+    }
+
+    /// The separations that act.
+    pub(crate) fn separations(&self) -> impl Iterator<Item = &Separation<'a>> {
+        self.policy.separations.iter().filter(|s| !s.observed || self.stage.withholds)
+    }
+
+    /// Whether a rule acts.
+    pub(crate) fn acts(&self, rule: &Rule<'a>) -> bool {
+        !rule.observed || self.stage.gives
     }
 
     /// The same data at an earlier moment.
