@@ -9,7 +9,7 @@ use crate::facts::{Node, either, known};
 use crate::good::{left_in, recalling};
 use crate::grants::Given;
 use crate::names::{Named, unique};
-use crate::policy::App;
+use crate::policy::{App, declared};
 use crate::settle::Issue;
 use crate::value::{Value, nfc};
 use prov_model::Keep;
@@ -237,7 +237,7 @@ fn known_state(state: Res<Option<usize>>) -> Res<Option<Option<usize>>> {
 /// The verb of a kind that reaches an app: one that names the app before one that names none (items.md, "lifecycle").
 pub(crate) fn verb<'a>(state: &'a ast::State, kind: VerbKind, app: &str) -> Option<&'a ast::Verb> {
     let of_kind = || state.verbs.iter().filter(|v| v.kind == kind);
-    let named = of_kind().find(|v| v.apps.iter().any(|a| a.text == app));
+    let named = of_kind().find(|v| v.apps.iter().any(|a| a.text == declared(app)));
     named.or_else(|| of_kind().find(|v| v.apps.is_empty()))
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn keeps(state: &ast::State, app: &str) -> bool {
 
 /// Whether a verb reaches an app; where its contrary does too, the one that names the app counts.
 pub(crate) fn reaches(state: &ast::State, kind: VerbKind, contrary: VerbKind, app: &str) -> bool {
-    let named = |v: &ast::Verb| v.apps.iter().any(|a| a.text == app);
+    let named = |v: &ast::Verb| v.apps.iter().any(|a| a.text == crate::policy::declared(app));
     verb(state, kind, app).is_some_and(|v| verb(state, contrary, app).is_none() || named(v))
 }
 

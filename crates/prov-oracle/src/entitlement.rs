@@ -17,9 +17,10 @@ pub(crate) struct Ent {
     pub compared: String,
 }
 
-pub(crate) fn ent_of(what: &ast::EntRef, kind: &Kind<'_>, value: String) -> Ent {
+/// An entitlement in an app, or a second account.
+pub(crate) fn ent_of(app: &str, what: &ast::EntRef, kind: &Kind<'_>, value: String) -> Ent {
     let compared = compared(kind, &value);
-    Ent { app: what.app.text.clone(), kind: what.kind.text.clone(), value, compared }
+    Ent { app: app.to_owned(), kind: what.kind.text.clone(), value, compared }
 }
 
 /// One of each entitlement: of several spellings the smallest stands for all.

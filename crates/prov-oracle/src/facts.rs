@@ -105,9 +105,14 @@ impl<'a> Eval<'_, 'a> {
                 Some(compared(def, &join(&parts)))
             }
         };
-        self.ask(Node::Holds(app.clone(), kind.clone(), value.clone()), || {
-            self.holds_entitlement(person, app, kind, value.as_deref())
-        })
+        // In whichever account it is held.
+        let mut holds = Some(false);
+        for account in self.world.policy.accounts_in(app) {
+            let node = Node::Holds(account.name.to_owned(), kind.clone(), value.clone());
+            let one = self.ask(node, || self.holds_entitlement(person, account.name, kind, value.as_deref()));
+            holds = either(holds, known(one)?);
+        }
+        holds.ok_or(Stop::Unknown)
     }
 
     /// What is held of a kind when all is decided: after forbids and `highest wins` (decisions.md).

@@ -4,7 +4,7 @@
 use crate::entitlement::{Ent, ent_of, join, same};
 use crate::eval::{Eval, Local, Res, Scope, Stop, bug};
 use crate::facts::known;
-use crate::policy::{Kind, Rule, is_observed};
+use crate::policy::{Kind, Rule, Trees, is_observed};
 use crate::value::{Ty, Value, nfc};
 use prov_syntax::ast::{self, Expr, Member};
 
@@ -21,6 +21,8 @@ pub(crate) struct Given<'a> {
 
 /// One entitlement of a grant, with what it stands in.
 struct Grant<'a> {
+    /// The app, or the second account.
+    app: &'a str,
     what: &'a ast::EntRef,
     when: Option<&'a Expr>,
     from: Option<&'a Expr>,
@@ -30,11 +32,12 @@ struct Grant<'a> {
     observed: bool,
 }
 
-fn grants_of<'a>(body: &'a [Member], each: &[Each<'a>], out: &mut Vec<Grant<'a>>) {
+fn grants_of<'a>(trees: &'a Trees, body: &'a [Member], each: &[Each<'a>], out: &mut Vec<Grant<'a>>) {
     for member in body {
         match member {
             Member::Includes { .. } => {}
             Member::Grant(grant) => out.extend(grant.entitlements.iter().map(|what| Grant {
+                app: account(trees, what, grant),
                 what,
                 when: grant.when.as_ref(),
                 from: grant.from.as_ref(),
@@ -45,10 +48,17 @@ fn grants_of<'a>(body: &'a [Member], each: &[Each<'a>], out: &mut Vec<Grant<'a>>
             })),
             Member::Each { var, list, filter, body, .. } => {
                 let inner = [each, &[(var.text.as_str(), list, filter.as_ref())]].concat();
-                grants_of(body, &inner, out);
+                grants_of(trees, body, &inner, out);
             }
         }
     }
+}
+
+/// The account that a grant gives something to.
+fn account<'a>(trees: &'a Trees, what: &'a ast::EntRef, grant: &ast::Grant) -> &'a str {
+    let second = grant.as_account.as_ref();
+    let called = second.and_then(|a| trees.seconds.get(&(what.app.text.clone(), a.text.clone())));
+    called.unwrap_or(&what.app.text)
 }
 
 /// Whether a grant of a body is observed.
@@ -85,14 +95,14 @@ impl<'a> Eval<'_, 'a> {
                 continue;
             }
             let mut grants: Vec<Grant<'a>> = Vec::new();
-            grants_of(rule.body, &[], &mut grants);
-            grants.retain(|g| place(&g.what.app.text, &g.what.kind.text));
+            grants_of(self.world.trees, rule.body, &[], &mut grants);
+            grants.retain(|g| place(g.app, &g.what.kind.text));
             grants.retain(|g| !g.observed || self.world.stage.gives);
             for grant in &grants {
                 let Some(kind) = self.kind_of(grant.what) else { return bug("a grant of no kind") };
                 // What it gives everyone may be none of what is asked for: then its rule is not asked.
                 if let Some(value) = self.constant(grant.what, kind)
-                    && !asked(&ent_of(grant.what, kind, value))?
+                    && !asked(&ent_of(grant.app, grant.what, kind, value))?
                 {
                     continue;
                 }
@@ -121,7 +131,7 @@ impl<'a> Eval<'_, 'a> {
     pub(crate) fn lines_that_give(&self, person: usize, rule: &Rule<'a>, ent: &Ent) -> Res<Vec<u64>> {
         let (_, scope) = self.me(person);
         let mut grants: Vec<Grant<'a>> = Vec::new();
-        grants_of(rule.body, &[], &mut grants);
+        grants_of(self.world.trees, rule.body, &[], &mut grants);
         grants.retain(|g| !g.observed || self.world.stage.gives);
         let mut lines = Vec::new();
         for grant in &grants {
@@ -135,11 +145,11 @@ impl<'a> Eval<'_, 'a> {
         Ok(lines)
     }
 
-    /// All that a rule may grant, as written.
-    pub(crate) fn entitlements_of(&self, rule: &Rule<'a>) -> Vec<&'a ast::EntRef> {
+    /// All that a rule may grant, as written, with the app or account.
+    pub(crate) fn entitlements_of(&self, rule: &Rule<'a>) -> Vec<(&'a str, &'a ast::EntRef)> {
         let mut grants: Vec<Grant<'a>> = Vec::new();
-        grants_of(rule.body, &[], &mut grants);
-        grants.iter().map(|g| g.what).collect()
+        grants_of(self.world.trees, rule.body, &[], &mut grants);
+        grants.iter().map(|g| (g.app, g.what)).collect()
     }
 
     pub(crate) fn kind_of(&self, what: &ast::EntRef) -> Option<&Kind<'a>> {
@@ -175,7 +185,7 @@ impl<'a> Eval<'_, 'a> {
                 None => Some(false).filter(|_| matches!(self.in_time(grant, s), Ok(false))),
             };
             return match stands {
-                Some(true) => self.values(grant.what, s, kind, out),
+                Some(true) => self.values(grant, s, kind, out),
                 Some(false) => Ok(false),
                 None => Ok(true),
             };
@@ -222,7 +232,8 @@ impl<'a> Eval<'_, 'a> {
     }
 
     /// Every combination of the values of a grant (items.md, "grant").
-    fn values(&self, what: &'a ast::EntRef, s: &Scope<'a>, kind: &Kind<'a>, out: &mut Vec<Ent>) -> Res<bool> {
+    fn values(&self, grant: &Grant<'a>, s: &Scope<'a>, kind: &Kind<'a>, out: &mut Vec<Ent>) -> Res<bool> {
+        let what = grant.what;
         let mut rows: Vec<Vec<String>> = vec![Vec::new()];
         for (arg, ty) in what.args.iter().zip(&kind.types) {
             let set = Ty::Set(Box::new(ty.clone()));
@@ -242,7 +253,7 @@ impl<'a> Eval<'_, 'a> {
             };
             rows = rows.iter().flat_map(longer).collect();
         }
-        out.extend(rows.iter().map(|row| ent_of(what, kind, join(row))));
+        out.extend(rows.iter().map(|row| ent_of(grant.app, what, kind, join(row))));
         Ok(false)
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::calendar::{read_date, read_instant};
 use crate::entitlement::{compared, join};
+use crate::policy::declared;
 use crate::value::nfc;
 use crate::world::{Rejected, World};
 use prov_model::{Assignment, Exception, RawCell, RawRow, RawTable, TimePoint};
@@ -216,7 +217,7 @@ impl<'a> World<'a> {
             Some((head, rest)) => (head, rest.strip_suffix(')')?.trim()),
             None => (what, ""),
         };
-        let (app, kind) = head.split_once('.')?;
+        let (app, kind) = head.rsplit_once('.')?;
         let (app, kind) = (app.trim(), kind.trim());
         let def = self.policy.app(app)?.kind(kind)?;
         let written = match def.types.len() {
@@ -253,8 +254,13 @@ impl<'a> World<'a> {
 
     /// The exceptions that deny someone an entitlement.
     pub(crate) fn denials(&self, person: usize, app: &str, kind: &str, value: &str) -> Vec<&Exception> {
-        let names =
-            |n: &Named| matches!(n, Named::Entitlement(a, k, v) if (&**a, &**k, &**v) == (app, kind, value));
+        // Of an app it speaks of all accounts in it.
+        let names = |n: &Named| match n {
+            Named::Entitlement(a, k, v) => {
+                (a == app || a == declared(app)) && (k.as_str(), v.as_str()) == (kind, value)
+            }
+            Named::Role(_) | Named::Rules => false,
+        };
         self.acting(person).filter(|(_, n)| names(n)).map(|(e, _)| e).collect()
     }
 

@@ -5,6 +5,7 @@ use crate::actual::Actual;
 use crate::decide::leaver;
 use crate::eval::{Eval, Scope, Stop};
 use crate::links::Links;
+use crate::policy::declared;
 use crate::value::{Ty, Value, fold, nfc};
 use crate::world::World;
 use prov_model::{Memory, NameMemory, NamesMemory};
@@ -114,8 +115,22 @@ impl<'a> World<'a> {
         // Whose a name is: of memory's word and an account's, memory's counts.
         let mut taken: BTreeMap<String, Option<String>> =
             called.iter().map(|(owner, name)| (fold(name), owner.clone())).collect();
+        // Names in the other accounts of the app are not even the same person's.
+        let others = || self.policy.accounts_in(declared(app)).filter(|a| a.name != app);
+        for other in others() {
+            taken.extend(self.called(actual, other.name, attribute).iter().map(|(_, n)| (fold(n), None)));
+            let remembered = memory.names.space(other.name, attribute).into_iter().flatten();
+            taken.extend(remembered.map(|(folded, _)| (folded.clone(), None)));
+        }
         for (folded, known) in memory.names.space(app, attribute).into_iter().flatten() {
             taken.insert(folded.clone(), Some(known.owner.clone()));
+        }
+        for ((_, of, name), named) in all.iter() {
+            if let (Named::Name(spelled, _), true) =
+                (named, name == attribute && others().any(|o| o.name == of))
+            {
+                taken.insert(fold(spelled), None);
+            }
         }
         for person in 0..self.people.len() {
             let slot = (person, app.to_owned(), attribute.to_owned());

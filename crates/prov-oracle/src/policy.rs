@@ -30,6 +30,8 @@ pub(crate) struct Trees {
     pub files: Vec<ast::File>,
     /// Which of the files are of the standard library, by module.
     pub standard: BTreeMap<SourceId, &'static str>,
+    /// What second accounts are called, by app and account: `ad.admin`.
+    pub seconds: BTreeMap<(String, String), String>,
 }
 
 impl Trees {
@@ -51,6 +53,17 @@ impl Trees {
                 }
             }
             at += 1;
+        }
+        for item in trees.files.iter().flat_map(|f| &f.items) {
+            let ItemKind::App(app) = &item.kind else { continue };
+            let name = &app.name.text;
+            for member in &app.members {
+                let ast::AppMember::Account(ast::Account { name: Some(account), .. }) = member else {
+                    continue;
+                };
+                let called = format!("{name}.{}", account.text);
+                trees.seconds.insert((name.clone(), account.text.clone()), called);
+            }
         }
         Ok(trees)
     }
@@ -154,6 +167,7 @@ pub(crate) struct Separation<'a> {
 }
 
 /// A kind of entitlement.
+#[derive(Clone)]
 pub(crate) struct Kind<'a> {
     pub name: &'a str,
     pub types: Vec<Ty>,
@@ -163,7 +177,12 @@ pub(crate) struct Kind<'a> {
     pub risk: Option<usize>,
 }
 
-/// An app.
+/// The app as declared of an app or a second account.
+pub(crate) fn declared(app: &str) -> &str {
+    app.split('.').next().unwrap_or(app)
+}
+
+/// An app; a second account is one by itself.
 pub(crate) struct App<'a> {
     pub name: &'a str,
     pub mode: &'a str,
@@ -262,10 +281,16 @@ impl<'a> Policy<'a> {
                 }
                 ItemKind::App(app) => {
                     let cause = cause("app", app.name.text.clone());
-                    policy.apps.push(self::app(app, &names, trees, cause)?);
+                    let main = self::app(app, &names, trees, cause, None)?;
+                    for ((of, account), called) in &trees.seconds {
+                        if *of == app.name.text {
+                            let second = self::app(app, &names, trees, main.cause.clone(), Some(account))?;
+                            policy.apps.push(App { name: called, ..second });
+                        }
+                    }
+                    policy.apps.push(main);
                 }
                 ItemKind::Birthright { name, for_type, when, body } => {
-                    plain_grants(body)?;
                     policy.rules.push(Rule {
                         name: &name.text,
                         is_role: false,
@@ -281,7 +306,6 @@ impl<'a> Policy<'a> {
                     if !role.params.is_empty() {
                         return Err(NOT_READ.to_owned() + "roles with parameters");
                     }
-                    plain_grants(&role.body)?;
                     policy.rules.push(Rule {
                         name: &role.name.text,
                         is_role: true,
@@ -358,7 +382,8 @@ impl<'a> Policy<'a> {
         policy.protected.sort();
         policy.protects.sort_by(|a, b| a.cause.cmp(&b.cause));
         policy.limits.sort_by(|a, b| a.cause.cmp(&b.cause));
-        policy.apps.sort_by(|a, b| a.name.cmp(b.name));
+        // Second accounts stand behind all apps.
+        policy.apps.sort_by_key(|a| (a.name != declared(a.name), a.name));
         policy.federations.sort_by(|a, b| a.name.text.cmp(&b.name.text));
         Ok(policy)
     }
@@ -401,7 +426,7 @@ impl<'a> Policy<'a> {
 
     /// An app with all accounts in it.
     pub(crate) fn accounts_in(&self, name: &str) -> impl Iterator<Item = &App<'a>> {
-        self.apps.iter().filter(move |a| a.name == name)
+        self.apps.iter().filter(move |a| a.name == name || declared(a.name) == name)
     }
 
     pub(crate) fn rule(&self, name: &str) -> Option<&Rule<'a>> {
@@ -509,23 +534,13 @@ fn separation<'a>(
     })
 }
 
-/// No clause of a grant is passed over.
-fn plain_grants(body: &[ast::Member]) -> Result<(), String> {
-    for member in body {
-        match member {
-            ast::Member::Includes { .. } => {}
-            ast::Member::Grant(g) => {
-                if g.as_account.is_some() {
-                    return Err(NOT_READ.to_owned() + "clauses of a grant");
-                }
-            }
-            ast::Member::Each { body, .. } => plain_grants(body)?,
-        }
-    }
-    Ok(())
-}
-
-fn app<'a>(app: &'a ast::App, names: &[&str], trees: &Trees, cause: Cause) -> Result<App<'a>, String> {
+fn app<'a>(
+    app: &'a ast::App,
+    names: &[&str],
+    trees: &Trees,
+    cause: Cause,
+    second: Option<&String>,
+) -> Result<App<'a>, String> {
     let mut out = App {
         name: &app.name.text,
         mode: app.mode.as_ref().map_or("authoritative", |m| &m.text),
@@ -537,10 +552,9 @@ fn app<'a>(app: &'a ast::App, names: &[&str], trees: &Trees, cause: Cause) -> Re
     for member in &app.members {
         match member {
             ast::AppMember::Account(account) => {
-                if account.name.is_some() {
-                    return Err(NOT_READ.to_owned() + "several accounts");
+                if account.name.as_ref().map(|n| &n.text) == second {
+                    out.accounts.push(account);
                 }
-                out.accounts.push(account);
             }
             ast::AppMember::Entitlement(kind) => out.kinds.push(Kind {
                 name: &kind.name.text,

@@ -8,7 +8,7 @@ use crate::facts::{Node, either, known};
 use crate::grants::includes;
 use crate::policy::{Separation, When};
 use crate::why::exception;
-use prov_syntax::ast::EntPattern;
+use prov_syntax::ast::{EntPattern, Name};
 
 impl<'a> Eval<'_, 'a> {
     /// Whether a role or birthright is had: given, and not withheld by a separation.
@@ -211,14 +211,27 @@ impl<'a> Eval<'_, 'a> {
         Ok(sides)
     }
 
-    /// What a pattern names of what is granted or kept and left by the forbids.
+    /// What a pattern names of what is granted or kept and left by the forbids, in whichever account of the app.
     fn on_side(&self, person: usize, pattern: &'a EntPattern, side: &mut Side) -> Res<()> {
         let (app, kind) = match pattern {
             EntPattern::Entitlement { app, kind, .. } => (app, kind.as_ref()),
             EntPattern::Role(app) => (&app.name, None),
         };
-        let blocked = known(self.blocked(person, &app.text))?;
-        let place = |a: &str, k: &str| a == app.text && kind.is_none_or(|n| n.text == k);
+        for account in self.world.policy.accounts_in(&app.text) {
+            self.on_side_in(person, pattern, (account.name, kind), side)?;
+        }
+        Ok(())
+    }
+
+    fn on_side_in(
+        &self,
+        person: usize,
+        pattern: &'a EntPattern,
+        (app, kind): (&str, Option<&Name>),
+        side: &mut Side,
+    ) -> Res<()> {
+        let blocked = known(self.blocked(person, app))?;
+        let place = |a: &str, k: &str| a == app && kind.is_none_or(|n| n.text == k);
         let asked = |e: &Ent| self.names(pattern, e);
         let mut by_state = Vec::new();
         for ent in self.state_keeps(person, &place)? {
@@ -243,7 +256,8 @@ impl<'a> Eval<'_, 'a> {
         if blocked.is_none() {
             return Ok(());
         }
-        for ent in self.kept(person, &given, &asked)?.held {
+        let here = |e: &Ent| Ok(e.app == app && asked(e)?);
+        for ent in self.kept(person, &given, &here)?.held {
             let live = given.iter().any(|g| same(&g.ent, &ent));
             if let Ok(ent) = self.spelled(ent)
                 && !live

@@ -7,6 +7,7 @@ use crate::facts::{either, known};
 use crate::grants::Given;
 use crate::keep::Kept;
 use crate::pattern;
+use crate::policy::declared;
 use crate::value::{Reading, Ty, Value};
 use crate::world::{compare_all, folded};
 use prov_syntax::ast::{EntPattern, PatternArg};
@@ -78,7 +79,7 @@ impl<'a> Eval<'_, 'a> {
         if !kind.types.is_empty() && parts.iter().any(|p| p.trim().is_empty()) {
             return Err((ent, Issue::Blank));
         }
-        let catalog = self.world.catalogs.get(&(ent.app.clone(), ent.kind.clone()));
+        let catalog = self.world.catalogs.get(&(declared(&ent.app).to_owned(), ent.kind.clone()));
         if let (true, Some(catalog)) = (kind.catalog, catalog) {
             match catalog.iter().find(|v| compared(kind, v) == ent.compared) {
                 Some(spelled) => ent.value.clone_from(spelled),
@@ -123,12 +124,12 @@ impl<'a> Eval<'_, 'a> {
         let EntPattern::Entitlement { app, kind, args, .. } = pattern else {
             // An app's name alone means all of it.
             let EntPattern::Role(name) = pattern else { return Ok(false) };
-            return Ok(name.name.text == ent.app);
+            return Ok(name.name.text == declared(&ent.app));
         };
         let Some(def) = self.world.policy.app(&ent.app).and_then(|a| a.kind(&ent.kind)) else {
             return Ok(false);
         };
-        if app.text != ent.app || kind.as_ref().is_some_and(|k| k.text != ent.kind) {
+        if app.text != declared(&ent.app) || kind.as_ref().is_some_and(|k| k.text != ent.kind) {
             return Ok(false);
         }
         let Some(args) = args else { return Ok(true) };

@@ -229,9 +229,9 @@ impl<'a> Eval<'_, 'a> {
     /// Whether a role, or one that it includes, grants such a thing: of a grant that spells its value out, only that.
     fn could_give(&self, rule: &Rule<'a>, ent: &Ent) -> Res<bool> {
         for brought in self.brings(rule) {
-            for what in self.entitlements_of(brought) {
+            for (app, what) in self.entitlements_of(brought) {
                 let Some(kind) = self.kind_of(what) else { continue };
-                if (&what.app.text, &what.kind.text) != (&ent.app, &ent.kind) {
+                if (app, &what.kind.text) != (ent.app.as_str(), &ent.kind) {
                     continue;
                 }
                 let only = what
