@@ -6,12 +6,15 @@
 use crate::lookup::missing_column;
 use prov_diag::{Diagnostic, codes, did_you_mean};
 use prov_model::{
-    Account, AccountOrigin, Actual, AppDef, AppId, EntId, Entitlements, FieldDef, KindDef, KindId, RawCell,
-    RawRow, RawTable, Rejection, Schema, Type, Zone, cell_value, join_values, nfc, shorten, split_values,
+    Account, AccountOrigin, Actual, AppDef, AppId, Csr, EntId, Entitlements, FieldDef, KindDef, KindId,
+    RawCell, RawColumn, RawRow, RawTable, Rejection, Schema, Type, Zone, cell_value, join_values, nfc,
+    shorten, split_values,
 };
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Reads `accounts` (`app,account,identity,enabled` and attributes) and `entitlements` (`app,identity,kind,value`). A
 /// blank identity makes an account an orphan. Where a column is missing, the state is empty and the error says so.
@@ -31,6 +34,7 @@ pub fn read_actual(schema: &Schema, accounts: RawTable, entitlements: RawTable) 
     let found = reader.accounts(&accounts, of_accounts);
     drop(accounts);
     let held = reader.entitlements(&entitlements, of_entitlements);
+    drop(entitlements);
     reader.assemble(found, held);
     reader.tell_unknown();
     reader.actual.rejections.sort();
@@ -44,13 +48,21 @@ struct Found {
     account: Account,
 }
 
-/// Who holds what, each pair as positions in two sorted lists.
+/// Who holds what: identities in order, and what each holds.
 #[derive(Default)]
 struct Held {
     identities: Vec<Box<str>>,
-    /// Identity in the upper half, entitlement in the lower: sorting pairs is sorting numbers.
-    pairs: Vec<u64>,
+    holdings: Csr<EntId>,
 }
+
+/// Identities in order, and which of them each spelling names; `u32::MAX` where none.
+struct Owners {
+    ids: Vec<Box<str>>,
+    of_code: Vec<u32>,
+}
+
+/// How many rows one thread reads at a time.
+const STRETCH: usize = 1 << 16;
 
 /// Where accounts say what they are found by.
 enum KeyColumn {
@@ -256,77 +268,173 @@ impl Reader<'_> {
         out
     }
 
+    /// Who holds what. What a row says is worked out once for each distinct combination of cells; rows that can't be
+    /// read are looked at one by one, in the order of the file.
     fn entitlements(&mut self, raw: &RawTable, [app, identity, kind, value]: [usize; 4]) -> Held {
-        let mut identities: FxHashMap<Box<str>, u32> = FxHashMap::default();
-        let mut values: FxHashMap<(AppId, KindId, Box<str>), u32> = FxHashMap::default();
-        let mut pairs = Vec::with_capacity(raw.len());
-        // Most rows repeat a spelling: what it means is worked out once.
-        let mut spelled: FxHashMap<(&str, &str, &str), Option<u32>> = FxHashMap::default();
-        let mut owners: FxHashMap<&str, u32> = FxHashMap::default();
-        for row in raw.rows() {
-            let texts = [app, kind, value, identity].map(|c| match row.cell(c) {
-                RawCell::Text(s) => s,
-                RawCell::Absent | RawCell::Json(_) => "",
-            });
-            let [a, k, v, owner] = texts;
-            let entitlement = match spelled.get(&(a, k, v)) {
-                Some(Some(known)) => *known,
-                _ => {
-                    let Some(item) = self.entitlement(raw, row, [app, kind, value, identity]) else {
-                        continue;
-                    };
-                    let next = values.len() as u32;
-                    let id = *values.entry(item).or_insert(next);
-                    if !v.is_empty() {
-                        spelled.insert((a, k, v), Some(id));
-                    }
-                    id
-                }
-            };
-            let owner = match owners.get(owner) {
-                Some(known) => *known,
-                None => {
-                    let Some(id) = self.identity(row.cell(identity)) else {
-                        let message = "the entitlement belongs to no identity".to_owned();
-                        let rejected = rejection(raw, row, identity, None, codes::MISSING_VALUE.id, message);
-                        self.actual.rejections.push(rejected);
-                        continue;
-                    };
-                    let next = identities.len() as u32;
-                    let id = *identities.entry(id.into()).or_insert(next);
-                    owners.insert(owner, id);
-                    id
-                }
-            };
-            pairs.push(u64::from(owner) << 32 | u64::from(entitlement));
+        let columns = [app, kind, value, identity];
+        if raw.is_empty() {
+            return Held::default();
         }
-        self.ranked(identities, values, pairs)
+        let [app, kind, value, identity] = columns.map(|c| raw.cells(c));
+        let owners = self.owners(identity);
+        let triple = |row: usize| [app, kind, value].map(|c| c.codes()[row]);
+        let stretches: Vec<Range<usize>> =
+            (0..raw.len()).step_by(STRETCH).map(|start| start..raw.len().min(start + STRETCH)).collect();
+        // Of each combination the first row.
+        let mut first: FxHashMap<[u32; 3], u32> = FxHashMap::default();
+        let parts: Vec<FxHashMap<[u32; 3], u32>> = stretches
+            .par_iter()
+            .map(|rows| {
+                let mut first = FxHashMap::default();
+                rows.clone().for_each(|row| {
+                    first.entry(triple(row)).or_insert(row as u32);
+                });
+                first
+            })
+            .collect();
+        for part in parts {
+            for (cells, row) in part {
+                let first = first.entry(cells).or_insert(row);
+                *first = row.min(*first);
+            }
+        }
+        let mut items: FxHashMap<(AppId, KindId, Box<str>), u32> = FxHashMap::default();
+        let known: FxHashMap<[u32; 3], u32> = first
+            .into_iter()
+            .filter_map(|(cells, row)| {
+                let item = self.readable(raw.row(row as usize), columns)?;
+                let next = items.len() as u32;
+                Some((cells, *items.entry(item).or_insert(next)))
+            })
+            .collect();
+        let (pairs, bad): (Vec<Vec<u64>>, Vec<Vec<usize>>) = stretches
+            .into_par_iter()
+            .map(|rows| {
+                let (mut pairs, mut bad) = (Vec::with_capacity(rows.len()), Vec::new());
+                let mut last = ([u32::MAX; 3], u32::MAX);
+                for row in rows {
+                    let cells = triple(row);
+                    if last.0 != cells {
+                        last = (cells, known.get(&cells).copied().unwrap_or(u32::MAX));
+                    }
+                    let owner = owners.of_code[identity.codes()[row] as usize];
+                    if last.1 == u32::MAX || owner == u32::MAX {
+                        bad.push(row);
+                    } else {
+                        pairs.push(u64::from(owner) << 32 | u64::from(last.1));
+                    }
+                }
+                (pairs, bad)
+            })
+            .unzip();
+        for row in bad.into_iter().flatten().map(|row| raw.row(row)) {
+            // What the row says comes first; who holds it is only asked of a row that says something.
+            if self.entitlement(raw, row, columns).is_some() {
+                let message = "the entitlement belongs to no identity".to_owned();
+                let rejected = rejection(raw, row, columns[3], None, codes::MISSING_VALUE.id, message);
+                self.actual.rejections.push(rejected);
+            }
+        }
+        self.ranked(owners.ids, items, &pairs)
     }
 
-    /// Numbers by order of name, not of sight.
+    /// The identities that a column names, each once, in order.
+    fn owners(&self, column: &RawColumn) -> Owners {
+        let mut named: Vec<(Box<str>, u32)> = (0..column.spellings() as u32)
+            .into_par_iter()
+            .with_min_len(1024)
+            .filter_map(|code| Some((self.identity(column.spelled(code))?.into(), code)))
+            .collect();
+        named.par_sort_unstable();
+        let mut owners =
+            Owners { ids: Vec::with_capacity(named.len()), of_code: vec![u32::MAX; column.spellings()] };
+        for (id, code) in named {
+            if owners.ids.last() != Some(&id) {
+                owners.ids.push(id);
+            }
+            owners.of_code[code as usize] = owners.ids.len() as u32 - 1;
+        }
+        owners
+    }
+
+    /// Entitlements numbered by order of name, not of sight, and grouped by who holds them.
     fn ranked(
         &mut self,
-        identities: FxHashMap<Box<str>, u32>,
+        identities: Vec<Box<str>>,
         values: FxHashMap<(AppId, KindId, Box<str>), u32>,
-        mut pairs: Vec<u64>,
+        pairs: &[Vec<u64>],
     ) -> Held {
-        let (identities, of_identity) = rank(identities);
         let (values, of_value) = rank(values);
         let mut interned = Entitlements::default();
         for (app, kind, value) in &values {
             let folds = self.schema.kind(*app, *kind).types.contains(&Type::Text);
             interned.intern(*app, *kind, value, folds);
         }
-        for pair in &mut pairs {
-            let (owner, value) = ((*pair >> 32) as usize, (*pair & u64::from(u32::MAX)) as usize);
-            *pair = u64::from(of_identity[owner]) << 32 | u64::from(of_value[value]);
+        let mut offsets = vec![0usize; identities.len() + 1];
+        let owner = |pair: u64| (pair >> 32) as usize;
+        pairs.iter().flatten().for_each(|pair| offsets[owner(*pair) + 1] += 1);
+        let mut sum = 0;
+        for offset in &mut offsets {
+            sum += *offset;
+            *offset = sum;
         }
-        // By identity, then by what stands for all spellings, then by spelling: the first of each is kept.
-        let same = |p: &u64| (*p >> 32, interned.same_as(EntId(*p as u32)));
-        pairs.sort_unstable_by_key(|p| (same(p), *p));
-        pairs.dedup_by_key(|p| same(p));
+        let mut next = offsets.clone();
+        let mut items = vec![EntId(0); sum];
+        for &pair in pairs.iter().flatten() {
+            let at = &mut next[owner(pair)];
+            items[*at] = EntId(of_value[(pair & u64::from(u32::MAX)) as usize]);
+            *at += 1;
+        }
+        // By what stands for all spellings, then by spelling: the first of each is kept.
+        let mut lists: Vec<&mut [EntId]> = Vec::with_capacity(identities.len());
+        let mut rest = items.as_mut_slice();
+        for bounds in offsets.windows(2) {
+            let (list, behind) = rest.split_at_mut(bounds[1] - bounds[0]);
+            lists.push(list);
+            rest = behind;
+        }
+        let same = |e: &EntId| interned.same_as(*e);
+        let doubles = lists
+            .into_par_iter()
+            .with_min_len(256)
+            .map(|list| {
+                list.sort_unstable_by_key(|e| (same(e), *e));
+                list.windows(2).any(|w| same(&w[0]) == same(&w[1]))
+            })
+            .reduce(|| false, |a, b| a || b);
+        let mut holdings = Csr::of_parts(offsets, items);
+        if doubles {
+            let mut without = Csr::default();
+            for row in 0..holdings.len() {
+                let list = holdings.get(row);
+                let is_first = |i: &usize| *i == 0 || same(&list[i - 1]) != same(&list[*i]);
+                without.push((0..list.len()).filter(is_first).map(|i| list[i]));
+            }
+            holdings = without;
+        }
+        // Whoever is named only by rows that can't be read holds nothing that is known.
         self.actual.entitlements = interned;
-        Held { identities, pairs }
+        Held { identities, holdings }
+    }
+
+    /// What a row says is held, where it can be read.
+    fn readable(
+        &self,
+        row: RawRow<'_>,
+        [app, kind, value, _]: [usize; 4],
+    ) -> Option<(AppId, KindId, Box<str>)> {
+        let name = trimmed(row.cell(app));
+        let app = self.schema.apps.iter().position(|a| a.name == name)?;
+        let name = trimmed(row.cell(kind));
+        let kinds = &self.schema.apps[app].kinds;
+        let kind = kinds.iter().position(|k| k.name == name)?;
+        let spelled = match row.cell(value) {
+            RawCell::Text(s) => s,
+            RawCell::Absent if kinds[kind].types.is_empty() => "",
+            RawCell::Absent | RawCell::Json(_) => return None,
+        };
+        let value = self.value(&kinds[kind], spelled);
+        Some((AppId(app as u32), KindId(kind as u32), value.into()))
     }
 
     /// What a row says is held; `None` where the row can't be read.
@@ -492,8 +600,16 @@ impl Reader<'_> {
         orphans.sort_by(order);
         self.actual.orphans = orphans.into_iter().map(|f| f.account).collect();
         let mut owned = owned.into_iter().peekable();
-        let mut holders = held.identities.into_iter().enumerate().peekable();
-        let mut pairs = held.pairs.into_iter().peekable();
+        let Held { identities, holdings } = held;
+        // An identity of no row that could be read is not there.
+        let none_left_out = (0..holdings.len()).all(|i| !holdings.get(i).is_empty());
+        if owned.peek().is_none() && none_left_out {
+            self.actual.accounts = Csr::of_parts(vec![0; identities.len() + 1], Vec::new());
+            (self.actual.ids, self.actual.holdings) = (identities, holdings);
+            return;
+        }
+        let mut holders =
+            identities.into_iter().enumerate().filter(|(i, _)| !holdings.get(*i).is_empty()).peekable();
         loop {
             let id = match (owned.peek().and_then(|f| f.owner.as_ref()), holders.peek()) {
                 (None, None) => break,
@@ -504,10 +620,9 @@ impl Reader<'_> {
             self.actual.accounts.push(std::iter::from_fn(|| {
                 owned.next_if(|f| f.owner.as_deref() == Some(&*id)).map(|f| f.account)
             }));
-            let holder = holders.next_if(|(_, b)| *b == id).map(|(i, _)| i as u64);
-            self.actual.holdings.push(std::iter::from_fn(|| {
-                pairs.next_if(|p| Some(*p >> 32) == holder).map(|p| EntId(p as u32))
-            }));
+            let holder = holders.next_if(|(_, b)| *b == id);
+            let held = holder.map_or(&[][..], |(i, _)| holdings.get(i));
+            self.actual.holdings.push(held.iter().copied());
             self.actual.ids.push(id);
         }
     }

@@ -2,17 +2,40 @@
 //! line breaks; blank lines are no rows.
 //!
 //! Our own scanner: csv-core can tell neither that a file ends within quotes nor where in a row a byte is wrong, and
-//! both decide what Prov does. Invariant: the scanner only hands out ranges, so a row costs no more than its bytes.
+//! both decide what Prov does. Chunks of a file are read at the same time. Invariant: the scanner only hands out ranges, so
+//! a row costs no more than its bytes; where chunks begin leaves no trace.
 
 use crate::raw::{CELL_LIMIT, Raw};
 use crate::{encoding, raw};
 use prov_diag::{Diagnostic, codes};
-use prov_model::{RawCell, shorten};
+use prov_model::{RawCell, RawTable, shorten};
+use rayon::prelude::*;
 use std::borrow::Cow;
+
+/// How many bytes one thread reads at a time.
+const CHUNK: usize = 1 << 22;
 
 /// Reads a CSV file; its first line names the columns. What concerns the whole file is an error; a row that can't be
 /// read is rejected and the rest read on.
 pub fn read_csv(file: &str, bytes: &[u8]) -> Result<Raw, Vec<Diagnostic>> {
+    read_csv_keeping(file, bytes, &|_| true)
+}
+
+/// The same, but only the cells of some columns are kept. Rows are judged by all of their cells.
+pub fn read_csv_keeping(
+    file: &str,
+    bytes: &[u8],
+    keep: &dyn Fn(&str) -> bool,
+) -> Result<Raw, Vec<Diagnostic>> {
+    read_in_chunks(file, bytes, keep, CHUNK)
+}
+
+pub(crate) fn read_in_chunks(
+    file: &str,
+    bytes: &[u8],
+    keep: &dyn Fn(&str) -> bool,
+    chunk: usize,
+) -> Result<Raw, Vec<Diagnostic>> {
     let bytes = encoding::after_mark(file, bytes)?;
     let mut scanner = Scanner { bytes, at: 0, line: 1 };
     let mut cells = Vec::new();
@@ -26,13 +49,81 @@ pub fn read_csv(file: &str, bytes: &[u8]) -> Result<Raw, Vec<Diagnostic>> {
             .help("an export that failed often leaves an empty file: fetch it again; `nobody` is a first line with no rows below"),
         ]);
     };
-    let mut raw = Raw::new(file, columns(file, bytes, &header, &cells)?);
-    let mut texts: Vec<Cow<'_, str>> = Vec::with_capacity(cells.len());
-    while let Some(row) = scanner.row(&mut cells) {
-        texts.clear();
-        read_row(&mut raw, bytes, &row, &cells, &mut texts);
+    let columns = columns(file, bytes, &header, &cells)?;
+    let keep: Vec<bool> = columns.iter().map(|c| keep(c)).collect();
+    let empty = || {
+        let kept = |name: &str| columns.iter().position(|c| c == name).is_none_or(|i| keep[i]);
+        Raw { table: RawTable::keeping(file, columns.clone(), &kept), ..Raw::default() }
+    };
+    let mut raw = empty();
+    let starts = starts(bytes, scanner.at, chunk);
+    let ends = || starts.iter().skip(1).copied().chain([bytes.len()]);
+    let breaks: Vec<u64> =
+        starts.par_iter().zip(ends().collect::<Vec<_>>()).map(|(&a, b)| line_breaks(&bytes[a..b])).collect();
+    let mut line = scanner.line;
+    let mut places = Vec::with_capacity(starts.len());
+    for ((&start, end), breaks) in starts.iter().zip(ends()).zip(breaks) {
+        places.push((start, end, line));
+        line += breaks;
     }
+    let mut parts: Vec<Part> =
+        places.par_iter().map(|&(start, end, line)| Part::read(empty(), bytes, start, end, line)).collect();
+    // Where a break within quotes was taken for the end of a row, the chunk is read again from where its row begins.
+    let (mut at, mut line) = (scanner.at, scanner.line);
+    for (part, &(start, end, _)) in parts.iter_mut().zip(&places) {
+        if start != at {
+            *part = Part::read(empty(), bytes, at, end.max(at), line);
+        }
+        (at, line) = (part.at, part.line);
+    }
+    let mut tables = Vec::with_capacity(parts.len());
+    for part in parts {
+        tables.push(part.raw.table);
+        raw.rejections.extend(part.raw.rejections);
+        raw.truncated |= part.raw.truncated;
+        raw.notices.extend(part.raw.notices);
+    }
+    raw.table.append_all(tables, |columns| {
+        columns.into_par_iter().for_each(|(column, parts)| column.append(parts));
+    });
     Ok(raw)
+}
+
+/// Where chunks seem to begin: at the start of a line, though it may stand within quotes.
+fn starts(bytes: &[u8], first: usize, chunk: usize) -> Vec<usize> {
+    let mut starts = vec![first];
+    let mut at = first;
+    while bytes.len() - at > chunk {
+        let Some(end) = memchr::memchr(b'\n', &bytes[at + chunk..]) else { break };
+        at += chunk + end + 1;
+        if at == bytes.len() {
+            break;
+        }
+        starts.push(at);
+    }
+    starts
+}
+
+/// The rows that begin in a stretch of the file.
+struct Part {
+    raw: Raw,
+    /// Where the next row begins, and on which line.
+    at: usize,
+    line: u64,
+}
+
+impl Part {
+    fn read(mut raw: Raw, bytes: &[u8], start: usize, end: usize, line: u64) -> Part {
+        let mut scanner = Scanner { bytes, at: start, line };
+        let mut cells = Vec::new();
+        // One look at all of it, where that is text.
+        let text = encoding::text(&bytes[start..end]).ok().map(|text| (start, text));
+        while scanner.at < end {
+            let Some(row) = scanner.row_before(end, &mut cells) else { break };
+            read_row(&mut raw, bytes, text, &row, &cells);
+        }
+        Part { raw, at: scanner.at, line: scanner.line }
+    }
 }
 
 /// The names of the columns, trimmed.
@@ -84,7 +175,7 @@ fn columns(file: &str, bytes: &[u8], row: &Row, cells: &[Cell]) -> Result<Vec<St
 }
 
 /// Adds a row, or rejects it.
-fn read_row<'a>(raw: &mut Raw, bytes: &'a [u8], row: &Row, cells: &[Cell], texts: &mut Vec<Cow<'a, str>>) {
+fn read_row(raw: &mut Raw, bytes: &[u8], chunk: Option<(usize, &str)>, row: &Row, cells: &[Cell]) {
     let named = raw.table.columns.len();
     match row.fault {
         Some(Fault::Unclosed) => {
@@ -126,7 +217,8 @@ fn read_row<'a>(raw: &mut Raw, bytes: &'a [u8], row: &Row, cells: &[Cell], texts
         let message = raw::too_long(long.end - long.start);
         return raw.reject(row.line, Some(&column), codes::CELL_TOO_LONG.id, message);
     }
-    let text = match encoding::text(&bytes[row.start..row.end]) {
+    let known = chunk.and_then(|(start, text)| text.get(row.start - start..row.end - start));
+    let text = match known.map_or_else(|| encoding::text(&bytes[row.start..row.end]), Ok) {
         Ok(text) => text,
         Err(e) if e.cut && row.end == bytes.len() => {
             return raw.cut_off(row.line, "the file ends within a character");
@@ -139,8 +231,12 @@ fn read_row<'a>(raw: &mut Raw, bytes: &'a [u8], row: &Row, cells: &[Cell], texts
             return raw.reject(row.line, column.as_deref(), codes::NOT_UTF8.id, message);
         }
     };
-    texts.extend(cells.iter().map(|c| c.text(text, row.start)));
-    raw.table.push(row.line, texts.iter().map(|t| RawCell::Text(t)));
+    if cells.iter().any(|c| c.escaped) {
+        let texts: Vec<_> = cells.iter().map(|c| c.text(text, row.start)).collect();
+        raw.table.push(row.line, texts.iter().map(|t| RawCell::Text(t)));
+    } else {
+        raw.table.push(row.line, cells.iter().map(|c| RawCell::Text(c.plain(text, row.start))));
+    }
 }
 
 /// Where a byte of a row stands, for people.
@@ -158,6 +254,9 @@ fn place(bytes: &[u8], row: &Row, at: usize) -> String {
 fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
+
+/// How many bytes of a cell are looked at one by one.
+const SHORT: usize = 16;
 
 /// Finds rows and cells. A line ends at `\n`, `\r\n` or `\r`.
 struct Scanner<'a> {
@@ -192,18 +291,28 @@ struct Cell {
 impl Cell {
     /// What the cell says; `row` is the text of its row, which begins at byte `start` of the file.
     fn text<'a>(&self, row: &'a str, start: usize) -> Cow<'a, str> {
-        // INVARIANT: cells end at ASCII delimiters, so their ranges are whole characters.
-        let text = row.get(self.start - start..self.end - start).unwrap_or("");
+        let text = self.plain(row, start);
         if self.escaped { Cow::Owned(text.replace("\"\"", "\"")) } else { Cow::Borrowed(text) }
+    }
+
+    /// The same as it stands in the file.
+    fn plain<'a>(&self, row: &'a str, start: usize) -> &'a str {
+        // INVARIANT: cells end at ASCII delimiters, so their ranges are whole characters.
+        row.get(self.start - start..self.end - start).unwrap_or("")
     }
 }
 
 impl Scanner<'_> {
     /// The next row that is not blank.
     fn row(&mut self, cells: &mut Vec<Cell>) -> Option<Row> {
+        self.row_before(self.bytes.len(), cells)
+    }
+
+    /// The next row that is not blank and begins before a byte.
+    fn row_before(&mut self, limit: usize, cells: &mut Vec<Cell>) -> Option<Row> {
         loop {
             cells.clear();
-            if self.at == self.bytes.len() {
+            if self.at >= limit {
                 return None;
             }
             let (start, line) = (self.at, self.line);
@@ -223,15 +332,27 @@ impl Scanner<'_> {
             }
             let end = self.at;
             self.line_break();
-            if !self.bytes[start..end].iter().all(u8::is_ascii_whitespace) {
-                return Some(Row { start, end, line, fault });
+            let blank = || self.bytes[start..end].iter().all(u8::is_ascii_whitespace);
+            if !self.bytes.get(start).is_some_and(u8::is_ascii_graphic) && blank() {
+                continue;
             }
+            return Some(Row { start, end, line, fault });
         }
     }
 
     /// A cell in quotes, up to the delimiter behind it.
     fn quoted(&mut self, cells: &mut Vec<Cell>, fault: &mut Option<Fault>) {
         let start = self.at + 1;
+        // Most are short, and hold neither quotes nor line breaks.
+        let short = self.bytes[start..].iter().take(SHORT);
+        if let Some(len) = short.copied().position(|b| matches!(b, b'"' | b'\n' | b'\r'))
+            && self.bytes[start + len] == b'"'
+            && matches!(self.bytes.get(start + len + 1), None | Some(b',' | b'\n' | b'\r'))
+        {
+            self.at = start + len + 1;
+            cells.push(Cell { start, end: start + len, escaped: false });
+            return;
+        }
         self.at = start;
         let mut escaped = false;
         let end = loop {
@@ -250,7 +371,9 @@ impl Scanner<'_> {
         };
         self.line += line_breaks(&self.bytes[start..end]);
         let behind = self.at;
-        self.skip_to_delimiter();
+        if !matches!(self.bytes.get(behind), Some(b',' | b'\n' | b'\r')) {
+            self.skip_to_delimiter();
+        }
         if self.bytes[behind..self.at].iter().any(|b| !b.is_ascii_whitespace()) {
             fault.get_or_insert(Fault::AfterQuote(cells.len()));
         }
@@ -259,6 +382,13 @@ impl Scanner<'_> {
 
     fn skip_to_delimiter(&mut self) {
         let rest = &self.bytes[self.at..];
+        // Most cells are short: a look at each byte is done before a wide search has begun.
+        for (i, b) in rest.iter().take(SHORT).enumerate() {
+            if matches!(b, b',' | b'\n' | b'\r') {
+                self.at += i;
+                return;
+            }
+        }
         self.at += memchr::memchr3(b',', b'\n', b'\r', rest).unwrap_or(rest.len());
     }
 
@@ -274,6 +404,53 @@ impl Scanner<'_> {
 
 /// How many line breaks: `\n`, `\r\n` and `\r` count as one each.
 fn line_breaks(bytes: &[u8]) -> u64 {
+    if memchr::memchr(b'\r', bytes).is_none() {
+        return memchr::memchr_iter(b'\n', bytes).count() as u64;
+    }
     let ends = |&i: &usize| bytes[i] == b'\n' || bytes.get(i + 1) != Some(&b'\n');
     memchr::memchr2_iter(b'\n', b'\r', bytes).filter(ends).count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn csv_like() -> impl Strategy<Value = Vec<u8>> {
+        let token = prop::sample::select(vec![
+            "a",
+            "bb",
+            ",",
+            ",",
+            "\n",
+            "\n",
+            "\n",
+            "\r\n",
+            "\r",
+            "\"",
+            "\"",
+            "\"x\ny\"",
+            " ",
+            "é",
+            "\u{0}",
+            "long text that has more bytes than are looked at one by one",
+        ]);
+        let broken = Just(&b"\xE9"[..]);
+        let token = prop_oneof![40 => token.prop_map(str::as_bytes), 1 => broken];
+        prop::collection::vec(token, 0..80).prop_map(|t| [&b"a,b\n"[..], &t.concat()].concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn where_chunks_begin_leaves_no_trace(bytes in csv_like(), chunk in 0..40usize) {
+            let read = |chunk| {
+                let raw = read_in_chunks("a.csv", &bytes, &|_| true, chunk).map_err(|e| format!("{e:?}"))?;
+                let rows: Vec<_> = raw.table.rows().map(|r| format!("{} {:?} {:?}", r.line(), r.cell(0), r.cell(1))).collect();
+                Ok::<_, String>((rows, raw.rejections, raw.truncated, format!("{:?}", raw.notices)))
+            };
+            prop_assert_eq!(read(chunk), read(CHUNK));
+        }
+    }
 }

@@ -23,6 +23,15 @@ const KEY_LIMIT: usize = 2000;
 /// Reads JSON Lines, or one array of objects where the first character is `[`. A line (element) that can't be read is
 /// rejected and the rest read on; a broken array is an error.
 pub fn read_json(file: &str, bytes: &[u8]) -> Result<Raw, Vec<Diagnostic>> {
+    read_json_keeping(file, bytes, &|_| true)
+}
+
+/// The same, but only the cells of some keys are kept. Objects are judged by all of them.
+pub fn read_json_keeping(
+    file: &str,
+    bytes: &[u8],
+    keep: &dyn Fn(&str) -> bool,
+) -> Result<Raw, Vec<Diagnostic>> {
     let bytes = encoding::after_mark(file, bytes)?;
     let mut reader = Reader { raw: Raw::new(file, vec![]), rows: Rows::default() };
     match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
@@ -38,7 +47,7 @@ pub fn read_json(file: &str, bytes: &[u8]) -> Result<Raw, Vec<Diagnostic>> {
         Some(_) => reader.lines(bytes),
     }
     let Reader { mut raw, rows } = reader;
-    raw.table = rows.table(file);
+    raw.table = rows.table(file, keep);
     // Its inner objects must not pass for rows.
     if let [r, ..] = raw.rejections.as_slice()
         && raw.rows() > 1
@@ -65,9 +74,9 @@ struct Rows {
 }
 
 impl Rows {
-    fn table(self, file: &str) -> RawTable {
+    fn table(self, file: &str, keep: &dyn Fn(&str) -> bool) -> RawTable {
         let width = self.columns.len();
-        let mut table = RawTable::new(file, self.columns);
+        let mut table = RawTable::keeping(file, self.columns, keep);
         let mut row = vec![RawCell::Absent; width];
         let (mut cell, mut at) = (0, 0);
         for (line, end) in self.rows {

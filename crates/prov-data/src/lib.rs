@@ -14,7 +14,7 @@ mod raw;
 
 pub use actual::read_actual;
 pub use by_hand::{ByHandRows, perhaps_allowed, read_assignments, read_exceptions};
-pub use csv::read_csv;
+pub use csv::{read_csv, read_csv_keeping};
 pub use jsonl::read_json;
 pub use lookup::{read_catalog, read_lookup};
-pub use raw::{CELL_LIMIT, Raw, read_table};
+pub use raw::{CELL_LIMIT, Raw, read_table, read_table_keeping};

@@ -1,7 +1,8 @@
 //! What a reader gives: rows, what it could not read, and whether the file is whole.
 //! Invariant: every data row of the file is either in the table or a rejection, or the file is `truncated`.
 
-use crate::{read_csv, read_json};
+use crate::csv::read_csv_keeping;
+use crate::jsonl::read_json_keeping;
 use prov_diag::{Diagnostic, Severity, codes};
 use prov_model::{RawTable, Rejection};
 
@@ -97,10 +98,19 @@ fn of_rejection(r: &Rejection) -> Diagnostic {
 
 /// Reads a file by the end of its name: `.csv`, `.jsonl`, `.ndjson`, `.json`.
 pub fn read_table(name: &str, bytes: &[u8]) -> Result<Raw, Vec<Diagnostic>> {
+    read_table_keeping(name, bytes, &|_| true)
+}
+
+/// The same, but only the cells of some columns are kept; the others read as absent.
+pub fn read_table_keeping(
+    name: &str,
+    bytes: &[u8],
+    keep: &dyn Fn(&str) -> bool,
+) -> Result<Raw, Vec<Diagnostic>> {
     let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
     match file.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase()).as_deref() {
-        Some("csv") => read_csv(name, bytes),
-        Some("jsonl" | "ndjson" | "json") => read_json(name, bytes),
+        Some("csv") => read_csv_keeping(name, bytes, keep),
+        Some("jsonl" | "ndjson" | "json") => read_json_keeping(name, bytes, keep),
         _ => Err(vec![
             Diagnostic::new(&codes::UNKNOWN_FORMAT, format!("`{name}` is of no format that can be read"))
                 .help(

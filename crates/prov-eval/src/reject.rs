@@ -178,6 +178,13 @@ impl Rejector<'_> {
         self.cells(id).first().copied()
     }
 
+    /// The one cell under an expression, where there is no other.
+    pub(crate) fn only_cell(&self, id: ExprId) -> Option<u32> {
+        let cells = self.cells(id);
+        let (first, rest) = cells.split_first()?;
+        rest.iter().all(|c| c == first).then_some(*first)
+    }
+
     /// The cells under an expression, in order of evaluation.
     fn cells(&self, id: ExprId) -> Vec<u32> {
         let mut cells = Vec::new();

@@ -125,6 +125,14 @@ impl<T> Csr<T> {
         self.offsets.push(self.items.len());
     }
 
+    /// Lists that are there already: list i is `items[offsets[i]..offsets[i + 1]]`. The offsets begin with 0, never fall,
+    /// and end with the number of items.
+    pub fn of_parts(offsets: Vec<usize>, items: Vec<T>) -> Csr<T> {
+        debug_assert!(offsets.first() == Some(&0) && offsets.last() == Some(&items.len()));
+        debug_assert!(offsets.is_sorted());
+        Csr { offsets, items }
+    }
+
     /// The list at a position.
     pub fn get(&self, row: usize) -> &[T] {
         &self.items[self.offsets[row]..self.offsets[row + 1]]

@@ -301,6 +301,62 @@ impl ColumnBuilder {
         }
     }
 
+    /// Adds text that no row has yet.
+    pub fn push_new(&mut self, value: &Value<'_>) {
+        let (codes, dict, valid, folded) = match &mut self.column {
+            Column::Str(codes, dict, valid) => (codes, dict, valid, None),
+            Column::Text(codes, dict, valid) => {
+                (codes, dict, valid, Some(fold(value.spelling().unwrap_or(""))))
+            }
+            Column::Bool(..)
+            | Column::Int(..)
+            | Column::Decimal(..)
+            | Column::Date(..)
+            | Column::Instant(..)
+            | Column::Duration(..)
+            | Column::Elapsed(..)
+            | Column::Enum(..)
+            | Column::Set(..)
+            | Column::List(..)
+            | Column::Record(..)
+            | Column::Ref(_) => return self.push(value),
+        };
+        codes.push(dict.spelled.len() as u32);
+        valid.push(!value.is_absent());
+        dict.spelled.push(value.spelling().unwrap_or("").into());
+        dict.folded.extend(folded.map(Box::from));
+    }
+
+    /// Adds what an earlier row holds. Not for lists and records.
+    pub fn repeat(&mut self, row: usize) {
+        macro_rules! plain {
+            ($v:expr, $valid:expr) => {{
+                $v.push($v[row]);
+                $valid.push($valid.get(row));
+            }};
+        }
+        match &mut self.column {
+            Column::Bool(v, valid) => plain!(v, valid),
+            Column::Int(v, valid) => plain!(v, valid),
+            Column::Decimal(v, valid) => plain!(v, valid),
+            Column::Date(v, valid) => plain!(v, valid),
+            Column::Instant(v, valid) => plain!(v, valid),
+            Column::Duration(v, valid) => plain!(v, valid),
+            Column::Elapsed(v, valid) => plain!(v, valid),
+            Column::Str(v, _, valid) | Column::Text(v, _, valid) | Column::Enum(v, valid) => plain!(v, valid),
+            Column::Ref(rows) => rows.push(rows[row]),
+            Column::Set(offsets, _, valid) => {
+                let inner = self.elements.as_mut().expect("a set has an element builder");
+                (offsets[row]..offsets[row + 1]).for_each(|i| inner.repeat(i as usize));
+                offsets.push(inner.len() as u32);
+                valid.push(valid.get(row));
+            }
+            Column::List(..) | Column::Record(..) => {
+                debug_assert!(false, "lists and records are pushed by rows");
+            }
+        }
+    }
+
     /// Adds a list: the rows' fields in order.
     pub fn push_list(&mut self, rows: &[Vec<Value<'_>>]) {
         for row in rows {

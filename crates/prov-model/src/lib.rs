@@ -19,6 +19,7 @@ mod names;
 mod ops;
 mod population;
 mod protect;
+mod raw;
 mod role;
 mod schema;
 mod separate;
@@ -48,11 +49,9 @@ pub use links::{AccountLink, LinkConflict};
 pub use memory::{Memory, MemoryError, Since, SourceMemory};
 pub use names::{NameMemory, NameSpace, NamesMemory, name_base, name_candidate};
 pub use ops::{ArithOp, CompareOp, TextOp, add_type, arith, compare, equal, in_range, in_set, text_op};
-pub use population::{
-    DataWarning, IdentityTable, Membership, Oddity, Population, RawCell, RawRow, RawTable, Rejection,
-    SourceCount,
-};
+pub use population::{DataWarning, IdentityTable, Membership, Oddity, Population, Rejection, SourceCount};
 pub use protect::{LimitDef, ProtectDef, ProtectWhat};
+pub use raw::{RawCell, RawColumn, RawRow, RawTable};
 pub use role::{Param, arguments_key, arguments_shown, read_arguments};
 pub use schema::{
     AccountDef, AnnotationDef, AppDef, AppId, AttrId, EffectKind, EnumDef, EnumId, FieldDef, ForbidDef,

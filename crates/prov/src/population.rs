@@ -3,11 +3,11 @@
 
 use crate::error::Error;
 use crate::policy::Policy;
-use prov_data::{Raw, read_actual, read_csv, read_table};
+use prov_data::{Raw, read_actual, read_csv, read_table_keeping};
 use prov_diag::{Diagnostic, codes, did_you_mean};
 use prov_eval::build_population_with;
-use prov_model::{IdentityId, Instant, Moment, Oddity, RawTable, Rejection, Zone};
-use std::collections::BTreeMap;
+use prov_model::{GuardWhat, IdentityId, Instant, Moment, Oddity, RawTable, Rejection, Zone};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,7 +104,8 @@ impl Population {
                         )),
                 ]
             });
-            match read.and_then(|bytes| read_table(&shown, &bytes)) {
+            let wanted = wanted(policy, index as u32);
+            match read.and_then(|bytes| read_table_keeping(&shown, &bytes, &|c| wanted.contains(c))) {
                 Ok(raw) => {
                     let mut raw = raw.of_source(&source.name);
                     raw.table.as_of =
@@ -236,6 +237,21 @@ impl Population {
         ids.sort();
         ids
     }
+}
+
+/// The columns of a source that anything looks at: its mappings, and guards.
+fn wanted(policy: &Policy, source: u32) -> BTreeSet<&str> {
+    let of = policy.program().sources.iter().find(|s| s.source == source);
+    let mapped = of.into_iter().flat_map(|s| s.columns.iter().map(String::as_str));
+    let guarded = policy.schema().guards.iter().filter_map(|guard| match &guard.what {
+        GuardWhat::Empty { source: of, column } if *of == source => Some(column.as_str()),
+        GuardWhat::Empty { .. }
+        | GuardWhat::Age { .. }
+        | GuardWhat::Rows { .. }
+        | GuardWhat::Of { .. }
+        | GuardWhat::Effects { .. } => None,
+    });
+    mapped.chain(guarded).collect()
 }
 
 /// Attributes that read as absent, or empty, for everyone, since the file has no column of their name.
@@ -373,8 +389,10 @@ impl Actual {
             match file {
                 Some(path) => {
                     found = true;
-                    let raw =
-                        read_table(&path.display().to_string(), &read_file(&path)?).map_err(Error::data)?;
+                    // Accounts have attributes beside; of entitlements nothing else is read.
+                    let keep = |column: &str| stem == "accounts" || columns.contains(&column);
+                    let shown = path.display().to_string();
+                    let raw = read_table_keeping(&shown, &read_file(&path)?, &keep).map_err(Error::data)?;
                     notices.extend(raw.notices);
                     rejections.extend(raw.rejections);
                     tables.push(raw.table);

@@ -3,7 +3,8 @@
 
 use super::examples;
 use super::mapper::{Mapped, Mapper, record_of};
-use super::merge::{Interps, MergedRow, Sources};
+use super::merge::{Interps, MergedRow, Sources, empty};
+use super::plain::{Chunk, Found, Plain};
 use super::roster::Roster;
 use crate::world::World;
 use prov_model::{
@@ -37,26 +38,68 @@ pub(super) fn build(
     let mut builders: Vec<Builder> = def
         .attributes
         .iter()
-        .map(|a| Builder { column: ColumnBuilder::new(&a.ty, &fields), lost: Vec::new(), beyond: Vec::new() })
+        .map(|a| Builder {
+            column: ColumnBuilder::new(&a.ty, &fields),
+            lost: Vec::new(),
+            beyond: Vec::new(),
+            seen: vec![Vec::new(); roster.links.len()],
+            repeats: repeats(&a.ty),
+            nothing: match &a.ty {
+                Type::Set(_) => Mapped::Value(Value::Set(Vec::new())),
+                ty => empty(ty),
+            },
+        })
         .collect();
     let mut rejections = Vec::new();
     let mut broken = BTreeMap::new();
     let mut doubtful: BTreeMap<u32, Vec<(AttrId, u32)>> = BTreeMap::new();
+    let plain = Plain::new(mappers, &roster.links, ty, world.program);
     let sources = Sources { mappers, links: &roster.links, ty };
     let mut members: Vec<Vec<Membership>> = roster.links.iter().map(|_| Vec::new()).collect();
     for (start, chunk) in roster.keys.chunks(CHUNK).enumerate().map(|(i, c)| (i * CHUNK, c)) {
-        let rows: Vec<MergedRow<'_>> = chunk
+        let plainly = plain.as_ref().map(|plain| (plain, plain.chunk(start, chunk.len())));
+        let odd: Vec<usize> =
+            (0..chunk.len()).filter(|i| plainly.as_ref().is_none_or(|(_, c)| c.odd[*i])).collect();
+        let rows: Vec<MergedRow<'_>> = odd
             .par_iter()
-            .enumerate()
             .with_min_len(256)
-            .map_init(Interps::new, |interps, (i, key)| sources.row(interps, (start + i) as u32, key))
+            .map_init(Interps::new, |interps, &i| sources.row(interps, (start + i) as u32, &chunk[i]))
             .collect();
         builders.par_iter_mut().enumerate().for_each(|(a, builder)| {
-            for (i, row) in rows.iter().enumerate() {
-                builder.push(&row.values[a], &def.attributes[a].ty, (start + i) as u32, world, rosters);
+            let ty = &def.attributes[a].ty;
+            let mut odd = odd.iter().zip(&rows).peekable();
+            for (i, key) in chunk.iter().enumerate() {
+                let number = (start + i) as u32;
+                match (odd.next_if(|(o, _)| **o == i), &plainly) {
+                    (Some((_, row)), _) => builder.push(&row.values[a], ty, number, world, rosters),
+                    (None, _) if AttrId(a as u32) == def.key => {
+                        builder.push_key(key, ty, number, world, rosters);
+                    }
+                    (None, Some((plain, chunk))) => {
+                        let found = plain.found(chunk, i, a);
+                        builder.push_plain(found, (plain, chunk, i, a), ty, number, world, rosters);
+                    }
+                    (None, None) => {}
+                }
             }
         });
-        for (i, row) in rows.into_iter().enumerate() {
+        if let Some((plain, of_chunk)) = &plainly {
+            let mut rows = rows.iter().map(|r| &r.members);
+            for (i, is_odd) in of_chunk.odd.iter().enumerate() {
+                match is_odd.then(|| rows.next()).flatten() {
+                    Some(row) => members.iter_mut().zip(row).for_each(|(all, one)| all.push(*one)),
+                    None => members
+                        .iter_mut()
+                        .enumerate()
+                        .for_each(|(l, all)| all.push(plain.membership(l, start + i))),
+                }
+            }
+        } else {
+            for row in &rows {
+                members.iter_mut().zip(&row.members).for_each(|(all, one)| all.push(*one));
+            }
+        }
+        for (i, row) in odd.into_iter().zip(rows) {
             let number = (start + i) as u32;
             if row.held || !row.broken.is_empty() {
                 broken.insert(number, row.broken);
@@ -64,7 +107,6 @@ pub(super) fn build(
             if !row.doubtful.is_empty() {
                 doubtful.insert(number, row.doubtful);
             }
-            members.iter_mut().zip(row.members).for_each(|(all, one)| all.push(one));
             rejections.extend(row.rejections);
         }
     }
@@ -102,9 +144,85 @@ struct Builder {
     lost: Vec<u32>,
     /// Rows that may refer to somebody of whom this source lacks the row.
     beyond: Vec<(u32, u32)>,
+    /// By link and code, a row that has what such a cell gives.
+    seen: Vec<Vec<u32>>,
+    /// Whether a row can be added by naming an earlier one.
+    repeats: bool,
+    /// What stands where nobody gives anything, and that may be.
+    nothing: Mapped<'static>,
+}
+
+/// What a row of a chunk is read by: the readers, the chunk, the place in it, the attribute.
+type Place<'p, 'm, 'a> = (&'p Plain<'m, 'a>, &'p Chunk<'a>, usize, usize);
+
+/// Whether what a cell gives can be copied from row to row as it is.
+fn repeats(ty: &Type) -> bool {
+    match ty.required() {
+        Type::List(_) | Type::Record(_) => false,
+        Type::Set(element) => !matches!(element.required(), Type::Identity(_)) && repeats(element),
+        Type::Bool
+        | Type::Int
+        | Type::Decimal
+        | Type::Str
+        | Type::Text
+        | Type::Date
+        | Type::Instant
+        | Type::Duration
+        | Type::Elapsed
+        | Type::Enum(_)
+        | Type::Identity(_)
+        | Type::Optional(_) => true,
+    }
 }
 
 impl Builder {
+    /// The key of someone, which nobody else has.
+    fn push_key(&mut self, key: &str, ty: &Type, row: u32, world: World<'_>, rosters: &[Roster]) {
+        let schema = &world.program.schema;
+        let value = cell_value(RawCell::Text(key), ty.required(), schema, &world.moment.zone);
+        match value.unwrap_or(Value::Absent) {
+            value @ (Value::Str(_) | Value::Text(_)) if !matches!(ty.required(), Type::Identity(_)) => {
+                self.column.push_new(&value);
+            }
+            value => self.push(&Mapped::Value(value), ty, row, world, rosters),
+        }
+    }
+
+    /// An attribute of someone plain; what an equal cell gave before is not worked out again.
+    fn push_plain(
+        &mut self,
+        found: Found,
+        (plain, chunk, i, attribute): Place<'_, '_, '_>,
+        ty: &Type,
+        row: u32,
+        world: World<'_>,
+        rosters: &[Roster],
+    ) {
+        let mut note = None;
+        if let (Found::Code(link, code), true) = (found, self.repeats) {
+            let (link, code) = (link as usize, code as usize);
+            match self.seen[link].get(code) {
+                Some(&earlier) if earlier != u32::MAX => return self.column.repeat(earlier as usize),
+                Some(_) => {}
+                None => self.seen[link].resize(code + 1, u32::MAX),
+            }
+            note = Some((link, code));
+        }
+        let told = (self.lost.len(), self.beyond.len());
+        match plain.value(chunk, i, attribute, found) {
+            Some(value) => self.push(value, ty, row, world, rosters),
+            None => {
+                let nothing = std::mem::replace(&mut self.nothing, Mapped::Record(None));
+                self.push(&nothing, ty, row, world, rosters);
+                self.nothing = nothing;
+            }
+        }
+        // A reference that leads nowhere is told for each row.
+        if let (Some((link, code)), true) = (note, told == (self.lost.len(), self.beyond.len())) {
+            self.seen[link][code] = row;
+        }
+    }
+
     fn push(&mut self, value: &Mapped<'_>, ty: &Type, row: u32, world: World<'_>, rosters: &[Roster]) {
         let schema = &world.program.schema;
         match (value, ty.required()) {

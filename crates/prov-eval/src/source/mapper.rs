@@ -167,23 +167,53 @@ impl<'a> Mapper<'a> {
         id: Option<&str>,
         rejections: &mut Vec<Rejection>,
     ) -> RowValues<'a> {
-        let of = self.program.attributes.iter().zip(self.fields).enumerate();
-        of.map(|(attr, (of, def))| {
-            let value = self.value(interp, of, def, row, id, rejections)?;
-            let zone = self.program_reads_zone(attr).then(|| match &value {
-                Mapped::Value(name) => name.spelling().map(str::to_owned),
-                Mapped::List(_) | Mapped::Record(_) => None,
-            });
-            if let Some(name) = zone.flatten()
-                && prov_model::Zone::parse(&name).is_none()
-            {
-                let line = self.rows.row(row).line();
-                rejections.push(self.rejector.no_zone(line, &name, def, of, id));
-                return None;
-            }
-            Some(value)
-        })
-        .collect()
+        (0..self.fields.len()).map(|field| self.field(interp, field, row, id, rejections)).collect()
+    }
+
+    /// One field of a row, as [`Mapper::row`] has it.
+    pub fn attribute(&'a self, interp: &mut Interp<'a>, row: usize, field: usize) -> Option<Mapped<'a>> {
+        self.field(interp, field, row, None, &mut Vec::new())
+    }
+
+    fn field(
+        &'a self,
+        interp: &mut Interp<'a>,
+        field: usize,
+        row: usize,
+        id: Option<&str>,
+        rejections: &mut Vec<Rejection>,
+    ) -> Option<Mapped<'a>> {
+        let (of, def) = (&self.program.attributes[field], &self.fields[field]);
+        let value = self.value(interp, of, def, row, id, rejections)?;
+        if let Mapped::Value(name) = &value
+            && self.program_reads_zone(field)
+            && let Some(name) = name.spelling()
+            && prov_model::Zone::parse(name).is_none()
+        {
+            let line = self.rows.row(row).line();
+            rejections.push(self.rejector.no_zone(line, name, def, of, id));
+            return None;
+        }
+        Some(value)
+    }
+
+    /// Whether a field is what rows find their identity by, and nothing else is asked of it.
+    pub fn is_found_by(&self, field: usize) -> bool {
+        self.def.is_authoritative()
+            && self.program.join.is_none()
+            && self.identity().key.index() == field
+            && !self.program_reads_zone(field)
+    }
+
+    /// The one column of the file that a field is read from, where there is one and no other.
+    pub fn only_column(&self, field: usize) -> Option<usize> {
+        let column = match &self.program.attributes[field] {
+            AttributeProgram::Column(column) => *column,
+            AttributeProgram::Mapped(expr) => self.rejector.only_cell(*expr)?,
+            AttributeProgram::Nothing => return None,
+        };
+        let column = self.columns[column as usize]?;
+        (self.rows.cells(column).codes().len() == self.rows.len()).then_some(column)
     }
 
     /// Whether an attribute of the identity is used as a time zone.

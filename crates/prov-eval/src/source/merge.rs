@@ -41,7 +41,7 @@ enum Given<'a> {
 pub(super) type Interps<'a> = Vec<(usize, Interp<'a>)>;
 
 /// The evaluator of a mapper that has rows.
-fn interp<'i, 'a>(
+pub(super) fn interp<'i, 'a>(
     interps: &'i mut Interps<'a>,
     mappers: &'a [Mapper<'a>],
     m: usize,
@@ -251,7 +251,7 @@ impl MergedRow<'_> {
     }
 }
 
-fn membership(pick: Pick, incomplete: bool) -> Membership {
+pub(super) fn membership(pick: Pick, incomplete: bool) -> Membership {
     match pick {
         Pick::Nothing if incomplete => Membership::Unknown,
         Pick::Nothing | Pick::Apart => Membership::Out,

@@ -7,6 +7,7 @@ mod columns;
 mod links;
 mod mapper;
 mod merge;
+mod plain;
 mod roster;
 
 use crate::shape::Shape;
