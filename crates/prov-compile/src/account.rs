@@ -4,7 +4,7 @@
 use crate::check::{Checker, Reported, Scope, Subject};
 use prov_diag::{Diagnostic, Span, codes};
 use prov_ir::{AccountProgram, ExprId, ExprKind};
-use prov_model::{AccountDef, AppId, FieldDef, IdentityId, RuleKind};
+use prov_model::{AccountDef, AppId, FieldDef, IdentityId, RuleKind, Type};
 use prov_syntax::ast::{self, AppMember, ItemKind};
 
 impl Checker<'_> {
@@ -60,6 +60,15 @@ impl Checker<'_> {
             }
             if let Some(p) = self.lower_account(app, m, identity, &account) {
                 out.push(p);
+            }
+        }
+        // What is text for an identity type whose block was read later folds for all.
+        for program in &mut out {
+            let Some(def) = &self.schema.app(program.app).account else { continue };
+            for correlate in &mut program.correlate {
+                let key = &def.correlate[correlate.key as usize].name;
+                let is_text = |f: &FieldDef| f.name == *key && *f.ty.required() == Type::Text;
+                correlate.folds |= def.attributes.iter().any(is_text);
             }
         }
         out.sort_by_key(|p| (p.app, p.identity));
@@ -280,12 +289,26 @@ impl Checker<'_> {
                     );
                     return None;
                 }
-                let joined: Vec<FieldDef> = first
-                    .attributes
-                    .iter()
-                    .zip(&fields)
-                    .map(|(a, b)| if b.ty.is_optional() { b.clone() } else { a.clone() })
-                    .collect();
+                let mut joined = Vec::new();
+                for ((a, b), (.., span)) in first.attributes.iter().zip(&fields).zip(&attributes) {
+                    match joined_type(&a.ty, &b.ty) {
+                        Some(ty) => joined.push(FieldDef { name: a.name.clone(), ty }),
+                        None => {
+                            let [one, other] = [&a.ty, &b.ty].map(|t| self.type_name(t));
+                            let message = format!(
+                                "`{}` of the accounts of `{app_name}` is `{one}` and `{other}`",
+                                a.name
+                            );
+                            self.report(
+                                Diagnostic::new(&codes::NO_ACCOUNT, message)
+                                    .at(*span, format!("this is `{other}`"))
+                                    .because("what reads it would have to know whose account it is")
+                                    .help("give it one type for every identity type: `string(…)` makes a string of it"),
+                            );
+                            return None;
+                        }
+                    }
+                }
                 if let Some(def) = &mut self.schema.apps[app.index()].account {
                     def.attributes = joined;
                 }
@@ -314,4 +337,15 @@ impl Checker<'_> {
             attributes: attributes.into_iter().map(|a| a.1).collect(),
         })
     }
+}
+
+/// The type of an attribute that is one thing for one identity type and another for another: `text` where one of them is,
+/// so that it does not hang on the order of the blocks; none where they are not both texts.
+fn joined_type(a: &Type, b: &Type) -> Option<Type> {
+    let ty = match (a.required(), b.required()) {
+        (a, b) if a == b => a.clone(),
+        (Type::Str, Type::Text) | (Type::Text, Type::Str) => Type::Text,
+        _ => return None,
+    };
+    Some(if a.is_optional() || b.is_optional() { ty.optional() } else { ty })
 }

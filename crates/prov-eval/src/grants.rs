@@ -45,6 +45,9 @@ pub(crate) enum Block {
     NoAccount,
 }
 
+/// An entitlement with its values as they compare.
+type Ranked = (EntId, Vec<Value<'static>>);
+
 impl<'a> Interp<'a> {
     /// Why the identity at hand holds nothing in an app, if so.
     pub(crate) fn blocked(&mut self, app: AppId) -> Res<Option<Block>> {
@@ -407,12 +410,16 @@ impl<'a> Interp<'a> {
                 let parts = split_values(&known.get(id).value);
                 parts.iter().zip(types).map(|(part, ty)| self.read_plain(part, ty)).collect()
             };
-            let ranked: Vec<(EntId, Vec<Value<'static>>)> =
+            let ranked: Vec<Ranked> =
                 settled.held.iter().copied().filter(|id| place(id) == of).map(|id| (id, rank(id))).collect();
             let above = |a: &[Value<'_>], b: &[Value<'_>]| {
                 a.iter().zip(b).map(|(a, b)| compare(a, b)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
             };
-            let Some(top) = ranked.iter().max_by(|a, b| above(&a.1, &b.1)).map(|(id, _)| *id) else {
+            // What does not read by its type is below all that does; of equal ones the greatest spelling stands for all.
+            let spelled = |id: EntId| &known.get(id).value;
+            let order =
+                |a: &Ranked, b: &Ranked| above(&a.1, &b.1).then_with(|| spelled(a.0).cmp(spelled(b.0)));
+            let Some(top) = ranked.iter().max_by(|a, b| order(a, b)).map(|(id, _)| *id) else {
                 continue;
             };
             settled.held.retain(|id| *id == top || place(id) != of);

@@ -154,7 +154,7 @@ builtins! {
         r#"ascii("Élodie Weiß") == "Elodie Weiss""#
     Slug "slug" "std.naming" ("value" Textual false) Str false "Lower-case ASCII words joined by hyphens: `Paris 1` to `paris-1`."
         r#"slug("Paris 1, Étoile") == "paris-1-etoile""#
-    TitleCase "title_case" "std.text" ("value" Textual false) Str false "Each word with a capital, the rest small; a word begins after a blank, a hyphen, or an apostrophe behind one letter."
+    TitleCase "title_case" "std.text" ("value" Textual false) Str false "Each word with a capital, the rest small; a word begins behind whatever is no letter, digit or accent, and behind an apostrophe only where one letter is before that."
         r#"title_case("JEAN-PAUL o'neill") == "Jean-Paul O'Neill""#
     Tidy "tidy" "std.text" ("value" Textual false) Str false "Without outer blanks, and every run of blanks inside as one."
         r#"tidy("  Jean   Dupont ") == "Jean Dupont""#
@@ -178,7 +178,7 @@ builtins! {
         r#"working_day_until(2026-02-28) == 2026-02-27"#
     AddWorkingDays "add_working_days" "std.dates" ("value" Date false, "days" Int false, "holidays" Dates true) Date false "The day that is so many working days later, or earlier where the number is below zero; 0 gives the day itself."
         r#"add_working_days(2026-02-27, 3) == 2026-03-04"#
-    WorkingDaysBetween "working_days_between" "std.dates" ("a" Date false, "b" Date false, "holidays" Dates true) Int false "How many working days come after `a`, up to and with `b`; below zero where `b` is the earlier."
+    WorkingDaysBetween "working_days_between" "std.dates" ("a" Date false, "b" Date false, "holidays" Dates true) Int false "How many working days come after `a`, up to and with `b`; below zero, and counted back from `a` to `b`, where `b` is the earlier."
         r#"working_days_between(2026-02-27, 2026-03-04) == 3"#
 }
 

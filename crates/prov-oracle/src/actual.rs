@@ -7,6 +7,7 @@ use crate::policy::{App, Kind};
 use crate::value::{Reading, Ty, fold, nfc};
 use crate::world::World;
 use prov_model::{RawCell, RawRow, RawTable};
+use prov_syntax::ast;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An account that exists.
@@ -138,12 +139,27 @@ impl<'a> World<'a> {
 
     /// The attributes of an app's accounts with their types, in order.
     pub(crate) fn account_types(&self, app: &App<'a>) -> Vec<(String, Option<Ty>)> {
-        let Some(block) = app.accounts.first() else { return Vec::new() };
-        let of = block.for_type.as_ref().map(|n| n.text.clone());
-        let of = of.or_else(|| self.policy.identities.first().map(|i| i.name.clone()));
-        let scope = Scope { account: Some((app.name, block)), ..Scope::of(None, of) };
-        let fields = block.fields.iter().filter(|f| f.assign.name.text != "enabled");
-        fields.map(|f| (f.assign.name.text.clone(), self.type_of(&f.assign.value, &scope))).collect()
+        let types = |block: &'a ast::Account| -> Vec<(String, Option<Ty>)> {
+            let of = block.for_type.as_ref().map(|n| n.text.clone());
+            let of = of.or_else(|| self.policy.identities.first().map(|i| i.name.clone()));
+            let scope = Scope { account: Some((app.name, block)), ..Scope::of(None, of) };
+            let fields = block.fields.iter().filter(|f| f.assign.name.text != "enabled");
+            // A name that is given once is of the type of what it is made from.
+            let made = |e: &'a ast::Expr| crate::names::unique(e).map_or(e, |(base, _)| base);
+            fields
+                .map(|f| (f.assign.name.text.clone(), self.type_of(made(&f.assign.value), &scope)))
+                .collect()
+        };
+        // What is text for one identity type is text.
+        let mut all: Vec<(String, Option<Ty>)> = Vec::new();
+        for (name, ty) in app.accounts.iter().flat_map(|block| types(block)) {
+            match all.iter_mut().find(|known| known.0 == name) {
+                Some(known) if ty == Some(Ty::Text) => known.1 = ty,
+                Some(_) => {}
+                None => all.push((name, ty)),
+            }
+        }
+        all
     }
 
     fn read_entitlements(&self, raw: &RawTable, actual: &mut Actual) -> Result<(), String> {

@@ -129,25 +129,34 @@ fn working_days(name: &str, args: &[Value]) -> Option<Value> {
         },
         _ => {
             let Value::Date(end) = args.get(1)? else { return None };
-            let (low, high) = (*start.min(end), *start.max(end));
-            let count = (low.0 + 1..=high.0).filter(|d| works(Date(*d))).count() as i64;
-            Value::Int(if end < start { -count } else { count })
+            let many = |days: std::ops::Range<i32>| days.filter(|d| works(Date(*d))).count() as i64;
+            // Without the day that is counted from, and with that to which.
+            if end < start {
+                return Some(Value::Int(-many(end.0..start.0)));
+            }
+            Value::Int(many(start.0 + 1..end.0.saturating_add(1)))
         }
     })
 }
 
-/// Each word with a capital, the rest small; a word begins after a blank, a hyphen, or an apostrophe behind one letter.
+/// Each word with a capital, the rest small; a word begins behind whatever is no letter, digit or accent, and behind an
+/// apostrophe only where one letter is before that.
 fn title_case(s: &str) -> String {
     let mut out = String::new();
     let mut word = 0;
     for c in s.chars() {
-        if word == 0 {
-            out.extend(c.to_uppercase())
-        } else {
-            out.extend(c.to_lowercase())
+        if !c.is_alphanumeric() {
+            out.push(c);
+            let within = matches!(c, '\u{300}'..='\u{36f}') || (matches!(c, '\'' | '’') && word != 1);
+            word = if within { word } else { 0 };
+            continue;
         }
-        let ends = c.is_whitespace() || c == '-' || (matches!(c, '\'' | '’') && word == 1);
-        word = if ends { 0 } else { word + 1 };
+        if word == 0 {
+            out.extend(c.to_uppercase());
+        } else {
+            out.extend(c.to_lowercase());
+        }
+        word += 1;
     }
     out
 }

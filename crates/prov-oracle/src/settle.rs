@@ -168,11 +168,18 @@ impl<'a> Eval<'_, 'a> {
             let values = parts.iter().zip(types).map(|(p, t)| reading.scalar(p, t).unwrap_or(Value::Absent));
             values.collect()
         };
+        // What does not read by its type is below all that does.
+        let blank = |values: &[Value]| values.iter().any(Value::is_absent);
+        let above = |a: &[Value], b: &[Value]| match (blank(a), blank(b)) {
+            (false, false) => compare_all(a, b),
+            (a, b) => b.cmp(&a),
+        };
         let all = settled.held.clone();
         let beaten = |e: &Ent| {
             kind_of(e).is_some_and(|k| k.highest_wins)
                 && all.iter().any(|o| {
-                    (&o.app, &o.kind) == (&e.app, &e.kind) && compare_all(&rank(o), &rank(e)).is_gt()
+                    (&o.app, &o.kind) == (&e.app, &e.kind)
+                        && above(&rank(o), &rank(e)).then_with(|| o.value.cmp(&e.value)).is_gt()
                 })
         };
         let (lost, held): (Vec<Ent>, Vec<Ent>) = all.iter().cloned().partition(beaten);

@@ -147,6 +147,11 @@ impl<'a> Eval<'_, 'a> {
         if !self.given_now(person, ent)?.is_empty() {
             return Ok(causes);
         }
+        let kept = self.kept(person, &[], &|e| Ok(same(e, ent)))?;
+        let place = |app: &str, kind: &str| app == ent.app && kind == ent.kind;
+        if !kept.held.is_empty() || self.state_keeps(person, &place)?.iter().any(|e| same(e, ent)) {
+            return Ok(causes);
+        }
         let id = &self.world.people[person].id;
         for row in self.world.hand.assignments.iter().filter(|a| a.identity == *id) {
             let begun = row.from.is_none_or(|from| self.world.has_come(from));
