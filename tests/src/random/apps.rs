@@ -63,6 +63,7 @@ impl Gen {
     /// The account blocks of an app: of the main account, and of the second one where it has one.
     fn accounts(&mut self, a: usize) -> String {
         let from = self.m.apps[a].from;
+        self.texts = false;
         let n = self.rng.range(1, 3) as usize;
         let names: Vec<(String, Ty)> = (0..n).map(|i| self.account_attribute(i)).collect();
         let unique = self.rng.chance(28);
@@ -77,7 +78,9 @@ impl Gen {
         self.m.apps[a].types = types.clone();
         let mut out: String = types.into_iter().map(|t| self.account(&block, t)).collect();
         // Text may come out where string is said, so that only what is surely a type may be read by others.
-        self.m.apps[a].attributes = vec![block.names[0].clone()];
+        let (name, ty) = block.names[0].clone();
+        let ty = if std::mem::take(&mut self.texts) { Ty::Text } else { ty };
+        self.m.apps[a].attributes = vec![(name, ty)];
         if let Some((name, _)) = self.m.apps[a].second.clone() {
             out += &self.second(a, name, &block.names[0]);
         }
@@ -99,6 +102,7 @@ impl Gen {
             names[0] = main.clone();
         }
         let (keys, unique) = (self.keys_of(&names), self.rng.chance(28));
+        self.texts = false;
         let clouded = from.is_some_and(|f| self.m.apps[f].unique);
         let block = Block { second: format!(" {name}"), from, names, unique, clouded, keys };
         let types = self.types_of(from);
@@ -180,6 +184,7 @@ impl Gen {
     /// `unique(base, max: n)`, of a base that several have.
     fn unique_name(&mut self, env: &Env) -> String {
         let ty = self.rng.pick(&[Ty::Str, Ty::Text]).clone();
+        self.texts |= ty == Ty::Text;
         let base = self.value(&env.any_way(), &ty, 1).text;
         let max = self.rng.word(&["", ", max: 4", ", max: 9", ", max: 20"]);
         let rename = self.rng.word(&["", " rename on change"]);

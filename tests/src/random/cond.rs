@@ -58,16 +58,20 @@ impl Gen {
 
     fn leaf(&mut self, env: &Env, depth: u32) -> Option<Ex> {
         match self.rng.below(100) {
-            0..=11 if env.time => Some(self.timely(env, depth)),
+            0..=11 if env.time => self.in_time(env, depth),
             12..=18 if env.has.is_some() => self.held(env),
             19..=25 => {
                 let word = self.rng.word(&["any", "all"]);
                 self.quantified(env, word, depth)
             }
+            28 => Some(self.working_day(env, depth.min(1))),
             30..=39 if depth > 0 => {
                 // Two values that are computed.
-                let ty = self.rng.pick(&[Ty::Int, Ty::Str, Ty::Text, Ty::Date, Ty::Decimal]).clone();
-                let a = self.value(env, &ty, depth);
+                let all = [Ty::Int, Ty::Str, Ty::Text, Ty::Date, Ty::Decimal];
+                let rare = [Ty::Duration, Ty::Elapsed, Ty::Instant];
+                let ty = if self.rng.chance(15) { self.rng.pick(&rare) } else { self.rng.pick(&all) };
+                let ty = ty.clone();
+                let a = self.telling_value(env, &ty, depth);
                 Some(self.test(env, &a, &ty, depth))
             }
             29 if env.tables && env.identity.is_some() => {
@@ -152,7 +156,9 @@ impl Gen {
             },
             Ty::Str | Ty::Text if self.rng.chance(55) => self.textual(env, e, ty, depth),
             Ty::Enum(_) | Ty::State(_) if self.rng.chance(45) => {
-                compare(self.rng.word(&["==", "!=", "==", "<", ">="]), &self.constant(ty, &e.pool))
+                let (op, other) = (self.rng.word(&["==", "!=", "==", "<", ">="]), self.constant(ty, &e.pool));
+                let op = self.telling(op, ty, &other, &e.pool);
+                compare(op, &other)
             }
             Ty::Int
             | Ty::Decimal
@@ -167,6 +173,7 @@ impl Gen {
                 0..=2 => {
                     let op = self.comparison();
                     let other = self.constant(ty, &e.pool);
+                    let op = if self.rng.chance(90) { self.telling(op, ty, &other, &e.pool) } else { op };
                     compare(op, &other)
                 }
                 3 if depth > 0 => {
@@ -180,7 +187,8 @@ impl Gen {
                     Ex::new(format!("{shown} {not}in {low}..{high}"), bind::COMPARE)
                 }
                 _ => {
-                    let n = self.rng.range(1, 3);
+                    // All that there is would be everyone.
+                    let n = self.rng.range(1, (e.pool.len() as i64 - 1).clamp(1, 3));
                     let list: Vec<String> = (0..n).map(|_| self.constant(ty, &e.pool).text).collect();
                     let not = self.rng.word(&["", "", "not "]);
                     Ex::new(format!("{shown} {not}in [{}]", list.join(", ")), bind::COMPARE)
@@ -220,14 +228,35 @@ impl Gen {
                 let inner: Vec<Path> = self
                     .paths(env)
                     .into_iter()
-                    .filter(|p| p.text.starts_with(&format!("{}.", e.text)))
+                    .filter(|p| p.ty.is_plain() && p.text.starts_with(&format!("{}.", e.text)))
                     .collect();
                 if inner.is_empty() {
                     return Ex::new("true", bind::ATOM);
                 }
                 let p = self.rng.pick(&inner).clone();
-                if p.ty.is_plain() { self.about(env, &p, depth) } else { Ex::new("true", bind::ATOM) }
+                self.about(env, &p, depth)
             }
+        }
+    }
+
+    /// An operator by which some values differ from others: nothing is below the least of them.
+    fn telling(&mut self, op: &'static str, ty: &Ty, other: &Ex, pool: &[Val]) -> &'static str {
+        let variants = self.m.variants(ty);
+        let rank = |v: &Val| match v {
+            Val::Int(n) | Val::Decimal(n) | Val::Date(n) => Some(*n),
+            Val::At(d, h, m) => Some(d * 1440 + i64::from(*h) * 60 + i64::from(*m)),
+            Val::Variant(v) => variants.iter().position(|known| known == v).map(|p| p as i64),
+            _ => None,
+        };
+        let ranks: Vec<i64> = pool.iter().filter(|v| v.is_of(ty)).filter_map(rank).collect();
+        let (Some(low), Some(high)) = (ranks.iter().min(), ranks.iter().max()) else { return op };
+        let Some(at) = other.pool.first().and_then(rank) else { return op };
+        match op {
+            "<" if at <= *low => "<=",
+            "<=" if at >= *high => "<",
+            ">" if at >= *high => ">=",
+            ">=" if at <= *low => ">",
+            op => op,
         }
     }
 
@@ -291,7 +320,7 @@ impl Gen {
             0 => format!("*{}", chars[chars.len() - n..].iter().map(plain).collect::<String>()),
             1 => all,
             2 => format!("?{}", chars.iter().skip(1).map(plain).collect::<String>()),
-            3 => "[a-sA-S]*".into(),
+            3 if self.rng.chance(40) => "[a-sA-S]*".into(),
             _ => format!("{start}*"),
         }
     }
@@ -305,8 +334,8 @@ impl Gen {
         match self.rng.below(6) {
             0 => format!("{}$", chars[chars.len() - n..].iter().map(plain).collect::<String>()),
             1 => format!("^({start}|Fin|x)"),
-            2 => "[0-9]+".into(),
-            3 => "^\\w+$".into(),
+            2 if self.rng.chance(40) => "[0-9]+".into(),
+            3 if self.rng.chance(40) => "^\\w+$".into(),
             4 => start,
             _ => format!("^{start}"),
         }
@@ -358,7 +387,8 @@ impl Gen {
 
     fn over(&mut self, env: &Env, list: &Ex, of: &Ty, word: &str, depth: u32) -> Ex {
         if word == "count" {
-            let n = self.rng.range(0, 3);
+            // Few have several people.
+            let n = self.rng.range(0, if matches!(of, Ty::Ref(_)) { 1 } else { 3 });
             let count = self.count(env, list, of, depth);
             return Ex::new(format!("{} {} {n}", count.text, self.comparison()), bind::COMPARE);
         }
@@ -379,12 +409,37 @@ impl Gen {
         self.test(env, &e, of, depth.saturating_sub(1))
     }
 
+    /// A value that is not the same for everyone, where there is one.
+    pub(crate) fn telling_value(&mut self, env: &Env, ty: &Ty, depth: u32) -> Ex {
+        let mut e = self.value(env, ty, depth);
+        for _ in 0..4 {
+            if self.paths(env).iter().any(|p| e.text.contains(&p.text)) {
+                break;
+            }
+            e = self.value(env, ty, depth);
+        }
+        e
+    }
+
+    /// A comparison with the moment, of a day that people differ in.
+    fn in_time(&mut self, env: &Env, depth: u32) -> Option<Ex> {
+        if self.path(env, &Ty::Date, false).is_some() || self.rng.chance(10) {
+            return Some(self.timely(env, depth));
+        }
+        let p = self.path(env, &Ty::Date, true).filter(Path::can_be_known)?;
+        let known = self.timely(&env.know(&p), depth);
+        if self.rng.chance(50) {
+            return Some(Ex::joined("and", &[Ex::asked(&p, true), known]));
+        }
+        Some(Ex::joined("or", &[Ex::asked(&p, false), known]))
+    }
+
     /// A comparison with the moment, such that it turns at most once as time goes on.
     pub(crate) fn timely(&mut self, env: &Env, depth: u32) -> Ex {
         let op = self.rng.word(&["<", "<=", ">", ">="]);
         let env = &env.any_way();
         let mut d = match self.path(env, &Ty::Date, false) {
-            Some(p) if self.rng.chance(75) => p.named(),
+            Some(p) if self.rng.chance(90) => p.named(),
             _ => self.value(env, &Ty::Date, depth.min(1)),
         };
         if self.rng.chance(40) {
@@ -476,6 +531,16 @@ impl Gen {
                     found.extend(open.map(|p| format!("{name}({})", p.0.literal())));
                 }
             }
+        }
+        // What no rule gives nobody has.
+        let given = |f: &String| {
+            let what = f.strip_prefix("has ").unwrap_or(f);
+            !what.contains('.')
+                || self.m.given.iter().any(|g| g == what || g.starts_with(&format!("{what}(")))
+        };
+        let likely: Vec<String> = found.iter().filter(|f| given(f)).cloned().collect();
+        if !likely.is_empty() && self.rng.chance(90) {
+            found = likely;
         }
         if found.is_empty() {
             return None;

@@ -284,6 +284,8 @@ impl Gen {
             }
         }
         if env.tables {
+            // Mostly by what stands in the table.
+            self.finds = self.rng.chance(90);
             for t in self.m.tables.clone() {
                 let keys: Vec<Path> = out
                     .iter()
@@ -291,6 +293,7 @@ impl Gen {
                         !p.optional
                             // What the account sets is no key whose row could be known to be there.
                             && !env.own.iter().any(|own| own.0 == p.text)
+                            && (p.pool.iter().any(|v| t.fields[0].pool.contains(v)) || !self.finds)
                             && (p.ty == t.fields[0].ty || (p.ty == Ty::Str && t.fields[0].ty == Ty::Text))
                     })
                     .cloned()

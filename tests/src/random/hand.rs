@@ -62,6 +62,16 @@ impl Gen {
         self.rng.pick(&self.ids.clone()).clone()
     }
 
+    /// The same, mostly of a type.
+    fn somebody_of(&mut self, of: Option<usize>) -> String {
+        let start = of.map(|i| format!("{}:", self.m.identities[i].name));
+        let open: Vec<String> = match start.filter(|_| self.m.identities.len() > 1) {
+            Some(start) => self.ids.iter().filter(|id| id.starts_with(&start)).cloned().collect(),
+            None => vec![],
+        };
+        if open.is_empty() || self.rng.chance(8) { self.somebody() } else { self.rng.pick(&open).clone() }
+    }
+
     /// `assignments.csv`.
     pub(crate) fn assignments(&mut self) -> Rows {
         let roles: Vec<(String, bool, usize)> =
@@ -76,7 +86,7 @@ impl Gen {
             columns.push("args".to_owned());
         }
         let mut rows = Vec::new();
-        for _ in 0..self.rng.range(1, 14) {
+        for _ in 0..self.rng.range(2, 18) {
             let asked: Vec<&(String, bool, usize)> = roles.iter().filter(|r| r.1).collect();
             let role = match self.rng.below(20) {
                 0 => "no_such_role".to_owned(),
@@ -84,9 +94,12 @@ impl Gen {
                 _ if asked.is_empty() => self.rng.pick(&roles).0.clone(),
                 _ => self.rng.pick(&asked).0.clone(),
             };
-            let (who, by) = (self.somebody(), self.somebody());
-            let from = self.moment(75);
-            let until = self.moment(35);
+            // Mostly someone who can have it, and by now.
+            let of = self.m.rules.iter().find(|r| r.name == role).map(|r| r.identity);
+            let (who, by) = (self.somebody_of(of), self.somebody());
+            let from =
+                if self.rng.chance(50) { day(self.m.today - self.rng.range(0, 20)) } else { self.moment(60) };
+            let until = self.moment(25);
             let by = if self.rng.chance(70) { by } else { String::new() };
             let args = self.args(&role);
             let mut row = vec![who, role, from, until, by, String::new()];

@@ -86,7 +86,7 @@ impl Gen {
         }
         self.m.stages = self.m.draws.stage && self.rng.chance(30);
         self.plan_rules();
-        if self.rng.chance(30)
+        if self.rng.chance(40)
             && let Some(text) = self.separate()
         {
             out.push(self.item(text));
@@ -315,7 +315,7 @@ impl Gen {
         let (e, optional) = match absent {
             Some(p) => (p.named(), true),
             None if ty == Ty::Bool => (self.cond(&env, 2), false),
-            None => (self.value(&env, &ty, 2), false),
+            None => (self.telling_value(&env, &ty, 2), false),
         };
         let many = self.m.identities.len() > 1;
         let for_type =
@@ -346,8 +346,11 @@ impl Gen {
     /// A condition, and what is known where it holds.
     pub(crate) fn knowing(&mut self, env: &Env, depth: u32) -> (String, Env) {
         let absent: Vec<_> = self.paths(env).into_iter().filter(|p| p.optional && p.can_be_known()).collect();
-        if !absent.is_empty() && self.rng.chance(35) {
-            let p = self.rng.pick(&absent).clone();
+        if !absent.is_empty() && self.rng.chance(25) {
+            // What is far away is mostly absent.
+            let near: Vec<_> = absent.iter().filter(|p| !p.text.contains(['.', '['])).cloned().collect();
+            let open = if !near.is_empty() && self.rng.chance(70) { near } else { absent };
+            let p = self.rng.pick(&open).clone();
             let rest = self.cond(&env.know(&p), depth - 1);
             let c = Ex::joined("and", &[Ex::asked(&p, true), rest]);
             return (c.text, env.knowing(&c.yes));

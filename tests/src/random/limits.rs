@@ -51,7 +51,7 @@ impl Gen {
             pattern += &format!(", {other}");
             level = level.min(l);
         }
-        let mut out = format!("{}forbid {pattern}", self.staged());
+        let mut out = format!("{}forbid {pattern}", self.staged(50));
         if self.rng.chance(85) {
             out += &self.for_type(identity);
             if self.rng.chance(92) {
@@ -105,7 +105,7 @@ impl Gen {
         };
         out += " because \"SOX-7\"";
         // What only reports withholds nothing that could be tried.
-        let stage = if out.contains("report") { "" } else { self.staged() };
+        let stage = if out.contains("report") { "" } else { self.staged(50) };
         Some(format!("{stage}{out}"))
     }
 
@@ -138,7 +138,7 @@ impl Gen {
         let name = format!("separate {} from {}", sides[0], sides[1]);
         self.m.named.push(name.clone());
         let resolve = self.rng.word(&["", "", " resolve withhold first", " resolve report"]);
-        let stage = if resolve.contains("report") { "" } else { self.staged() };
+        let stage = if resolve.contains("report") { "" } else { self.staged(50) };
         Some(format!("{stage}{name}{resolve} because \"SOX-7\""))
     }
 
@@ -190,7 +190,7 @@ impl Gen {
 
     /// `protect …`: someone, of whom most are there, or members.
     pub(crate) fn protect(&mut self) -> String {
-        if self.rng.chance(60) {
+        if self.rng.chance(70) {
             let (pattern, _) = self.pattern_of();
             return format!("protect {pattern} at least {} members", self.rng.range(1, 4));
         }

@@ -26,7 +26,7 @@ mod values;
 mod world;
 
 pub use beside::{Compared, compare};
-pub use census::{WORDS, census};
+pub use census::{Counts, FUNCTIONS, WORDS, census, functions};
 pub use made::Made;
 pub use people::Rows;
 pub use plan_lines::{desired_lines, plan_lines, renamed};

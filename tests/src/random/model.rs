@@ -221,6 +221,8 @@ pub(crate) struct Model {
     pub(crate) draws: super::Draws,
     /// Whether some rules are observed.
     pub(crate) stages: bool,
+    /// What rules that are drawn already give.
+    pub(crate) given: Vec<String>,
     /// Names of forbids and separations.
     pub(crate) named: Vec<String>,
 }

@@ -3,7 +3,7 @@
 
 use super::expr::folded;
 use super::model::{Field, Mapping, SourceKind};
-use super::schema::Gen;
+use super::schema::{Gen, key_of};
 use super::value::{Ty, Val, civil, json, respelled};
 
 /// A table of cells.
@@ -48,10 +48,10 @@ impl Gen {
             .map(|i| {
                 let identity = &self.m.identities[i];
                 let ty = identity.fields[identity.key].ty.clone();
-                let n = self.rng.range(7, 15);
+                let n = self.rng.range(9, 16);
                 (0..n)
                     .map(|k| match ty {
-                        Ty::Int => Val::Int(100 + k * 7),
+                        Ty::Int => key_of(&ty, k),
                         _ => Val::Str(match self.rng.below(12) {
                             0 => format!("É{k}"),
                             1 => format!("k {k}:x"),

@@ -28,12 +28,14 @@ impl Gen {
                 params,
             });
         }
+        // What reads others comes after them.
+        self.m.rules.sort_by_key(|r| r.level);
     }
 
     pub(crate) fn rule_text(&mut self, r: usize) -> String {
         let rule = self.m.rules[r].clone();
         let env = Env { has: Some(rule.level), ..self.env(rule.identity) };
-        let mut head = self.staged().to_owned();
+        let mut head = self.staged(18).to_owned();
         if self.rng.chance(15) {
             head += &format!("@severity({}) ", self.rng.word(&["low", "medium", "high", "critical"]));
         }
@@ -50,8 +52,14 @@ impl Gen {
         }
         let mut inside = env.clone();
         let grows = Env { grows: true, ..env.clone() };
-        let own =
-            rule.params.is_empty() && (!rule.role || self.rng.chance(if rule.requestable { 40 } else { 85 }));
+        // What nothing brings and nobody can ask for is nobody's.
+        let alone = !rule.included && !rule.requestable && self.rng.chance(95);
+        let mut rule = rule;
+        if alone && !rule.params.is_empty() {
+            (rule.requestable, self.m.rules[r].requestable) = (true, true);
+        }
+        let often = if rule.requestable { 40 } else { 70 };
+        let own = rule.params.is_empty() && (!rule.role || alone || self.rng.chance(often));
         if own {
             let depth = self.rng.weighted(&[(3, 1), (2, 2)]);
             let (c, known) = self.knowing(&grows, depth);
@@ -129,8 +137,9 @@ impl Gen {
             to = format!(" as {second}");
         }
         let given: Vec<String> = given.into_iter().map(|g| g.1).collect();
+        self.m.given.extend(given.clone());
         let bounds = self.bounds(&env);
-        let stage = self.staged();
+        let stage = self.staged(18);
         format!("{pad}{stage}grant {}{to}{when}{bounds}\n", given.join(", "))
     }
 
@@ -213,9 +222,9 @@ impl Gen {
             .collect()
     }
 
-    /// `@stage(observe) `, where some rules are observed; of few of them.
-    pub(crate) fn staged(&mut self) -> &'static str {
-        if self.m.stages && self.rng.chance(22) { "@stage(observe) " } else { "" }
+    /// `@stage(observe) `, where some rules are observed; so often of a hundred.
+    pub(crate) fn staged(&mut self, often: u64) -> &'static str {
+        if self.m.stages && self.rng.chance(often) { "@stage(observe) " } else { "" }
     }
 
     /// What a role of a level takes.
@@ -281,7 +290,9 @@ impl Gen {
             if !open.is_empty() && self.rng.chance(80) {
                 let (a, k) = *self.rng.pick(&open);
                 let app = &self.m.apps[a];
-                out += &format!("    grant {}.{}({})\n", app.name, app.kinds[k].name, p.name);
+                let given = format!("{}.{}({})", app.name, app.kinds[k].name, p.name);
+                out += &format!("    grant {given}\n");
+                self.m.given.push(given);
             }
         }
         out

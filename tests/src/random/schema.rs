@@ -43,6 +43,10 @@ pub(crate) struct Gen {
     pub(crate) names: Names,
     /// Ids of identities, as the rows have them.
     pub(crate) ids: Vec<String>,
+    /// Whether the name of the account at hand is text.
+    pub(crate) texts: bool,
+    /// Whether tables are asked only for what may stand in them.
+    pub(crate) finds: bool,
     /// Functions of the standard library that the item being written uses.
     pub(crate) uses: std::collections::BTreeSet<&'static str>,
 }
@@ -64,7 +68,15 @@ impl Gen {
         let (y, m, d) = *rng.pick(DAYS);
         let zone = rng.word(&["", "", "Europe/Paris", "America/New_York", "Australia/Melbourne", "UTC"]);
         let m = Model { today: days(y, m, d), zone, draws, ..Model::default() };
-        Gen { rng, m, names: Names::new(style), ids: vec![], uses: std::collections::BTreeSet::new() }
+        Gen {
+            rng,
+            m,
+            names: Names::new(style),
+            ids: vec![],
+            finds: true,
+            texts: false,
+            uses: std::collections::BTreeSet::new(),
+        }
     }
 
     /// Draws the schema.
@@ -240,7 +252,8 @@ impl Gen {
         let key_ty = self.rng.weighted(&[(6, 0), (1, 1), (1, 2)]);
         let key_ty = [Ty::Str, Ty::Int, Ty::Text][key_ty].clone();
         let key = self.names.fresh("key");
-        fields.push(Field { name: key, ..Field::new(key_ty, false, vec![]) });
+        let pool = (0..3).map(|_| self.rng.range(0, 8)).map(|k| key_of(&key_ty, k)).collect();
+        fields.push(Field { name: key, ..Field::new(key_ty, false, pool) });
         // An attribute that the lifecycle is made of.
         let status = self.names.fresh("status");
         let pool = self.pool(&Ty::Enum(0));
@@ -469,5 +482,13 @@ impl Gen {
             pool.push((Val::Bool(true), level));
         }
         Kind { name, types, pool, catalog, highest, irrevocable: self.rng.chance(8) }
+    }
+}
+
+/// A key that somebody has, mostly.
+pub(crate) fn key_of(ty: &Ty, k: i64) -> Val {
+    match ty {
+        Ty::Int => Val::Int(100 + k * 7),
+        _ => Val::Str(format!("E{k}")),
     }
 }

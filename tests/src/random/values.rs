@@ -307,7 +307,16 @@ impl Gen {
             let v = g.value(env, ty, depth);
             Ex::new(format!("{f}({})", v.text), bind::ATOM)
         };
-        match self.rng.below(14) {
+        match self.rng.below(17) {
+            13 => {
+                self.uses.insert("std.dates.working_days_between");
+                let (a, b) = (self.value(env, &Ty::Date, depth), self.value(env, &Ty::Date, depth));
+                Ex::new(
+                    format!("working_days_between({}, {}{})", a.text, b.text, self.holidays()),
+                    bind::ATOM,
+                )
+                .with((-1..4).map(Val::Int).collect())
+            }
             0 | 1 => {
                 let (mut a, k) = (self.value(env, &Ty::Int, depth), self.rng.range(0, 3));
                 if a.pool.contains(&Val::Int(i64::MAX)) && a.text.parse::<i64>().is_ok() {
@@ -341,7 +350,7 @@ impl Gen {
                 }
                 None => self.constant(&Ty::Int, &[]),
             },
-            5 => {
+            5 | 14 | 15 => {
                 let f = self.rng.word(&["year", "month", "day", "weekday"]);
                 let top = if f == "year" { 2026 } else { 7 };
                 call(self, f, &Ty::Date).with((top - 6..=top).map(Val::Int).collect())
@@ -410,7 +419,8 @@ impl Gen {
             pool.iter().map(|v| if let Val::Str(s) = v { Val::Str(f(s)) } else { v.clone() }).collect()
         };
         let text = |v: Val| v.cell().chars().next().map_or("a".to_owned(), String::from);
-        match self.rng.below(15) {
+        match self.rng.below(18) {
+            15..=17 => self.library_string(env, &textual, depth),
             0 => {
                 let (a, b) = (self.value(env, &Ty::Str, depth), self.value(env, &Ty::Str, depth));
                 Ex::new(format!("{} + {}", a.at(bind::ADD), b.at(bind::MULTIPLY)), bind::ADD)
@@ -492,9 +502,56 @@ impl Gen {
         }
     }
 
+    /// A call of a function of the library that gives text.
+    fn library_string(&mut self, env: &Env, textual: &Ty, depth: u32) -> Ex {
+        let by = quoted(self.rng.word(&[" ", "a", "-", "e", ""]));
+        let a = self.value(env, textual, depth);
+        let (name, rest) = match self.rng.below(7) {
+            0 => ("std.text.title_case", String::new()),
+            1 => ("std.text.tidy", String::new()),
+            2 => ("std.text.digits", String::new()),
+            3 => (self.rng.word(&["std.text.before_last", "std.text.after_last"]), format!(", {by}")),
+            4 => ("std.text.part", format!(", {by}, {}", self.rng.range(0, 3))),
+            5 => ("std.text.home_domain", String::new()),
+            _ => {
+                self.uses.insert("std.text.join");
+                let set = self.value(env, &Ty::set(Ty::Str), depth);
+                return Ex::new(format!("join({}, {by})", set.text), bind::ATOM).with(a.pool);
+            }
+        };
+        self.uses.insert(name);
+        let short = name.rsplit('.').next().unwrap_or(name);
+        Ex::new(format!("{short}({}{rest})", a.text), bind::ATOM).with(a.pool)
+    }
+
+    /// `, [2026-12-25]`, or nothing.
+    fn holidays(&mut self) -> String {
+        match self.rng.below(3) {
+            0 => format!(", [{}]", Val::Date(self.m.today + self.rng.range(-3, 3)).literal()),
+            _ => String::new(),
+        }
+    }
+
+    /// `is_working_day(d)`.
+    pub(crate) fn working_day(&mut self, env: &Env, depth: u32) -> Ex {
+        self.uses.insert("std.dates.is_working_day");
+        let d = self.value(env, &Ty::Date, depth);
+        Ex::new(format!("is_working_day({}{})", d.text, self.holidays()), bind::ATOM)
+    }
+
     fn date(&mut self, env: &Env, depth: u32) -> Ex {
         let a = self.value(env, &Ty::Date, depth);
-        match self.rng.below(7) {
+        match self.rng.below(8) {
+            7 => {
+                let (name, days) = match self.rng.below(3) {
+                    0 => ("std.dates.working_day_from", String::new()),
+                    1 => ("std.dates.working_day_until", String::new()),
+                    _ => ("std.dates.add_working_days", format!(", {}", self.rng.range(0, 9))),
+                };
+                self.uses.insert(name);
+                let (short, off) = (name.rsplit('.').next().unwrap_or(name), self.holidays());
+                Ex::new(format!("{short}({}{days}{off})", a.text), bind::ATOM).with(a.pool)
+            }
             0..=2 => {
                 let d = if self.rng.chance(70) {
                     Ex::of(&Val::Duration(
@@ -534,7 +591,11 @@ impl Gen {
     }
 
     fn instant(&mut self, env: &Env, depth: u32) -> Ex {
-        match self.rng.below(4) {
+        match self.rng.below(5) {
+            4 => {
+                let (s, i) = (self.value(env, &Ty::Str, depth), self.value(env, &Ty::Instant, depth));
+                Ex::new(format!("instant({}) ?? {}", s.text, i.at(bind::AT)), bind::SUM).with(i.pool)
+            }
             0 => {
                 let i = self.value(env, &Ty::Instant, depth);
                 let ty = if self.rng.chance(50) { Ty::Duration } else { Ty::Elapsed };

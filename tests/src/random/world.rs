@@ -165,7 +165,7 @@ fn drift(rng: &mut Rng, world: &mut World, made: &Made) {
             }
         }
     }
-    for _ in 0..rng.below(7) {
+    for _ in 0..rng.below(11) {
         let (app, accounts, kinds) = rng.pick(&apps).clone();
         let who = if ids.is_empty() || rng.chance(15) { "gone".to_owned() } else { rng.pick(&ids).clone() };
         match rng.below(8) {
