@@ -337,7 +337,7 @@ impl World<'_> {
         }
         let base = brought.map(|p| p.data.clone()).unwrap_or_default();
         let mut folk = folk_of(schema, &base);
-        let mut added: BTreeMap<u32, u64> = BTreeMap::new();
+        let (mut added, mut removed) = (BTreeMap::<u32, u64>::new(), BTreeMap::<u32, u64>::new());
         let all = |identity: IdentityId| -> Vec<u32> {
             let of = schema.sources.iter().enumerate().filter(|(_, s)| s.identity == identity);
             of.map(|(i, _)| i as u32).collect()
@@ -358,7 +358,10 @@ impl World<'_> {
                     put(schema, &mut folk, identity, &slot.key, record);
                 }
                 (_, false) => {
-                    folk.remove(&(identity, slot.key.clone()));
+                    // A row of a file that is not there any more is not counted either.
+                    let gone = folk.remove(&(identity, slot.key.clone()));
+                    let members = gone.iter().flat_map(|r| &r.members).filter(|m| m.1 == Membership::In);
+                    members.for_each(|(source, _)| *removed.entry(*source).or_default() += 1);
                 }
                 (None, true) => {
                     let Some(record) = folk.get_mut(&(identity, slot.key.clone())) else {
@@ -386,8 +389,9 @@ impl World<'_> {
         population.counts.clone_from(&base.counts);
         for (at, source) in schema.sources.iter().enumerate().filter(|(_, s)| s.is_authoritative()) {
             let rows = added.get(&(at as u32)).copied().unwrap_or(0);
+            let gone = removed.get(&(at as u32)).copied().unwrap_or(0);
             match population.counts.iter_mut().find(|c| c.source == source.name) {
-                Some(count) => count.rows += rows,
+                Some(count) => count.rows = (count.rows + rows).saturating_sub(gone),
                 None => {
                     let count =
                         prov_model::SourceCount { source: source.name.clone(), rows, ..Default::default() };

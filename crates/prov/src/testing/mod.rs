@@ -191,8 +191,23 @@ fn run_one(policy: &Policy, engine: &Engine, test: &Test, options: &Options) -> 
     (result, cover.unwrap_or_default())
 }
 
+/// Whether a test fails: carried out as far as that takes.
+fn fails(engine: &Engine, test: &Test, options: &Options) -> bool {
+    !carried_out(engine, test, options, &mut None, true).is_empty()
+}
+
 /// Carries a test out to its end; what could not go on ends it.
 fn carry_out(engine: &Engine, test: &Test, options: &Options, cover: &mut Option<Cover>) -> Vec<Failure> {
+    carried_out(engine, test, options, cover, false)
+}
+
+fn carried_out(
+    engine: &Engine,
+    test: &Test,
+    options: &Options,
+    cover: &mut Option<Cover>,
+    first_only: bool,
+) -> Vec<Failure> {
     let mut failures = Vec::new();
     let mut go = || -> Result<(), world::Stop> {
         let mut world = World::new(engine.clone(), test);
@@ -205,6 +220,9 @@ fn carry_out(engine: &Engine, test: &Test, options: &Options, cover: &mut Option
                 }
                 StatementKind::Expect(e) => failures.extend(world.check(e, statement.span)?),
                 _ => world.go(statement)?,
+            }
+            if first_only && !failures.is_empty() {
+                break;
             }
         }
         *cover = world.cover.take();

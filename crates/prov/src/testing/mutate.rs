@@ -2,7 +2,7 @@
 //! Invariant: a change that does not check, or that leaves the rule program as it is, is not held against the tests.
 
 use super::changes::{self, Change};
-use super::{Options, Snapshots, carry_out, id, world};
+use super::{Options, Snapshots, carry_out, fails, id, world};
 use crate::Engine;
 use crate::error::Error;
 use crate::policy::{Inner, Policy, TestSet};
@@ -97,6 +97,8 @@ struct Reached {
     asked: BTreeSet<Span>,
     /// Rules that someone had, by file and line.
     had: BTreeSet<(String, u32)>,
+    /// How often anything was asked: how long it takes, whatever the machine.
+    asks: u64,
 }
 
 impl Reached {
@@ -105,7 +107,8 @@ impl Reached {
         let asked = cover.conditions.keys().map(|id| program.expr(*id).span).collect();
         let had = cover.rules.keys().filter_map(|n| program.rules.get(*n as usize));
         let place = |rule: &RuleInfo| (rule.file.clone(), rule.line);
-        Reached { asked, had: had.map(|r| place(program.schema.rule(r.rule))).collect() }
+        let asks = cover.conditions.values().map(|seen| seen.yes + seen.no).sum();
+        Reached { asked, had: had.map(|r| place(program.schema.rule(r.rule))).collect(), asks }
     }
 
     /// Whether the test comes by where a change is made. One that does not may notice it all the same.
@@ -138,13 +141,14 @@ fn try_out(
     let (file, start) = (sources.get(change.span.source).name.clone(), sources.start(change.span));
     let fate = match changed(policy, change) {
         Changed::Policy(mutant) if fingerprint(&mutant) != before => {
-            // Those that come by the place are the likelier to notice.
-            let (near, far): (Vec<_>, Vec<_>) = reached.iter().partition(|(_, r)| r.reaches(policy, change));
+            // Those that come by the place are the likelier to notice, and of these the short ones are tried first.
+            let mut near: Vec<_> =
+                reached.iter().map(|(n, r)| (!r.reaches(policy, change), r.asks, *n)).collect();
+            near.sort_unstable();
             let engine = world::of_tests(&mutant);
             let options = &Options { snapshots: Snapshots::Compare, ..options.clone() };
-            let tests = near.into_iter().chain(far).filter_map(|(n, _)| mutant.0.tests.tests.get(*n));
-            let fails = |t: &&Test| !carry_out(&engine, t, options, &mut None).is_empty();
-            tests.into_iter().find(fails).map_or(Fate::Missed, |t| {
+            let mut tests = near.into_iter().filter_map(|(.., n)| mutant.0.tests.tests.get(n));
+            tests.find(|t| fails(&engine, t, options)).map_or(Fate::Missed, |t| {
                 Fate::Caught(id(&mutant.sources().get(t.head.source).name, &t.name))
             })
         }
