@@ -62,8 +62,13 @@ macro_rules! example {
 }
 
 static CAMPUS: &[(&str, &str)] = example!["campus":
-    "README.md", "actual/accounts.csv", "actual/entitlements.csv", "apps.prov", "controls.prov", "data/register.csv",
-    "data/staff.csv", "data/studies.csv", "memory.json", "people.prov", "prov.toml", "staff.prov", "studies.prov", "tables/faculties.csv", "tests.prov",
+    "README.md", "actual/accounts.csv", "actual/entitlements.csv", "apps.prov", "controls.prov",
+    "data/register.csv", "data/staff.csv", "data/studies.csv", "fixtures/actual/accounts.csv",
+    "fixtures/actual/entitlements.csv", "fixtures/register.csv", "fixtures/register_banned.csv",
+    "fixtures/register_staff.csv", "fixtures/staff.csv", "fixtures/staff_cut.csv", "fixtures/studies.csv",
+    "fixtures/studies_cut.csv", "fixtures/studies_ended.csv", "memory.json", "people.prov", "prov.toml",
+    "snapshots/tests_feed__a-joiner-s-accounts-attribute-by-attribute.snap", "staff.prov", "studies.prov",
+    "tables/exceptions.csv", "tables/faculties.csv", "tests.prov", "tests_controls.prov", "tests_feed.prov",
 ];
 
 impl Template {

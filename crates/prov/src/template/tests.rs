@@ -73,3 +73,23 @@ fn every_policy_file_of_a_template_is_in_canonical_layout() {
         }
     }
 }
+
+#[test]
+fn the_campus_is_the_example_file_by_file() {
+    fn below(root: &Path, dir: &Path, out: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => below(root, &path, out),
+                false => {
+                    drop(out.insert(path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/")))
+                }
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/campus");
+    let mut there = BTreeSet::new();
+    below(&root, &root, &mut there);
+    let listed: BTreeSet<String> = CAMPUS.iter().map(|(path, _)| (*path).to_owned()).collect();
+    assert_eq!(listed, there);
+}
