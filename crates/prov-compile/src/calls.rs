@@ -376,6 +376,16 @@ impl Checker<'_> {
                     .help(format!("`{}`: {}", signature(), info.doc)),
                 );
             }
+            if let (ParamType::Constant, ExprKind::Const(Value::Str(pattern))) = (kind, self.kind(id)) {
+                let why = prov_model::time_pattern(pattern, builtin == Builtin::ToDate).err();
+                if let Some(why) = why {
+                    return self.fail(
+                        Diagnostic::new(&codes::BAD_PATTERN, format!("no text fits this pattern: {why}"))
+                            .at(arg.value.span, "nothing can be read by it")
+                            .help("patterns are those of strftime: `%Y-%m-%d`, `%d.%m.%y`, `%Y-%m-%dT%H:%M:%S%z`"),
+                    );
+                }
+            }
             ids.push(id);
             types.push(plain);
         }

@@ -252,6 +252,17 @@ pub enum EntitlementIssue {
     Outranked,
 }
 
+/// Something that someone who is held has no more, since its time is over.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RanOut {
+    /// The entitlement, with the value as it is compared.
+    pub entitlement: Entitlement,
+    /// The rule whose grant, assignment or keep is over.
+    pub rule: RuleId,
+    /// The arguments of its instance as shown, where it has parameters.
+    pub args: Box<str>,
+}
+
 /// What everyone should have.
 #[derive(Clone, Debug)]
 pub struct Desired {
@@ -298,6 +309,8 @@ pub struct Desired {
     pub separated: Vec<(u32, SeparationHit<EntId>)>,
     /// Which forbids hold, for identities that are held or in a state that keeps entitlements.
     pub active_forbids: BTreeMap<u32, Vec<u32>>,
+    /// What is over for identities that are held, by position: nothing gives it any more, whatever else can't be known.
+    pub ran_out: BTreeMap<u32, Vec<RanOut>>,
     /// Grants with `keep`, for memory: what rules give, and what is only kept; nobody who is held is here.
     pub keeps: BTreeMap<u32, Vec<Keep>>,
     /// For memory: what was held when states that keep entitlements were entered. Who is in such a state and not here may

@@ -33,7 +33,7 @@ mod would;
 
 pub use access::{
     Account, AccountOrigin, Actual, Csr, Desired, DesiredAccount, EntId, Entitlement, EntitlementIssue,
-    Entitlements, GivenName, HoldReason, IdentityFlags, WriteBack, join_values, split_values,
+    Entitlements, GivenName, HoldReason, IdentityFlags, RanOut, WriteBack, join_values, split_values,
 };
 pub use background::{
     Assignment, AssignmentIssue, Background, Exception, ExceptionIssue, PerhapsAllowed, Span, TimePoint,
@@ -63,7 +63,7 @@ pub use separate::{
     NamedRole, PatternDef, Resolve, RoleForbidDef, SeparateDef, Separated, SeparationHit, SideDef,
 };
 pub use text::{fold, glob_matches, nfc, slug, to_ascii};
-pub use time::{Date, Duration, Elapsed, Instant, Moment, Unit, Zone, parse_at};
+pub use time::{Date, Duration, Elapsed, Instant, Moment, Unit, Zone, parse_at, time_pattern};
 pub use types::Type;
 pub use value::{Decimal, RowRef, Text, Value};
 pub use violation::Violation;

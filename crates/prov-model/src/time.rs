@@ -349,6 +349,22 @@ impl Instant {
     }
 }
 
+/// Whether a strftime pattern reads days (`of_days`) or instants: what a moment looks like by it must read back.
+///
+/// # Errors
+/// Why nothing can be read by it.
+pub fn time_pattern(pattern: &str, of_days: bool) -> Result<(), String> {
+    // Two digits everywhere, so that numbers without padding are told apart.
+    let sample = civil::date(2026, 12, 25).at(23, 45, 59, 0);
+    let sample = tz::TimeZone::UTC.to_ambiguous_zoned_datetime(sample).compatible();
+    let sample = sample.map_err(|e| e.to_string())?;
+    let text = jiff::fmt::strtime::format(pattern, &sample).map_err(|e| e.to_string())?;
+    match of_days {
+        true => Date::parse_with(&text, pattern).map(|_| ()),
+        false => Instant::parse_with(&text, pattern, &Zone::utc()).map(|_| ()),
+    }
+}
+
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_second(self.0) {

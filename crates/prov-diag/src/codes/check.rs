@@ -74,7 +74,7 @@ codes! {
         good Policy("birthright b when true { grant ad.group(match kind { employee => \"staff\", contractor => \"extern\" }) }\n"),
     }
     BAD_PATTERN = "P0206" Error "a pattern that can't be read" {
-        "Globs know `*`, `?`, `[a-z]`, `[!a-z]` and `\\` before a character. Regexes have Rust's syntax, which runs in linear time: no look-around and no back-references."
+        "Globs know `*`, `?`, `[a-z]`, `[!a-z]` and `\\` before a character. Regexes have Rust's syntax, which runs in linear time: no look-around and no back-references. Patterns of days and instants are those of strftime; one by which no day can be read (it has no year, or a letter that means nothing) would reject every row."
         bad Policy("birthright b when name matches /(/ { grant ad.group(\"a\") }\n"),
         good Policy("birthright b when name matches /^A/ { grant ad.group(\"a\") }\n"),
     }
