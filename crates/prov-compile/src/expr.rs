@@ -11,8 +11,14 @@ use prov_model::{Duration, Elapsed, Type, Unit, Value, nfc};
 use prov_syntax::ast::{self, ExprKind as Ast, Name};
 
 impl Checker<'_> {
+    /// A text of the policy, on one line.
+    pub(crate) fn written(&self, span: Span) -> String {
+        self.sources.text(span).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The same, cut where it is long.
     pub(crate) fn text(&self, span: Span) -> String {
-        let text = self.sources.text(span).split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = self.written(span);
         if text.chars().count() > 60 { text.chars().take(57).collect::<String>() + "…" } else { text }
     }
 

@@ -407,7 +407,8 @@ impl Checker<'_> {
             for (i, item) in module.file.items.iter().enumerate() {
                 if let ItemKind::Forbid { patterns, .. } = &item.kind {
                     for (p, pattern) in patterns.iter().enumerate() {
-                        let key = format!("{}\0{}", self.text(pattern.span()), self.sources.text(item.span));
+                        let key =
+                            format!("{}\0{}", self.written(pattern.span()), self.sources.text(item.span));
                         found.push((key, m, i, p));
                     }
                 }
@@ -419,7 +420,8 @@ impl Checker<'_> {
             let item = self.item(m, i).clone();
             let ItemKind::Forbid { patterns, for_type, when, because } = &item.kind else { continue };
             let pattern = &patterns[p];
-            let shown = format!("forbid {}", self.text(pattern.span()));
+            // Whole, since an exception suspends all rules of one name.
+            let shown = format!("forbid {}", self.written(pattern.span()));
             let rule = self.rule(
                 RuleKind::Forbid,
                 shown,

@@ -139,7 +139,7 @@ impl Checker<'_> {
             let (sides, written) = match &s.what {
                 SeparateWhat::Sides(a, b) => {
                     let of = |list: &[EntPattern]| -> Vec<String> {
-                        list.iter().map(|p| self.text(p.span())).collect()
+                        list.iter().map(|p| self.written(p.span())).collect()
                     };
                     let (a_text, b_text) = (of(a).join(", "), of(b).join(", "));
                     let written = format!("separate {a_text} from {b_text}");
@@ -147,7 +147,7 @@ impl Checker<'_> {
                 }
                 SeparateWhat::AnyOf(n, list) => {
                     let sides: Vec<(Vec<EntPattern>, String)> =
-                        list.iter().map(|p| (vec![p.clone()], self.text(p.span()))).collect();
+                        list.iter().map(|p| (vec![p.clone()], self.written(p.span()))).collect();
                     let names: Vec<&str> = sides.iter().map(|s| s.1.as_str()).collect();
                     let written = format!("separate any {} of [{}]", self.text(n.span), names.join(", "));
                     (sides, written)

@@ -491,8 +491,7 @@ pub(crate) fn is_observed(notes: &[ast::Annotation]) -> bool {
 
 /// A pattern as the names of rules show it.
 fn shown(trees: &Trees, pattern: &ast::EntPattern) -> String {
-    let text = trees.sources.text(pattern.span()).split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().count() > 60 { text.chars().take(57).collect::<String>() + "…" } else { text }
+    trees.sources.text(pattern.span()).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Items.md, "separate".

@@ -24,12 +24,16 @@ pub fn run(args: &CheckArgs, out: &Output) -> Done {
         Some(policy) => {
             let schema = policy.schema();
             let rules = policy.program().rules.len();
+            // One that speaks of an app with several accounts holds for each of them, and is one.
+            let forbids =
+                schema.forbids.iter().map(|f| f.rule).chain(schema.role_forbids.iter().map(|f| f.rule));
+            let forbids: std::collections::BTreeSet<_> = forbids.collect();
             out.say(&format!(
                 "{} is well formed: {}, {}, {}{}",
                 policy.name(),
                 count(schema.apps.iter().filter(|a| a.second_of.is_none()).count(), "app"),
                 count(rules, "rule"),
-                count(schema.forbids.len(), "forbid"),
+                count(forbids.len(), "forbid"),
                 if warnings > 0 { format!("; {}", count(warnings, "warning")) } else { String::new() },
             ));
             Ok(0)
