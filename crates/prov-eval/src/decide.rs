@@ -11,7 +11,7 @@ use crate::world::{NO_STATE, Unknown};
 use crate::writes::Write;
 use prov_model::{
     AssignmentIssue, DesiredAccount, EntId, Entered, Entitlement, EntitlementIssue, GuestOut, IdentityId,
-    SeparationHit,
+    RanOut, SeparationHit,
 };
 
 /// Why an identity is held.
@@ -52,6 +52,8 @@ pub(crate) struct Decision {
     pub denied_roles: Vec<(u32, u32, Box<str>)>,
     /// As [`prov_model::Desired::active_denies`].
     pub active_denies: Vec<(u32, Entitlement)>,
+    /// As [`prov_model::Desired::ran_out`].
+    pub ran_out: Vec<RanOut>,
     /// Why a guest is out: the federation, by position, and what of it.
     pub out: Vec<(Option<u32>, GuestOut)>,
     /// What rules give, before anything is taken off.
@@ -150,6 +152,9 @@ impl<'a> Interp<'a> {
         }
         decision.unmatched = self.unmatched(leaver);
         if def.is_some_and(|d| d.keeps_any()) || hold.is_some() {
+            if hold.is_some() {
+                decision.ran_out = self.ran_out(ty, state);
+            }
             // 11.3: of who is held the last good record says which forbids hold.
             let recalls = hold.is_some() && !whole && self.recall(false);
             if recalls {

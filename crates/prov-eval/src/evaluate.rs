@@ -17,7 +17,7 @@ use prov_ir::Program;
 use prov_model::{
     AssignmentIssue, Background, Csr, Desired, DesiredAccount, EntId, Entered, Entitlement, EntitlementIssue,
     Entitlements, GuestOut, HoldReason, IdentityFlags, IdentityId, Keep, Membership, Moment, Population,
-    RuleId, Separated, SeparationHit, WriteBack,
+    RanOut, RuleId, Separated, SeparationHit, WriteBack,
 };
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -75,6 +75,7 @@ pub(crate) struct BlockResult {
     forbidden_roles: Vec<(u32, u32, Box<str>)>,
     denied_roles: Vec<(u32, RuleId, u32, Box<str>)>,
     active_denies: Vec<(u32, Vec<(u32, Entitlement)>)>,
+    ran_out: Vec<(u32, Vec<RanOut>)>,
     separated: Vec<(u32, SeparationHit<EntId>)>,
     out: Vec<(u32, Option<u32>, GuestOut)>,
     keeps: Vec<(u32, Vec<Keep>)>,
@@ -315,6 +316,9 @@ impl BlockResult {
         if !decision.active_denies.is_empty() {
             self.active_denies.push((at, decision.active_denies));
         }
+        if !decision.ran_out.is_empty() {
+            self.ran_out.push((at, decision.ran_out));
+        }
         self.unmatched.extend(decision.unmatched);
         self.out.extend(decision.out.into_iter().map(|(federation, why)| (at, federation, why)));
         self.separated.extend(decision.separated.into_iter().map(|hit| (at, hit)));
@@ -404,6 +408,7 @@ fn merge(
         idle_exceptions: Vec::new(),
         denied_roles: Vec::new(),
         active_denies: BTreeMap::new(),
+        ran_out: BTreeMap::new(),
         unreadable: Vec::new(),
         forbidden_roles: Vec::new(),
         out: Vec::new(),
@@ -466,6 +471,7 @@ fn merge(
         desired
             .denied_roles
             .extend(block.denied_roles.into_iter().map(|(at, r, e, args)| (base + at, r, e, args)));
+        desired.ran_out.extend(block.ran_out.into_iter().map(|(at, r)| (base + at, r)));
         desired.active_denies.extend(block.active_denies.into_iter().map(|(at, d)| (base + at, d)));
         desired
             .forbidden_roles

@@ -154,7 +154,7 @@ impl<'a> Interp<'a> {
         result
     }
 
-    fn expand_values(
+    pub(crate) fn expand_values(
         &mut self,
         rule: u32,
         grant: u32,

@@ -126,7 +126,7 @@ impl<'a> Interp<'a> {
         count
     }
 
-    fn keep_fact(&self, number: usize) -> Option<&KeepFact> {
+    pub(crate) fn keep_fact(&self, number: usize) -> Option<&KeepFact> {
         self.keeps.facts.as_ref().and_then(|f| f.get(number))
     }
 

@@ -28,6 +28,7 @@ mod keep;
 mod links;
 mod names;
 mod one;
+mod ran_out;
 mod reject;
 mod roles;
 mod seq;

@@ -16,7 +16,7 @@ use crate::world::{NO_STATE, World};
 use prov_ir::{ExprId, ExprKind, Program};
 use prov_model::{
     Background, Date, DesiredAccount, EntId, Entitlement, EntitlementIssue, GivenName, HoldReason, Holding,
-    IdentityId, Keep, Moment, Population, RuleId,
+    IdentityId, Keep, Moment, Population, RanOut, RuleId,
 };
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -99,6 +99,8 @@ pub struct OneDesired {
     pub over: Vec<(Entitlement, Keep)>,
     /// The forbids that hold, as in [`prov_model::Desired::active_forbids`].
     pub active_forbids: Vec<u32>,
+    /// What is over, of one who is held, as in [`prov_model::Desired::ran_out`].
+    pub ran_out: Vec<RanOut>,
 }
 
 /// What caused a change of what an identity holds, as rules of the schema.
@@ -166,6 +168,7 @@ impl Engine {
             withheld: Vec::new(),
             over: Vec::new(),
             active_forbids: Vec::new(),
+            ran_out: Vec::new(),
         };
         if one.hold.is_none() {
             (one.holdings, one.withheld) = interp.caused(&decision);
@@ -175,6 +178,7 @@ impl Engine {
         }
         one.accounts = decision.accounts;
         one.active_forbids = decision.active_forbids;
+        one.ran_out = decision.ran_out;
         one
     }
 

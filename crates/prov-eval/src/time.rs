@@ -85,7 +85,7 @@ impl<'a> Interp<'a> {
     }
 
     /// Whether now is on the right side of a bound.
-    fn within(&mut self, word: BoundWord, at: ExprId) -> Res<bool> {
+    pub(crate) fn within(&mut self, word: BoundWord, at: ExprId) -> Res<bool> {
         let value = self.eval(at);
         let turns = match (&value, word) {
             (Ok(Value::Date(day)), BoundWord::From | BoundWord::Until) => Some(self.begins(*day)),

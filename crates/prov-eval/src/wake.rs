@@ -210,8 +210,10 @@ impl Engine {
             let held = |one: &OneDesired| -> Vec<Entitlement> {
                 one.holdings.iter().map(|c| c.entitlement.clone()).collect()
             };
-            // Who is held loses what a forbid takes for certain.
-            let forbids = |one: &OneDesired| one.hold.as_ref().map(|_| one.active_forbids.clone());
+            // Who is held loses what a forbid takes for certain, and what is over.
+            let forbids = |one: &OneDesired| {
+                one.hold.as_ref().map(|_| (one.active_forbids.clone(), one.ran_out.clone()))
+            };
             if (after.state, &after.hold, &after.accounts) != (before.state, &before.hold, &before.accounts)
                 || held(&after) != held(&before)
                 || forbids(&after) != forbids(&before)

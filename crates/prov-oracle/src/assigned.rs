@@ -69,6 +69,14 @@ impl<'a> Eval<'_, 'a> {
         if unknown { Err(Stop::Unknown) } else { Ok(false) }
     }
 
+    /// Whether an assignment of a role that can be asked for has ended.
+    pub(crate) fn has_ended(&self, row: &Assignment, rule: &Rule<'a>) -> Res<bool> {
+        let Some(limits) = rule.requestable else { return Ok(false) };
+        let at_most = limits.at_most.as_ref().map(|e| self.eval(e, &Scope::default(), None)).transpose()?;
+        let latest = row.from.zip(at_most).and_then(|(from, at_most)| self.world.later(from, &at_most));
+        Ok(row.until.or(latest).is_some_and(|end| self.world.has_come(end)))
+    }
+
     /// What becomes of a row that names an identity.
     pub(crate) fn judge(&self, person: usize, row: &Assignment) -> Res<Judged> {
         if row.from.is_some_and(|from| !self.world.has_come(from)) {

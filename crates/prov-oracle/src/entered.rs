@@ -40,7 +40,7 @@ pub(crate) fn reaches(state: &ast::State, kind: VerbKind, contrary: VerbKind, ap
     verb(state, kind, app).is_some_and(|v| verb(state, contrary, app).is_none() || named(v))
 }
 
-fn keeps_any(state: &ast::State) -> bool {
+pub(crate) fn keeps_any(state: &ast::State) -> bool {
     !leaver(state) && state.verbs.iter().any(|v| v.kind == VerbKind::KeepEntitlements)
 }
 

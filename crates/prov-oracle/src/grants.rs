@@ -145,6 +145,96 @@ impl<'a> Eval<'_, 'a> {
         Ok(lines)
     }
 
+    /// Whether a rule, had or perhaps had, may give an entitlement now.
+    pub(crate) fn may_give(&self, person: usize, ent: &Ent) -> Res<bool> {
+        let (of, scope) = self.me(person);
+        for rule in self.world.policy.rules.iter().filter(|r| r.for_type.is_none_or(|t| t == of)) {
+            let mut grants: Vec<Grant<'a>> = Vec::new();
+            grants_of(self.world.trees, rule.body, &[], &mut grants);
+            grants.retain(|g| g.app == ent.app && g.what.kind.text == ent.kind);
+            grants.retain(|g| !g.observed || self.world.stage.gives);
+            for grant in &grants {
+                let Some(kind) = self.kind_of(grant.what) else { return bug("a grant of no kind") };
+                if let Some(value) = self.constant(grant.what, kind)
+                    && !same(&ent_of(grant.app, grant.what, kind, value), ent)
+                {
+                    continue;
+                }
+                if known(self.has_role(person, rule.name))? == Some(false) {
+                    continue;
+                }
+                let mut found = Vec::new();
+                let unsure = self.expand(grant, &grant.each, &scope, kind, &mut found)?;
+                if unsure || found.iter().any(|f| same(f, ent)) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a rule grants an entitlement, whatever its conditions; `over`: only by a grant whose time is over.
+    pub(crate) fn could_have_given(
+        &self,
+        person: usize,
+        rule: &Rule<'a>,
+        ent: &Ent,
+        over: bool,
+    ) -> Res<bool> {
+        let (_, scope) = self.me(person);
+        let mut grants: Vec<Grant<'a>> = Vec::new();
+        grants_of(self.world.trees, rule.body, &[], &mut grants);
+        grants.retain(|g| g.app == ent.app && g.what.kind.text == ent.kind);
+        grants.retain(|g| !g.observed || self.world.stage.gives);
+        for grant in grants.iter().filter(|g| !over || g.until.is_some()) {
+            let Some(kind) = self.kind_of(grant.what) else { return bug("a grant of no kind") };
+            let mut found = Vec::new();
+            self.all_values(grant, &grant.each, &scope, kind, over, &mut found)?;
+            if found.iter().any(|f| same(f, ent)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// All values of a grant, whatever its condition. What can't be known gives none.
+    fn all_values(
+        &self,
+        grant: &Grant<'a>,
+        each: &[Each<'a>],
+        s: &Scope<'a>,
+        kind: &Kind<'a>,
+        over: bool,
+        out: &mut Vec<Ent>,
+    ) -> Res<()> {
+        let [(var, list, _), rest @ ..] = each else {
+            if over {
+                let ended = Grant { when: None, from: None, each: Vec::new(), ..*grant };
+                if known(self.in_time(&ended, s))? != Some(false) {
+                    return Ok(());
+                }
+            }
+            let mut found = Vec::new();
+            if !self.values(grant, s, kind, &mut found)? {
+                out.append(&mut found);
+            }
+            return Ok(());
+        };
+        let Some((elements, ty)) = (match self.list(list, s) {
+            Ok(list) => Some(list),
+            Err(Stop::Unknown) => None,
+            Err(stop) => return Err(stop),
+        }) else {
+            return Ok(());
+        };
+        for one in elements {
+            let mut inner = s.clone();
+            inner.locals.push(Local { name: (*var).to_owned(), ty: ty.clone(), value: Ok(one) });
+            self.all_values(grant, rest, &inner, kind, over, out)?;
+        }
+        Ok(())
+    }
+
     /// All that a rule may grant, as written, with the app or account.
     pub(crate) fn entitlements_of(&self, rule: &Rule<'a>) -> Vec<(&'a str, &'a ast::EntRef)> {
         let mut grants: Vec<Grant<'a>> = Vec::new();

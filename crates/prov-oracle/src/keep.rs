@@ -43,6 +43,12 @@ impl<'a> World<'a> {
         known.collect()
     }
 
+    /// The keeps of something as memory has them: rule and end.
+    pub(crate) fn kept_as_remembered(&self, person: usize, ent: &Ent) -> Vec<(String, Option<Instant>)> {
+        let all = self.keeps_of(person).into_iter().filter(|(_, _, of)| same(of, ent));
+        all.map(|(_, keep, _)| (keep.rule.clone(), keep.until)).collect()
+    }
+
     fn kept_until(&self, lost: Instant, keep: KeepFor) -> Instant {
         match keep {
             KeepFor::Calendar(d) => calendar::instant_plus(lost, d, &self.zone),

@@ -579,6 +579,9 @@ impl<'o, 'w, 'a> One<'o, 'w, 'a> {
                 return Ok(());
             }
             because = self.refusing(ent)?;
+            if let (true, true, Some(position)) = (because.is_empty(), self.frozen, self.position) {
+                because = Eval::new(self.planner.world).why_over(position, ent)?;
+            }
             if because.is_empty() && self.frozen {
                 return Ok(());
             }

@@ -170,6 +170,48 @@ impl<'a> Eval<'_, 'a> {
         Ok(causes)
     }
 
+    /// By which rules someone who is held had what is over: for certain nothing gives it any more (plan.md, "Who is held").
+    pub(crate) fn why_over(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
+        let (one, mut causes) = (&self.world.people[person], Vec::new());
+        if self.world.hand.unreadable.contains(&one.id) {
+            return Ok(causes);
+        }
+        let states = self.world.policy.lifecycles.get(one.of.as_str()).map_or(&[][..], |l| l.1);
+        if states.iter().any(crate::entered::keeps_any) {
+            let state = known_state(self.state(person))?;
+            let keeps = |s: &prov_syntax::ast::State| crate::entered::keeps(s, &ent.app);
+            if self.state_def(person, state).is_none_or(keeps) {
+                return Ok(causes);
+            }
+        }
+        let kept = self.world.kept_as_remembered(person, ent);
+        if kept.iter().any(|(_, until)| until.is_none_or(|until| until > self.world.now)) {
+            return Ok(causes);
+        }
+        if self.may_give(person, ent)? {
+            return Ok(causes);
+        }
+        let own = |r: &&Rule<'a>| r.for_type.is_none_or(|t| t == one.of) && self.world.acts(r);
+        for rule in self.world.policy.rules.iter().filter(own) {
+            if self.could_have_given(person, rule, ent, true)? {
+                causes.push(rule.cause.clone());
+            }
+        }
+        for row in self.world.hand.assignments.iter().filter(|a| a.identity == one.id) {
+            let Some(rule) = self.world.policy.rule(&row.role).filter(own) else { continue };
+            if !self.has_ended(row, rule)? {
+                continue;
+            }
+            for brought in self.brings(rule).into_iter().filter(|r| self.world.acts(r)) {
+                if self.could_have_given(person, brought, ent, false)? {
+                    causes.push(rule.cause.clone());
+                }
+            }
+        }
+        causes.extend(kept.iter().filter_map(|(rule, _)| self.rule_in_memory(rule)));
+        Ok(causes)
+    }
+
     /// What withholds roles that would bring an entitlement.
     pub(crate) fn by_withheld_roles(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
         let mut causes = Vec::new();

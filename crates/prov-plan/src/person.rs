@@ -202,7 +202,7 @@ fn apart(context: &Context<'_>, revoked: Ent, granted: Ent) -> bool {
     applied.into_iter().any(|s| s.parts((a.0, a.1, &a.2), (b.0, b.1, &b.2)))
 }
 
-/// Who is held loses what is forbidden for certain, and nothing else (11.3). Gives the words for what becomes of them.
+/// Who is held loses what is forbidden for certain and what is over, and nothing else (11.3). Gives the words for what becomes of them.
 fn forbidden<'a>(
     context: &Context<'a>,
     buffers: &mut Buffers,
@@ -213,7 +213,8 @@ fn forbidden<'a>(
 ) -> &'static str {
     let input = &context.input;
     let (forbids, denies) = (&input.desired.active_forbids, &input.desired.active_denies);
-    if position.is_none_or(|p| !forbids.contains_key(&p) && !denies.contains_key(&p)) {
+    let over = position.is_some_and(|p| input.desired.ran_out.contains_key(&p));
+    if !over && position.is_none_or(|p| !forbids.contains_key(&p) && !denies.contains_key(&p)) {
         protect::left_alone(context, part, id, accounts, held);
         return "held as it is";
     }
@@ -244,7 +245,7 @@ fn forbidden<'a>(
         return "held as it is";
     }
     person.emit();
-    "held, but for what is forbidden"
+    if over { "held, but for what is forbidden or over" } else { "held, but for what is forbidden" }
 }
 
 /// Counts accounts, and holders without one, for the guards' shares.

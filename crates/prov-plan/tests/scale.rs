@@ -44,6 +44,7 @@ fn build(w: &World, drift: bool) -> (Desired, Actual) {
         idle_exceptions: Vec::new(),
         denied_roles: Vec::new(),
         active_denies: Default::default(),
+        ran_out: Default::default(),
         unreadable: Vec::new(),
         forbidden_roles: Vec::new(),
         separated: Vec::new(),

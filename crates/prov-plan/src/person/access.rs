@@ -106,6 +106,9 @@ impl Person<'_, '_> {
                 return;
             }
             self.forbidding(ent);
+            if self.causes.is_empty() {
+                self.over(ent);
+            }
             if self.causes.is_empty() && !here.entered {
                 return;
             }
@@ -138,6 +141,20 @@ impl Person<'_, '_> {
         let because = self.because(|| context.input.schema.app(ent.app).rule);
         here.takes = true;
         self.access(ActionKind::Revoke, here, context.ent_of_actual(id), because);
+    }
+
+    /// The rules by which something was had that is over, of one who is held.
+    fn over(&mut self, ent: &prov_model::Entitlement) {
+        let input = self.context.input;
+        let Some(all) = self.position.and_then(|p| input.desired.ran_out.get(&p)) else { return };
+        let folds = crate::diff::folds(input.schema, ent.app, ent.kind);
+        let compared = if folds { fold(&ent.value) } else { (&*ent.value).into() };
+        let same =
+            |e: &prov_model::Entitlement| (e.app, e.kind, &*e.value) == (ent.app, ent.kind, &*compared);
+        self.causes.extend(all.iter().filter(|r| same(&r.entitlement)).map(|r| match &*r.args {
+            "" => Cause::from(r.rule),
+            _ => Cause::Instance { rule: r.rule, line: 0, args: r.args.clone() },
+        }));
     }
 
     /// Tells of what is forbidden for certain to who is held, and is not ours to take.

@@ -290,6 +290,7 @@ impl World {
             idle_exceptions: Vec::new(),
             denied_roles: Vec::new(),
             active_denies: Default::default(),
+            ran_out: Default::default(),
             unreadable: Vec::new(),
             forbidden_roles: Vec::new(),
             separated: Vec::new(),
