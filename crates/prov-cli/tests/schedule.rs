@@ -142,3 +142,53 @@ fn nothing_changes() {
         .expect("the binary runs");
     assert_eq!(String::from_utf8_lossy(&out.stdout), "nothing changes\n");
 }
+
+const GUESTS: &str = r#"timezone "Europe/Paris"
+identity person { id : string key  end : instant? }
+identity guest { id : string key  host : person?  invited : instant  nda : date? }
+source hr of person authoritative {}
+source invitations of guest authoritative {}
+lifecycle person { state gone when end is present and end <= now { leaver }  state here otherwise }
+lifecycle guest { state out { leaver }  state active otherwise }
+app wiki via scim { account for guest { login = id }  managed all  entitlement space(text) }
+birthright welcome for guest { grant wiki.space("welcome") }
+federation globex of guest { admit when nda is present and nda <= today  expires after 48 hours from invited  sponsor = host }
+"#;
+
+/// A guest whose time is over, one whose sponsor leaves, one who is let in; over the night in which the clocks go forward.
+#[test]
+fn federations_say_why_somebody_is_out_and_in() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = dir.path();
+    write(at, "acme.prov", GUESTS);
+    write(at, "prov.toml", "name = \"acme\"\n[sources]\nhr = \"hr.csv\"\ninvitations = \"guests.csv\"\n");
+    write(at, "hr.csv", "id,end\n1,\n2,2026-03-29T01:30:00Z\n");
+    let guests = "id,host,invited,nda\n\
+                  ann,1,2026-03-27T23:30:00Z,2026-01-01\n\
+                  bob,2,2026-03-28T12:00:00Z,2026-01-01\n\
+                  cid,1,2026-03-29T12:00:00Z,2026-03-30\n";
+    write(at, "guests.csv", guests);
+    let args = ["schedule", at.to_str().expect("UTF-8"), "--at", "2026-03-28", "--until", "2026-03-31"];
+    let out = Command::new(env!("CARGO_BIN_EXE_prov"))
+        .args(args)
+        .args(["--actual", "none", "--format", "csv"])
+        .output()
+        .expect("the binary runs");
+    let states: Vec<String> = String::from_utf8_lossy(&out.stdout)
+        .lines()
+        .filter(|l| l.contains("\"state "))
+        .map(|l| l.replace('"', ""))
+        .collect();
+    let of = ["guest.out acme.prov:7, globex acme.prov:10", "guest.active acme.prov:7, globex acme.prov:10"];
+    assert_eq!(
+        states,
+        [
+            format!("2026-03-29T01:30:00Z,guest:bob,state out,{}", of[0]),
+            "2026-03-29T01:30:00Z,person:2,state gone,person.gone acme.prov:6".to_owned(),
+            format!("2026-03-30,guest:cid,state active,{}", of[1]),
+            format!("2026-03-29T23:30:00Z,guest:ann,state out,{}", of[0]),
+        ],
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+}

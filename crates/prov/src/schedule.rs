@@ -32,7 +32,7 @@ pub struct StateChange {
     pub from: Option<String>,
     /// The state after, where it is known.
     pub to: Option<String>,
-    /// The state in the policy, and the source of which another row counts from then on.
+    /// The state in the policy, and the federations by which a guest is out from then on, or was until then.
     pub because: Vec<Because>,
 }
 
@@ -174,19 +174,27 @@ impl<'a> Run<'a> {
                 continue;
             }
             let (identity, from, to) = (id.to_owned(), named(from), named(to));
-            out.push(StateChange { identity, from, to, because: self.why(id, after) });
+            out.push(StateChange { identity, from, to, because: self.why(id, before, after) });
         }
         out
     }
 
-    fn why(&self, id: &str, after: &Desired) -> Vec<Because> {
+    fn why(&self, id: &str, before: &Desired, after: &Desired) -> Vec<Because> {
         let schema = self.engine.policy().schema();
         let Some(position) = after.data.position(id) else { return Vec::new() };
         let lifecycle = schema.identity(after.data.rows[position].0).lifecycle.as_ref();
         let state = lifecycle.and_then(|l| l.defs.get(after.data.states[position] as usize));
-        let rule = state.map(|s| schema.rule(s.rule));
-        rule.map(|r| Because { rule: r.name.clone(), file: r.file.clone(), line: r.line, kind: r.kind })
+        // Federations are sorted by name.
+        let federations: BTreeSet<u32> = [before, after]
             .into_iter()
+            .filter_map(|desired| Some((desired, desired.data.position(id)? as u32)))
+            .flat_map(|(desired, at)| desired.data.out.iter().filter(move |o| o.0 == at).filter_map(|o| o.1))
+            .collect();
+        let federations = federations.iter().filter_map(|n| schema.federations.get(*n as usize));
+        let rules = state.map(|s| s.rule).into_iter().chain(federations.map(|f| f.rule));
+        rules
+            .map(|rule| schema.rule(rule))
+            .map(|r| Because { rule: r.name.clone(), file: r.file.clone(), line: r.line, kind: r.kind })
             .collect()
     }
 }
