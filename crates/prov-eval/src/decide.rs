@@ -202,6 +202,11 @@ impl<'a> Interp<'a> {
         out
     }
 
+    /// Whether an account is wanted that can't be named.
+    pub(crate) fn is_nameless(&self, ty: IdentityId, row: u32) -> bool {
+        self.nameless(ty, row).is_some()
+    }
+
     /// The account that is wanted and can't be named, if there is one.
     fn nameless(&self, ty: IdentityId, row: u32) -> Option<Hold> {
         let names = self.world.names?;

@@ -3,7 +3,7 @@
 //! order.
 
 use crate::by_hand::{ByHand, stray};
-use crate::columns::{Columns, STATIC, Side, Tools};
+use crate::columns::{Columns, STATIC, Side, Static, Tools};
 use crate::decide::{Decision, Hold};
 use crate::exceptions::idle;
 use crate::index::RuleIndex;
@@ -15,9 +15,9 @@ use crate::world::{Catalogs, LookupTable, NO_STATE, World};
 use crate::writes::Write;
 use prov_ir::Program;
 use prov_model::{
-    AssignmentIssue, Background, Csr, Desired, DesiredAccount, EntId, Entered, Entitlement, EntitlementIssue,
-    Entitlements, GuestOut, HoldReason, IdentityFlags, IdentityId, Keep, Membership, Moment, Population,
-    RanOut, RuleId, Separated, SeparationHit, WriteBack,
+    AppId, AssignmentIssue, Background, Csr, Desired, DesiredAccount, EntId, Entered, Entitlement,
+    EntitlementIssue, Entitlements, GuestOut, HoldReason, IdentityFlags, IdentityId, Keep, KindId,
+    Membership, Moment, Population, RanOut, RuleId, Separated, SeparationHit, WriteBack,
 };
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -177,7 +177,7 @@ impl Engine {
             results.iter().flat_map(|r| r.unmatched.iter().copied()).collect();
         unmatched.extend(stray(&world.program.schema, population, background));
         unmatched.sort_unstable();
-        let mut desired = merge(results, &blocks, population, moment, ready);
+        let mut desired = merge(results, &blocks, &ways, population, moment, ready);
         let first = |ty| blocks.iter().take_while(|b| b.0 != ty).map(|b| b.1.len() as u32).sum::<u32>();
         if let Some(names) = &known.names {
             desired.names = names.given(world.program, first);
@@ -257,6 +257,16 @@ enum Way<'a> {
     Columns(Box<Side<'a>>),
 }
 
+impl Way<'_> {
+    /// The static entitlements.
+    fn items(&self) -> &[Static] {
+        match self {
+            Way::Rows(_) => &[],
+            Way::Columns(side) => &side.items.list,
+        }
+    }
+}
+
 impl Ready {
     fn columns(&self) -> &Columns {
         self.columns.get_or_init(|| Columns::of(&self.program, &self.shape))
@@ -299,6 +309,19 @@ impl Ready {
 }
 
 impl BlockResult {
+    /// Notes what sources are to be told.
+    pub(crate) fn tell(&mut self, at: u32, writes: Vec<Write>) {
+        self.writes.extend(writes.into_iter().map(|write| (at, write)));
+    }
+
+    /// The static entitlements that are held, sorted.
+    fn statics(&self) -> Vec<u32> {
+        let numbers = || self.holdings.items().iter().filter_map(|id| id.0.checked_sub(STATIC));
+        let mut used = vec![false; numbers().max().map_or(0, |n| n as usize + 1)];
+        numbers().for_each(|n| used[n as usize] = true);
+        used.iter().zip(0..).filter(|(used, _)| **used).map(|(_, n)| n).collect()
+    }
+
     pub(crate) fn push(&mut self, at: u32, who: (IdentityId, u32), decision: Decision, world: World<'_>) {
         self.states.push(decision.state);
         self.flags.push(IdentityFlags { held: decision.hold.is_some() });
@@ -385,14 +408,59 @@ fn blocks(program: &Program, population: &Population, block: usize) -> Vec<(Iden
         .collect()
 }
 
-fn merge(
-    results: Vec<BlockResult>,
+/// Gives the entitlements of all blocks common ids, and puts holdings in these, in order. What is left is by block: the
+/// common id of each of its own.
+fn common_ids(
+    results: &mut [BlockResult],
     blocks: &[(IdentityId, Range<u32>)],
+    ways: &[Way<'_>],
+    ready: &Ready,
+    known: &mut Entitlements,
+) -> Vec<Vec<EntId>> {
+    let shape = &ready.shape;
+    let statics = |ty: IdentityId| ways[ty.index()].items();
+    let used: Vec<Vec<u32>> = results.par_iter().map(BlockResult::statics).collect();
+    let mut of_statics: Vec<Vec<EntId>> =
+        ways.iter().map(|way| vec![EntId(u32::MAX); way.items().len()]).collect();
+    let mut numbers: Vec<Vec<EntId>> = Vec::with_capacity(results.len());
+    // In the order of blocks: new ids in the order in which the first block met them.
+    for ((block, used), (ty, _)) in results.iter().zip(used).zip(blocks) {
+        let mut intern = |e: (AppId, KindId, &str)| known.intern(e.0, e.1, e.2, shape.folds(e.0, e.1));
+        let own = block.entitlements.iter().map(|(_, e)| intern((e.app, e.kind, &e.value))).collect();
+        for number in used {
+            let id = &mut of_statics[ty.index()][number as usize];
+            if id.0 == u32::MAX {
+                let e = &statics(*ty)[number as usize];
+                *id = intern((e.app, e.kind, &e.value));
+            }
+        }
+        numbers.push(own);
+    }
+    let (known, of_statics) = (&*known, &of_statics);
+    results.par_iter_mut().zip(&numbers).zip(blocks).for_each(|((block, own), (ty, _))| {
+        for id in block.holdings.items_mut() {
+            *id = match id.0.checked_sub(STATIC) {
+                Some(number) => of_statics[ty.index()][number as usize],
+                None => own[id.0 as usize],
+            };
+        }
+        block.holdings.each_mut(|list| {
+            if !list.is_sorted_by_key(|id| known.same_as(*id)) {
+                list.sort_unstable_by_key(|id| known.same_as(*id));
+            }
+        });
+    });
+    numbers
+}
+
+fn merge(
+    mut results: Vec<BlockResult>,
+    blocks: &[(IdentityId, Range<u32>)],
+    ways: &[Way<'_>],
     population: &Population,
     moment: &Moment,
     ready: &Ready,
 ) -> Desired {
-    let shape = &ready.shape;
     let mut desired = Desired {
         at: moment.clone(),
         ids: Vec::with_capacity(population.len()),
@@ -426,45 +494,20 @@ fn merge(
         counts: population.counts.clone(),
         rejections: population.rejections.clone(),
     };
-    let statics =
-        |ty: IdentityId| ready.columns.get().map_or(&[][..], |c| &c.types[ty.index()].statics.items);
-    let mut of_statics: Vec<Vec<Option<EntId>>> =
-        (0..population.types.len()).map(|ty| vec![None; statics(IdentityId(ty as u32)).len()]).collect();
-    for (block, (ty, rows)) in results.into_iter().zip(blocks) {
+    let numbers = common_ids(&mut results, blocks, ways, ready, &mut desired.entitlements);
+    for ((block, ids), (ty, rows)) in results.into_iter().zip(numbers).zip(blocks) {
         let base = desired.ids.len() as u32;
-        // New ids in the order in which the block met them.
-        let ids: Vec<EntId> = block
-            .entitlements
-            .iter()
-            .map(|(_, e)| desired.entitlements.intern(e.app, e.kind, &e.value, shape.folds(e.app, e.kind)))
-            .collect();
         desired.ids.extend(block.ids);
         desired.rows.extend(rows.clone().map(|row| (*ty, row)));
         desired.states.extend(block.states);
         desired.flags.extend(block.flags);
         desired.holds.extend(block.holds.into_iter().map(|(at, r)| (base + at, r)));
         desired.accounts.append(block.accounts);
+        desired.holdings.append(block.holdings);
         desired.writes.extend(block.writes.into_iter().map(|(at, (writeback, from, to))| {
             let position = base + at;
             WriteBack { position, writeback, from, to }
         }));
-        let mut list = Vec::new();
-        for at in 0..block.holdings.len() {
-            list.clear();
-            for id in block.holdings.get(at) {
-                let Some(number) = id.0.checked_sub(STATIC) else {
-                    list.push(ids[id.0 as usize]);
-                    continue;
-                };
-                let known = &mut of_statics[ty.index()][number as usize];
-                list.push(*known.get_or_insert_with(|| {
-                    let e = &statics(*ty)[number as usize];
-                    desired.entitlements.intern(e.app, e.kind, &e.value, shape.folds(e.app, e.kind))
-                }));
-            }
-            list.sort_unstable_by_key(|id| desired.entitlements.same_as(*id));
-            desired.holdings.push(list.iter().copied());
-        }
         let withheld =
             block.withheld.into_iter().map(|(at, id, issue)| (base + at, ids[id.0 as usize], issue));
         desired.withheld.extend(withheld);

@@ -233,6 +233,13 @@ impl<'a> Interp<'a> {
         }
     }
 
+    /// Takes rules as known to hold, and no others.
+    pub(crate) fn take_as_known(&mut self, rules: &[u32]) {
+        for &rule in rules {
+            self.facts.set_rule(rule, Tri::Yes);
+        }
+    }
+
     fn step_rule(&mut self, rule: u32) -> bool {
         if self.world.program.observed.rules.contains(&rule) {
             return self.facts.set_rule(rule, Tri::No);

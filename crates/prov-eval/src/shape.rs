@@ -83,6 +83,12 @@ impl Shape {
                 had_through[b as usize].push(rule as u32);
             }
         }
+        let mut included_by = vec![Vec::new(); program.rules.len()];
+        for (rule, by) in program.rules.iter().zip(0..) {
+            for of in rule.includes.iter().filter(|of| !program.observed.rules.contains(of)) {
+                included_by[*of as usize].push(by);
+            }
+        }
         let mut rules = Vec::with_capacity(program.rules.len());
         for (number, (brings, had_through)) in brings.into_iter().zip(had_through).enumerate() {
             let mut of_rule = Vec::new();
@@ -94,14 +100,9 @@ impl Shape {
                 }));
             }
             let position = number as u32;
-            let observed = program.observed.rules.contains(&position);
-            let includes =
-                |r: &prov_ir::RuleProgram| !observed && r.includes.binary_search(&position).is_ok();
             rules.push(RuleShape {
                 had_through,
-                included_by: (0..program.rules.len() as u32)
-                    .filter(|&r| includes(&program.rules[r as usize]))
-                    .collect(),
+                included_by: std::mem::take(&mut included_by[number]),
                 forbids: (0..program.schema.role_forbids.len() as u32)
                     .filter(|&f| program.schema.role_forbids[f as usize].role.position == position)
                     .collect(),

@@ -52,8 +52,9 @@ pub fn verify(program: &Program) -> Result<(), VerifyError> {
     states_end(program)?;
     federations(program, &mut walk)?;
     accounts(program, &mut walk)?;
+    let included: HashSet<u32> = program.rules.iter().flat_map(|r| r.includes.iter().copied()).collect();
     for (i, rule) in program.rules.iter().enumerate() {
-        self::rule(program, &mut walk, i, rule)?;
+        self::rule(program, &mut walk, i, rule, included.contains(&(i as u32)))?;
     }
     includes(program)?;
     forbids(program, &mut walk)?;
@@ -450,6 +451,7 @@ fn rule<'p>(
     walk: &mut Walk<'p>,
     i: usize,
     rule: &'p RuleProgram,
+    included: bool,
 ) -> Result<(), VerifyError> {
     let place = rule_name(program, i);
     identity(program, rule.identity, &place)?;
@@ -467,7 +469,6 @@ fn rule<'p>(
     if !rule.params.is_empty() && rule.when.is_some() {
         return fail(place, "a role with parameters is not assigned by a condition");
     }
-    let included = program.rules.iter().any(|r| r.includes.contains(&(i as u32)));
     if let Some(requestable) = &rule.requestable {
         let mut within = context.clone();
         if let Some(when) = requestable.when {

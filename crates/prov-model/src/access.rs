@@ -158,6 +158,13 @@ impl<T> Csr<T> {
         &mut self.items
     }
 
+    /// Each list in turn, to change it.
+    pub fn each_mut(&mut self, mut f: impl FnMut(&mut [T])) {
+        for ends in self.offsets.windows(2) {
+            f(&mut self.items[ends[0]..ends[1]]);
+        }
+    }
+
     /// Appends the lists of another.
     pub fn append(&mut self, mut other: Csr<T>) {
         let base = self.items.len();

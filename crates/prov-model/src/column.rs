@@ -2,7 +2,6 @@
 //! Invariant: all columns of a table have as many rows as the table; codes are within their dictionary.
 
 use crate::{Date, Decimal, Duration, Elapsed, Instant, RowRef, Text, Type, Value, fold};
-use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -419,9 +418,4 @@ impl ColumnBuilder {
             column => column,
         }
     }
-}
-
-/// A map from folded or exact keys to rows, for look-ups.
-pub(crate) fn index_of(keys: &[Box<str>]) -> FxHashMap<Box<str>, u32> {
-    keys.iter().enumerate().map(|(i, k)| (k.clone(), i as u32)).collect()
 }

@@ -2,7 +2,6 @@
 //! Invariant: the order of rows in a source leaves no trace here.
 
 use crate::{AttrId, Column, Date, IdentityId, Instant, Schema, Table};
-use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 /// Identities of all types, with what could not be read.
@@ -73,7 +72,6 @@ pub struct IdentityTable {
     pub upcoming: BTreeMap<u32, Date>,
     /// For each inverse of the type: who refers to row r is `1[0[r]..0[r+1]]`, in order of key.
     pub inverses: Vec<(Vec<u32>, Vec<u32>)>,
-    index: FxHashMap<Box<str>, u32>,
 }
 
 /// How many rows a source had.
@@ -114,13 +112,12 @@ impl IdentityTable {
     /// A table whose rows are in order of key; `table.keys` must be filled.
     pub fn new(table: Table) -> IdentityTable {
         debug_assert!(table.keys.windows(2).all(|w| w[0] < w[1]), "rows are sorted by key, without doubles");
-        let index = crate::column::index_of(&table.keys);
-        IdentityTable { table, index, ..IdentityTable::default() }
+        IdentityTable { table, ..IdentityTable::default() }
     }
 
     /// The row of a key.
     pub fn row(&self, key: &str) -> Option<u32> {
-        self.index.get(key).copied()
+        self.table.keys.binary_search_by(|known| (**known).cmp(key)).ok().map(|row| row as u32)
     }
 
     /// How many identities.

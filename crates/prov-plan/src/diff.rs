@@ -10,6 +10,7 @@ use crate::order::AppOrder;
 use crate::person::{Buffers, person};
 use crate::plan::{Action, NONE};
 use crate::protect::{self, Members, Protected};
+use crate::quiet::Quiet;
 use crate::standing::World;
 use crate::{Because, Cause, Finding, Header, Plan, Reasons, SourceRows};
 use prov_model::{Actual, AppId, Desired, EntId, Granted, KindId, Memory, Schema, Type};
@@ -63,6 +64,7 @@ pub(crate) struct Context<'a> {
     /// By actual id: its app, and whether it is ours, whoever granted it.
     pub class: Vec<(AppId, Class)>,
     pub claims: Claims,
+    pub quiet: Quiet,
     /// By [`Ent`]: the guards that are of it; empty where no guard is of single entitlements.
     guarded: Vec<SmallVec<[u32; 2]>>,
     pub protected: Protected<'a>,
@@ -101,7 +103,26 @@ impl<'a> Context<'a> {
         let limited = limit::limited(schema, all());
         let watched = crate::violations::watched(schema, actual, &desired.exceptions);
         let claims = Claims::default();
-        Context { input, world, order, trusted, common, class, claims, guarded, protected, watched, limited }
+        let quiet = Quiet::new(&input);
+        Context {
+            input,
+            world,
+            order,
+            trusted,
+            common,
+            class,
+            claims,
+            quiet,
+            guarded,
+            protected,
+            watched,
+            limited,
+        }
+    }
+
+    /// Whether no guard is of single entitlements.
+    pub fn guarded_none(&self) -> bool {
+        self.guarded.is_empty()
     }
 
     /// The guards of single entitlements that are of this one.

@@ -17,6 +17,7 @@ mod order;
 mod person;
 mod plan;
 mod protect;
+mod quiet;
 mod reasons;
 mod simulate;
 mod standing;

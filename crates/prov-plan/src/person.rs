@@ -23,10 +23,12 @@ pub(crate) struct Buffers {
     apps: Vec<InApp>,
     held: Held,
     causes: Vec<Cause>,
+    /// By app: whether the person at hand was counted there.
+    counted: Vec<bool>,
 }
 
 /// What someone holds, in shared numbers.
-struct Held {
+pub(crate) struct Held {
     sorted: Vec<(u32, EntId)>,
     /// By shared number: the turn in which it was last desired.
     marks: Vec<u32>,
@@ -38,7 +40,7 @@ impl Buffers {
         let input = &context.input;
         let numbers = input.desired.entitlements.len() + input.actual.entitlements.len();
         let held = Held { sorted: Vec::new(), marks: vec![0; numbers], turn: 0 };
-        Buffers { apps: Vec::new(), held, causes: Vec::new() }
+        Buffers { apps: Vec::new(), held, causes: Vec::new(), counted: vec![false; input.schema.apps.len()] }
     }
 }
 
@@ -118,11 +120,19 @@ pub(crate) fn person<'a>(
     let actual = context.input.actual;
     let accounts = a.map_or(&[][..], |a| actual.accounts.get(a as usize));
     let held = a.map_or(&[][..], |a| actual.holdings.get(a as usize));
+    let granted = match context.input.memory.granted.is_empty() {
+        true => None,
+        false => context.input.memory.granted.get(id),
+    };
+    measure(context, buffers, part, accounts, held, granted);
+    if let Some(d) = d
+        && context.quiet.is_quiet(&context.input, &context.common, &mut buffers.held, d, a)
+    {
+        return;
+    }
     let apps = context.input.schema.apps.len();
     buffers.apps.clear();
     buffers.apps.resize(apps, InApp::default());
-    let granted = context.input.memory.granted.get(id);
-    measure(context, buffers, part, accounts, held, granted);
     if d.is_none() {
         part.tally.missing += 1;
         findings::missing(context, part, id, context.standing(id, None));
@@ -161,7 +171,7 @@ pub(crate) fn person<'a>(
     if let Some(position) = d.filter(|_| !situation.leaver()) {
         crate::would::findings(context, part, id, position, held);
     }
-    let Buffers { apps, held: actual, causes } = buffers;
+    let Buffers { apps, held: actual, causes, .. } = buffers;
     let mut person = Person {
         context,
         part,
@@ -259,17 +269,20 @@ fn measure(
 ) {
     for account in accounts {
         part.tally.base(account.app, 1);
-        buffers.apps[account.app.index()].exists = true;
+        buffers.counted[account.app.index()] = true;
     }
     for &ent in held {
         let (app, _) = context.class[ent.0 as usize];
-        let seen = &mut buffers.apps[app.index()].exists;
-        if !*seen && context.class_for(ent, granted) == Class::Managed {
-            *seen = true;
+        let counted = &mut buffers.counted[app.index()];
+        if !*counted && context.class_for(ent, granted) == Class::Managed {
+            *counted = true;
             part.tally.base(app, 1);
         }
     }
-    buffers.apps.fill(InApp::default());
+    buffers.counted.fill(false);
+    if context.guarded_none() {
+        return;
+    }
     let mut guards: SmallVec<[u32; 8]> = SmallVec::new();
     for &ent in held {
         let of = context.guards_of(context.ent_of_actual(ent));

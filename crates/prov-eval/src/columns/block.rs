@@ -1,37 +1,66 @@
-//! A block of identities of one type decided: those whose rules are all plain here, the others by the interpreter.
+//! A block of identities of one type decided: those who are simple here, the others by the interpreter.
 //! Invariant: who is decided here would be decided the same by [`Interp::decide`]; whatever might speak against that
-//! (a broken record, an assignment, an exception, a keep, a rule that is not plain) sends them there.
+//! (a broken record, an assignment, an exception, a keep, a rule that is not plain, a forbid or a separation that may be
+//! hit) sends them there.
 
 use super::OfType;
+use super::coding::{Coding, UNKNOWN};
+use super::formula::NodeId;
 use super::gather::Gather;
 use super::matcher::{Matcher, Scratch};
+use super::statics::Items;
 use crate::evaluate::{BlockResult, Ready};
 use crate::interp::{Interp, Subject};
 use crate::world::{NO_STATE, World};
 use prov_model::{AppId, DesiredAccount, EntId, IdentityFlags, IdentityId, StateDef};
 use std::ops::Range;
 
-/// Ids of entitlements from here on are numbers of static ones of the type.
+/// Ids of entitlements from here on are numbers of [`Side::items`].
 pub(crate) const STATIC: u32 = 1 << 31;
+
+/// A grant by input gives nothing for the value.
+pub(crate) const NOTHING: u32 = u32::MAX;
+/// What it gives for the value only the interpreter can tell.
+pub(crate) const ASK: u32 = u32::MAX - 1;
+
+/// A grant by input over a population: the item of each code.
+pub(crate) struct Computed<'a> {
+    pub coding: Option<Coding<'a>>,
+    pub items: Vec<u32>,
+}
 
 /// One identity type over its rows.
 pub(crate) struct Side<'a> {
     pub ty: IdentityId,
     pub of: &'a OfType,
     pub matcher: Matcher<'a>,
-    /// Whether anyone of the type can be decided here.
-    pub flat: bool,
+    /// By rule: whether it is decided here who has it, and what it gives.
+    pub plain: Vec<bool>,
+    /// What can be held: what is constant, and what grants by input give.
+    pub items: Items,
+    pub computed: Vec<Computed<'a>>,
+    /// By forbid: its formula; none where only the interpreter knows.
+    pub forbids: Vec<Option<NodeId>>,
 }
 
 /// What a thread works with; reused from block to block.
 #[derive(Default)]
 pub(crate) struct Tools {
-    scratch: Scratch,
+    pub scratch: Scratch,
+    pub one: One,
     gather: Option<(IdentityId, Gather)>,
     /// By rule: whether it may hold for the row at hand.
     marked: Vec<bool>,
-    held: Vec<EntId>,
-    rules: Vec<u32>,
+}
+
+/// What is found of someone who is simple.
+#[derive(Default)]
+pub(crate) struct One {
+    /// The rules that hold.
+    pub rules: Vec<u32>,
+    /// What they give, by number of item, in order.
+    pub items: Vec<u32>,
+    sides: Vec<(u32, u32)>,
 }
 
 impl<'a> Side<'a> {
@@ -51,7 +80,7 @@ impl<'a> Side<'a> {
             let key = table.table.key(row).unwrap_or("");
             out.ids.push(ready.program.schema.global_id(self.ty, key).into());
             let known = !tools.scratch.odd[at] && table.is_whole(row) && !self.is_concerned(world, row);
-            if known && self.flat && self.simple(&mut interp, at, row, tools, &mut out) {
+            if known && self.simple(&mut interp, at, row, tools, &mut out) {
                 continue;
             }
             interp.turn_to(Subject::Identity(self.ty, row));
@@ -76,15 +105,100 @@ impl<'a> Side<'a> {
 
     /// Whether memory, assignments or exceptions say something of a row.
     fn is_concerned(&self, world: World<'_>, row: u32) -> bool {
-        if world.by_hand.is_some_and(|h| h.is_about(self.ty, row)) {
-            return true;
-        }
-        let keeps = world.background.map(|b| &b.memory.keeps).filter(|k| !k.is_empty());
-        let key = world.population.and_then(|p| p.of(self.ty).table.key(row)).unwrap_or("");
-        keeps.is_some_and(|k| k.contains_key(&world.program.schema.global_id(self.ty, key)))
+        world.by_hand.is_some_and(|h| h.is_about(self.ty, row)) || self.is_remembered(world, row)
     }
 
-    /// Decides someone whose rules are all plain; false where that is not so, and nothing was done.
+    /// Whether memory says what someone keeps, or held once.
+    pub(crate) fn is_remembered(&self, world: World<'_>, row: u32) -> bool {
+        let Some(memory) = world.background.map(|b| &b.memory) else { return false };
+        if memory.keeps.is_empty() && memory.entered.is_empty() {
+            return false;
+        }
+        let key = world.population.and_then(|p| p.of(self.ty).table.key(row)).unwrap_or("");
+        let id = world.program.schema.global_id(self.ty, key);
+        memory.keeps.contains_key(&id) || memory.entered.contains_key(&id)
+    }
+
+    /// Whether more is to be said of who is in a state: what it keeps is memory's word, and guests who are out are told why.
+    pub(crate) fn is_told(&self, def: Option<&StateDef>) -> bool {
+        def.is_some_and(|d| d.keeps_any() || d.leaver && self.of.guests)
+    }
+
+    /// The rules and entitlements of someone whose record can be read and whom nothing else concerns; false where only
+    /// the interpreter can tell.
+    pub(crate) fn find(&self, interp: &mut Interp<'a>, at: usize, row: u32, tools: &mut Tools) -> bool {
+        if !self.of.statics.flat {
+            return false;
+        }
+        let one = &mut tools.one;
+        one.rules.clear();
+        let mut turned = false;
+        for &rule in &tools.scratch.rules[at] {
+            if !self.plain[rule as usize] {
+                return false;
+            }
+            if !self.matcher.exact[rule as usize] {
+                if !turned {
+                    interp.turn_to(Subject::Identity(self.ty, row));
+                    turned = true;
+                }
+                match interp.holds(interp.world.program.rules[rule as usize].when) {
+                    Ok(true) => {}
+                    Ok(false) => continue,
+                    Err(_) => return false,
+                }
+            }
+            one.rules.push(rule);
+        }
+        let gather = match &mut tools.gather {
+            Some((of, gather)) if *of == self.ty => gather,
+            other => &mut other.insert((self.ty, Gather::new(self.items.list.len()))).1,
+        };
+        let mut sure = true;
+        for &rule in &one.rules {
+            gather.add(&self.of.statics.gives[rule as usize]);
+            for &computed in &self.of.statics.also[rule as usize] {
+                match self.computed(computed, row) {
+                    NOTHING => {}
+                    ASK => sure = false,
+                    item => gather.add(&[item]),
+                }
+            }
+        }
+        one.items.clear();
+        one.sides.clear();
+        let (mut ranked, items) = (false, &self.items.list);
+        gather.drain(|number| {
+            one.items.push(number);
+            let Some(special) = &items[number as usize].special else { return };
+            sure &= !special.odd;
+            if special.ranked {
+                // Of two, though of two kinds, the interpreter says which is higher.
+                sure &= !ranked;
+                ranked = true;
+            }
+            let hit = |f: &u32| {
+                self.forbids[*f as usize].is_none_or(|node| self.matcher.test(node, at, &tools.scratch))
+            };
+            sure &= !special.forbids.iter().any(hit);
+            for &(separation, side) in &special.sides {
+                sure &= !one.sides.iter().any(|(s, other)| *s == separation && *other != side);
+                one.sides.push((separation, side));
+            }
+        });
+        sure
+    }
+
+    /// What a grant by input gives for a row.
+    pub(crate) fn computed(&self, number: u32, row: u32) -> u32 {
+        let computed = &self.computed[number as usize];
+        match computed.coding.as_ref().map_or(0, |c| c.code(row)) {
+            UNKNOWN => ASK,
+            code => computed.items[code as usize],
+        }
+    }
+
+    /// Decides someone who is simple; false where they are not, and nothing was done.
     fn simple(
         &self,
         interp: &mut Interp<'a>,
@@ -94,68 +208,49 @@ impl<'a> Side<'a> {
         out: &mut BlockResult,
     ) -> bool {
         let (program, statics) = (interp.world.program, &self.of.statics);
-        let lifecycle = program.schema.identity(self.ty).lifecycle.as_ref();
+        let schema = &program.schema;
+        let lifecycle = schema.identity(self.ty).lifecycle.as_ref();
         let state = interp.world.states.map_or(NO_STATE, |s| s[self.ty.index()][row as usize]);
-        if state == NO_STATE && lifecycle.is_some() {
-            return false;
-        }
         let def = lifecycle.and_then(|l| l.defs.get(state as usize));
-        tools.rules.clear();
-        let mut turned = false;
-        for &rule in &tools.scratch.rules[at] {
-            if !statics.plain[rule as usize] {
-                return false;
-            }
-            if !self.matcher.exact[rule as usize] {
-                if !turned {
-                    interp.turn_to(Subject::Identity(self.ty, row));
-                    turned = true;
-                }
-                match interp.holds(program.rules[rule as usize].when) {
-                    Ok(true) => {}
-                    Ok(false) => continue,
-                    Err(_) => return false,
-                }
-            }
-            tools.rules.push(rule);
+        let leaver = def.is_some_and(|d| d.leaver);
+        let unclear = state == NO_STATE && lifecycle.is_some();
+        if unclear || self.is_told(def) || !self.find(interp, at, row, tools) {
+            return false;
         }
         let mut accounts = Vec::new();
         if !interp.shape.accounts[self.ty.index()].is_empty() {
             interp.turn_to(Subject::Identity(self.ty, row));
+            if statics.accounts_ask {
+                interp.take_as_known(&tools.one.rules);
+            }
             interp.step_accounts(self.ty);
-            let (list, unknown) = interp.accounts(self.ty, def.is_some_and(|d| d.leaver));
-            if unknown.is_some() {
+            let (list, unknown) = interp.accounts(self.ty, leaver);
+            if unknown.is_some() || !leaver && interp.is_nameless(self.ty, row) {
                 return false;
             }
             accounts = list;
         }
-        let gather = match &mut tools.gather {
-            Some((of, gather)) if *of == self.ty => gather,
-            other => &mut other.insert((self.ty, Gather::new(statics.items.len()))).1,
-        };
-        for &rule in &tools.rules {
-            gather.add(&statics.gives[rule as usize]);
+        if !leaver && !schema.writebacks.is_empty() {
+            interp.turn_to(Subject::Identity(self.ty, row));
+            let writes = interp.writes(&accounts);
+            out.tell(at as u32, writes);
         }
         let drops = def.filter(|d| d.leaver || !d.verbs.is_empty());
-        let any_account = program.schema.apps.iter().any(|a| a.account.is_some());
-        tools.held.clear();
-        gather.drain(|number| {
-            let app = statics.items[number as usize].app;
+        let held = tools.one.items.iter().filter(|number| {
+            let app = self.items.list[**number as usize].app;
             let dropped = drops.is_some_and(|d: &StateDef| d.drops(app));
-            if !dropped && (!any_account || self.has_account(interp, app, &accounts)) {
-                tools.held.push(EntId(number | STATIC));
-            }
+            !dropped && has_account(interp, app, &accounts)
         });
+        out.holdings.push(held.map(|number| EntId(number | STATIC)));
         out.states.push(state);
         out.flags.push(IdentityFlags::default());
         out.accounts.push(accounts);
-        out.holdings.push(tools.held.iter().copied());
         true
     }
+}
 
-    /// Whether something can be held in an app: it has no accounts, or one is wanted.
-    fn has_account(&self, interp: &Interp<'_>, app: AppId, accounts: &[DesiredAccount]) -> bool {
-        interp.world.program.schema.app(app).account.is_none()
-            || accounts.iter().any(|a| a.app == app && a.wanted)
-    }
+/// Whether something can be held in an app: it has no accounts, or one is wanted.
+fn has_account(interp: &Interp<'_>, app: AppId, accounts: &[DesiredAccount]) -> bool {
+    interp.world.program.schema.app(app).account.is_none()
+        || accounts.iter().any(|a| a.app == app && a.wanted)
 }

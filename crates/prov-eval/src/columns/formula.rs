@@ -3,7 +3,7 @@
 //! Invariant: where all that is read can be known, a formula is true exactly where the condition holds. Operands that
 //! the checker proved present only behind a guard may be anything where the guard fails: the guard decides there.
 
-use prov_ir::{ExprId, ExprKind, Program};
+use prov_ir::{ExprId, ExprKind, GrantProgram, GrantValue, Program};
 use prov_model::{AttrId, IdentityId, Type, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -65,6 +65,8 @@ pub(crate) struct Formulas {
     pub rules: Vec<Option<NodeId>>,
     /// By state; none = `otherwise`.
     pub states: Vec<Option<NodeId>>,
+    /// By forbid of the program; none where it is for another type.
+    pub forbids: Vec<Option<NodeId>>,
 }
 
 /// What an expression reads of a row.
@@ -89,7 +91,7 @@ pub(crate) struct Builder<'p> {
     program: &'p Program,
     /// See [`super::canon`].
     canonical: &'p [u32],
-    gated: bool,
+    gated: &'p dyn Fn(u32) -> bool,
     had_through: &'p dyn Fn(u32) -> &'p [u32],
     ty: IdentityId,
     out: Formulas,
@@ -103,12 +105,12 @@ pub(crate) struct Builder<'p> {
 }
 
 impl<'p> Builder<'p> {
-    /// `had_through`: see [`crate::shape::RuleShape`]; `gated`: roles that come may yet not be had.
+    /// `had_through`: see [`crate::shape::RuleShape`]; `gated`: whether a role that comes may yet not be had.
     pub(crate) fn new(
         program: &'p Program,
         canonical: &'p [u32],
         ty: IdentityId,
-        gated: bool,
+        gated: &'p dyn Fn(u32) -> bool,
         had_through: &'p dyn Fn(u32) -> &'p [u32],
     ) -> Builder<'p> {
         Builder {
@@ -127,7 +129,7 @@ impl<'p> Builder<'p> {
         }
     }
 
-    /// The formulas of all states, or of all rules: states must be known before rules are asked.
+    /// The formulas of all states, or of all rules and forbids: states must be known before these are asked.
     pub(crate) fn states(mut self) -> Formulas {
         let lifecycle = self.program.lifecycles.iter().find(|l| l.identity == self.ty);
         let conditions = lifecycle.map_or(&[][..], |l| &l.conditions);
@@ -141,7 +143,41 @@ impl<'p> Builder<'p> {
             let formula = self.rule(number);
             self.out.rules.push(formula);
         }
+        for forbid in &self.program.forbids {
+            let formula = forbid.identity.is_none_or(|of| of == self.ty).then(|| match forbid.when {
+                Some(when) => self.formula(when),
+                None => self.node(Node::True),
+            });
+            self.out.forbids.push(formula);
+        }
         self.out
+    }
+
+    /// The one input from which follow what a grant gives and when; none within where it reads no row.
+    pub(crate) fn input_of(&mut self, grant: &GrantProgram) -> Option<Option<Input>> {
+        let values = grant.values.iter().map(|v| match v {
+            GrantValue::One(id) => Some(*id),
+            GrantValue::Each(_) => None,
+        });
+        let times = grant.when.into_iter().chain(grant.from).chain(grant.until.map(|u| u.at));
+        let mut reads = Reads::Nothing;
+        for id in values.chain(times.map(Some)) {
+            let of = self.reads(id?);
+            reads = reads.and(of);
+        }
+        match reads {
+            Reads::Nothing => Some(None),
+            Reads::One(input) => self.is_scalar(&input).then_some(Some(input)),
+            Reads::More => None,
+        }
+    }
+
+    fn is_scalar(&self, input: &Input) -> bool {
+        match self.type_of(input) {
+            None => true,
+            Some(Type::Duration) => false,
+            Some(ty) => ty.is_scalar(),
+        }
     }
 
     /// The condition of a rule by itself; none where it has none.
@@ -303,11 +339,11 @@ impl<'p> Builder<'p> {
 
     /// Whether one has a role: by the conditions of all that bring it. Who was given one by hand is not asked by formula.
     fn has_role(&mut self, role: u32, id: ExprId) -> NodeId {
-        if self.gated || self.open.contains(&role) {
+        let through = (self.had_through)(role);
+        if self.open.contains(&role) || through.iter().any(|rule| (self.gated)(*rule)) {
             return self.node(Node::Open(id));
         }
         self.open.push(role);
-        let through = (self.had_through)(role);
         let parts: Vec<NodeId> = through.iter().filter_map(|&rule| self.rule(rule)).collect();
         self.open.pop();
         let node = self.join(false, parts);
@@ -363,24 +399,8 @@ impl<'p> Builder<'p> {
     /// Whether a condition that reads one input is an atom: scalars have values that are the same for many; of the rest
     /// only presence is told apart.
     fn fits(&self, input: &Input, id: ExprId) -> bool {
-        match self.type_of(input) {
-            None => true,
-            Some(
-                Type::Bool
-                | Type::Int
-                | Type::Decimal
-                | Type::Str
-                | Type::Text
-                | Type::Date
-                | Type::Instant
-                | Type::Elapsed
-                | Type::Enum(_),
-            ) => true,
-            Some(Type::Set(_) | Type::List(_) | Type::Record(_) | Type::Identity(_)) => {
-                matches!(self.program.expr(id).kind, ExprKind::IsPresent(of) if self.is_input(of))
-            }
-            Some(Type::Duration | Type::Optional(_)) => false,
-        }
+        self.is_scalar(input)
+            || matches!(self.program.expr(id).kind, ExprKind::IsPresent(of) if self.is_input(of))
     }
 
     /// Whether an expression is an input as it stands.

@@ -18,17 +18,20 @@ mod statics;
 
 pub(crate) use block::{STATIC, Side, Tools};
 pub use plain::{PlainOne, Plains};
+pub(crate) use statics::Static;
 
 use crate::interp::{Interp, Subject};
 use crate::shape::Shape;
 use crate::world::{NO_STATE, World};
+use block::{ASK, Computed, NOTHING};
+use coding::{Coding, UNKNOWN};
 use encode::Encoded;
-use formula::{Builder, Formulas, Read};
+use formula::{Builder, Formulas, NodeId, Read};
 use matcher::{Matcher, Scratch};
-use prov_ir::{ExprKind, Program};
-use prov_model::IdentityId;
+use prov_ir::Program;
+use prov_model::{Entitlement, IdentityId};
 use rayon::prelude::*;
-use statics::Statics;
+use statics::{Items, Statics};
 
 /// A program made ready for columns.
 #[derive(Debug)]
@@ -42,26 +45,31 @@ pub(crate) struct OfType {
     states: Formulas,
     rules: Formulas,
     pub statics: Statics,
-    /// By rule: whether its condition asks for roles.
-    asks_roles: Vec<bool>,
+    /// By rule: whether its condition asks for what is known only once steps are taken in order.
+    asks_steps: Vec<bool>,
+    /// Whether federations admit identities of the type.
+    pub guests: bool,
 }
 
 impl Columns {
     pub(crate) fn of(program: &Program, shape: &Shape) -> Columns {
         let canonical = canon::canonical(program);
         let had_through = |rule: u32| shape.rules[rule as usize].had_through.as_slice();
+        let gated = |rule: u32| statics::is_gated(program, shape, rule);
         let of_type = |ty: usize| {
             let ty = IdentityId(ty as u32);
-            let builder = || Builder::new(program, &canonical, ty, shape.gated, &had_through);
+            let builder = || Builder::new(program, &canonical, ty, &gated, &had_through);
+            let mut inputs = builder();
             OfType {
                 states: builder().states(),
                 rules: builder().rules(),
-                statics: Statics::of(program, shape, ty),
-                asks_roles: program
+                statics: Statics::of(program, shape, ty, |grant| inputs.input_of(grant)),
+                asks_steps: program
                     .rules
                     .iter()
-                    .map(|r| r.when.is_some_and(|w| asks_roles(program, w)))
+                    .map(|r| r.when.is_some_and(|w| statics::asks_steps(program, w)))
                     .collect(),
+                guests: program.schema.federations.iter().any(|f| f.identity == ty),
             }
         };
         Columns { types: (0..program.schema.identities.len()).map(of_type).collect() }
@@ -130,31 +138,81 @@ impl Columns {
     ) -> Side<'a> {
         let of = &self.types[ty.index()];
         let rows = world.population.map_or(0, |p| p.of(ty).len());
-        let matcher = Matcher::new(&of.rules, Encoded::new(&of.rules, world, shape, states, ty), rows);
-        // None that asks for roles may be left to the interpreter, which would have to take all steps.
-        let exact = of.asks_roles.iter().zip(&matcher.exact).all(|(asks, exact)| !asks || *exact);
-        Side { ty, of, flat: of.statics.flat && exact, matcher }
+        let mut encoded = Encoded::new(&of.rules, world, shape, states, ty);
+        let roots: Vec<NodeId> = of.rules.forbids.iter().flatten().copied().collect();
+        let bounds = encoded.upper(&roots);
+        // One whose upper bound is false for someone does not act on them.
+        let forbids = of.rules.forbids.iter().map(|f| f.map(|f| bounds[&f].0)).collect();
+        let matcher = Matcher::new(&of.rules, encoded, rows);
+        let exact = of.asks_steps.iter().zip(&matcher.exact).map(|(asks, exact)| !asks || *exact);
+        let plain = of.statics.plain.iter().zip(exact).map(|(plain, exact)| *plain && exact).collect();
+        let mut items = of.statics.items.clone();
+        let computed = computed(of, world, shape, states, ty, &mut items);
+        Side { ty, of, matcher, plain, items, computed, forbids }
     }
+}
+
+/// What grants by input give for each value of their inputs that someone has.
+fn computed<'a>(
+    of: &'a OfType,
+    world: World<'a>,
+    shape: &'a Shape,
+    states: &'a [Vec<u32>],
+    ty: IdentityId,
+    items: &mut Items,
+) -> Vec<Computed<'a>> {
+    let Some(population) = world.population else { return Vec::new() };
+    let table = population.of(ty);
+    let found: Vec<(Option<Coding<'a>>, Vec<Found>)> = of
+        .statics
+        .by_input
+        .par_iter()
+        .map(|by_input| {
+            let coding = by_input.input.as_ref();
+            let coding = coding.map(|i| Coding::new(world.program, population, states, ty, i));
+            let mut found = vec![Found::Nothing; coding.as_ref().map_or(1, |c| c.codes as usize)];
+            let mut seen = vec![false; found.len()];
+            let mut interp = Interp::new(world, shape, Subject::Identity(ty, 0));
+            for row in (0..table.len() as u32).filter(|row| table.is_whole(*row)) {
+                let code = coding.as_ref().map_or(0, |c| c.code(row));
+                if code == UNKNOWN || std::mem::replace(&mut seen[code as usize], true) {
+                    continue;
+                }
+                let mut out = Vec::new();
+                interp.turn_to(Subject::Identity(ty, row));
+                let result = interp.expand(by_input.rule, by_input.grant, &mut out);
+                found[code as usize] = match (result, &out[..]) {
+                    (Ok(()), []) => Found::Nothing,
+                    (Ok(()), [one]) => Found::One(interp.interner.entitlements.get(one.entitlement).clone()),
+                    (Ok(()), _) | (Err(_), _) => Found::Ask,
+                };
+                if coding.is_none() {
+                    break;
+                }
+            }
+            (coding, found)
+        })
+        .collect();
+    let mut number = |found: Found| match found {
+        Found::Nothing => NOTHING,
+        Found::Ask => ASK,
+        Found::One(e) => items.number(world.program, shape, ty, (e.app, e.kind, &e.value)),
+    };
+    found
+        .into_iter()
+        .map(|(coding, found)| Computed { coding, items: found.into_iter().map(&mut number).collect() })
+        .collect()
+}
+
+/// What a grant gives for a value.
+#[derive(Clone)]
+enum Found {
+    Nothing,
+    One(Entitlement),
+    Ask,
 }
 
 fn asked<'a>(interp: &mut Interp<'a>, ty: IdentityId, row: u32) -> u32 {
     interp.turn_to(Subject::Identity(ty, row));
     interp.state_of(ty, row).unwrap_or(NO_STATE)
-}
-
-fn asks_roles(program: &Program, id: prov_ir::ExprId) -> bool {
-    let mut open = vec![id];
-    let mut seen = rustc_hash::FxHashSet::default();
-    while let Some(id) = open.pop() {
-        let kind = &program.expr(id).kind;
-        if matches!(kind, ExprKind::HasRole(_)) {
-            return true;
-        }
-        kind.children(|child| {
-            if seen.insert(child) {
-                open.push(child);
-            }
-        });
-    }
-    false
 }

@@ -1,8 +1,7 @@
 //! Why those hold what they hold who are decided by columns alone: without the interpreter, from the rules that match.
 //! Invariant: what is said of someone here is what [`crate::OneDesired`] says of them; of others nothing is said.
 
-use super::block::Side;
-use super::matcher::Scratch;
+use super::block::{Side, Tools};
 use crate::by_hand::ByHand;
 use crate::evaluate::Engine;
 use crate::interp::{Interp, Subject};
@@ -21,10 +20,13 @@ pub struct Plains<'a> {
     sides: Vec<OnceLock<Option<OfType<'a>>>>,
 }
 
+/// A rule, and the position of a grant in it.
+type Giver = (u32, u32);
+
 struct OfType<'a> {
     side: Side<'a>,
     /// Static entitlements as they are compared, with the grants that give them: rule, position.
-    givers: FxHashMap<(AppId, KindId, Box<str>), Vec<(u32, u32)>>,
+    givers: FxHashMap<(AppId, KindId, Box<str>), Vec<Giver>>,
 }
 
 /// Someone who is decided by columns alone.
@@ -32,7 +34,7 @@ struct OfType<'a> {
 pub struct PlainOne {
     /// The number of the state, where the type has a lifecycle.
     pub state: Option<u32>,
-    identity: IdentityId,
+    who: (IdentityId, u32),
     /// Rules whose condition holds.
     rules: Vec<u32>,
 }
@@ -77,7 +79,7 @@ impl<'a> Plains<'a> {
             let columns = self.engine.columns(rows)?;
             let shape = &self.engine.ready().shape;
             let side = columns.side(self.world, shape, self.world.states?, ty);
-            if !side.flat {
+            if !side.of.statics.flat {
                 return None;
             }
             let mut givers: FxHashMap<_, Vec<_>> = FxHashMap::default();
@@ -103,59 +105,45 @@ impl<'a> Plains<'a> {
     pub fn of(&self, (ty, row): (IdentityId, u32)) -> Option<PlainOne> {
         let of = self.side(ty)?;
         let table = self.world.population?.of(ty);
-        let id = || self.world.program.schema.global_id(ty, table.table.key(row).unwrap_or(""));
-        let memory = &self.world.background?.memory;
-        let remembered =
-            |known: bool| known && (memory.entered.contains_key(&id()) || memory.keeps.contains_key(&id()));
-        if !table.is_whole(row)
-            || self.by_hand.is_about(ty, row)
-            || remembered(!memory.entered.is_empty() || !memory.keeps.is_empty())
-        {
+        if !table.is_whole(row) || self.by_hand.is_about(ty, row) || of.side.is_remembered(self.world, row) {
             return None;
         }
         let state = self.world.states?[ty.index()][row as usize];
-        if state == NO_STATE && self.world.program.schema.identity(ty).lifecycle.is_some() {
+        let lifecycle = self.world.program.schema.identity(ty).lifecycle.as_ref();
+        let def = lifecycle.and_then(|l| l.defs.get(state as usize));
+        if state == NO_STATE && lifecycle.is_some() || of.side.is_told(def) {
             return None;
         }
-        let mut scratch = Scratch::default();
-        of.side.matcher.block(row..row + 1, &mut scratch);
-        if *scratch.odd.first()? {
+        let mut tools = Tools::default();
+        of.side.matcher.block(row..row + 1, &mut tools.scratch);
+        if *tools.scratch.odd.first()? {
             return None;
         }
-        let mut rules = std::mem::take(scratch.rules.first_mut()?);
-        if !rules.iter().all(|r| of.side.of.statics.plain[*r as usize]) {
-            return None;
-        }
-        if rules.iter().any(|r| !of.side.matcher.exact[*r as usize]) {
-            let shape = &self.engine.ready().shape;
-            let mut interp = Interp::new(self.world, shape, Subject::Identity(ty, row));
-            let mut sure = true;
-            rules.retain(|&rule| {
-                let when = self.world.program.rules[rule as usize].when;
-                of.side.matcher.exact[rule as usize]
-                    || interp.holds(when).unwrap_or_else(|_| {
-                        sure = false;
-                        false
-                    })
-            });
-            if !sure {
-                return None;
-            }
-        }
-        Some(PlainOne { state: (state != NO_STATE).then_some(state), identity: ty, rules })
+        let shape = &self.engine.ready().shape;
+        let mut interp = Interp::new(self.world, shape, Subject::Identity(ty, row));
+        let simple = of.side.find(&mut interp, 0, row, &mut tools);
+        let state = (state != NO_STATE).then_some(state);
+        simple.then_some(PlainOne { state, who: (ty, row), rules: tools.one.rules })
     }
 
     /// How their rules give them an entitlement, whether or not it can be held: as in [`crate::Caused::causes`].
     pub fn causes(&self, one: &PlainOne, entitlement: &Entitlement) -> Vec<Cause> {
-        let Some(of) = self.side(one.identity) else { return Vec::new() };
+        let (ty, row) = one.who;
+        let Some(of) = self.side(ty) else { return Vec::new() };
         let shape = &self.engine.ready().shape;
         let (app, kind) = (entitlement.app, entitlement.kind);
-        let key = match shape.folds(app, kind) {
+        let key: Box<str> = match shape.folds(app, kind) {
             true => fold(&entitlement.value).into(),
             false => entitlement.value.clone(),
         };
+        let mut givers = of.givers.get(&(app, kind, key.clone())).cloned().unwrap_or_default();
+        if let Some(item) = of.side.items.find(app, kind, key) {
+            let computed = of.side.of.statics.by_input.iter().zip(0..);
+            let gives = computed.filter(|(_, number)| of.side.computed(*number, row) == item);
+            givers.extend(gives.map(|(by_input, _)| (by_input.rule, by_input.grant)));
+        }
         let mut causes = Vec::new();
-        for &(giver, grant) in of.givers.get(&(app, kind, key)).into_iter().flatten() {
+        for &(giver, grant) in &givers {
             let through = &shape.rules[giver as usize].had_through;
             for &rule in one.rules.iter().filter(|r| through.binary_search(r).is_ok()) {
                 let path = way(self.world.program, shape, rule, giver, |_| true);

@@ -1,155 +1,243 @@
-//! What rules of one identity type give to everyone who has them, and for which types that is all there is to know.
-//! Invariant: whoever has only rules that are *plain* here holds exactly their entitlements, less those of apps in which
-//! nothing can be held: no catalog, forbid, separation, rank or memory changes that.
+//! What rules of one identity type give to everyone who has them, or to everyone of one value of an input.
+//! Invariant: whoever has only rules that are *plain* here, and none of whose entitlements is *special*, holds exactly
+//! these, less those of apps in which nothing can be held: no catalog, forbid, separation, rank or memory changes that.
 
+use super::formula::Input;
 use crate::shape::Shape;
-use prov_ir::{ExprId, ExprKind, Program};
+use prov_ir::{ExprId, ExprKind, GrantProgram, Program};
 use prov_model::{AppId, IdentityId, KindId, fold};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// An entitlement that constant grants give.
+/// An entitlement that grants give.
 #[derive(Clone, Debug)]
 pub(crate) struct Static {
     pub app: AppId,
     pub kind: KindId,
     pub value: Box<str>,
+    /// What may change that it is held; none where nothing may.
+    pub special: Option<Box<Special>>,
+}
+
+/// What may keep someone from holding what is granted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Special {
+    /// It is not what it seems: blank, unknown to its catalog, or spelled in several ways.
+    pub odd: bool,
+    /// The highest of its kind wins.
+    pub ranked: bool,
+    /// Forbids that cover it.
+    pub forbids: Vec<u32>,
+    /// Separations that name it, with the side.
+    pub sides: Vec<(u32, u32)>,
+}
+
+/// Entitlements by what they are compared by.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Items {
+    pub list: Vec<Static>,
+    numbers: FxHashMap<(AppId, KindId, Box<str>), u32>,
+}
+
+/// A grant whose value follows from one input of a row.
+#[derive(Clone, Debug)]
+pub(crate) struct ByInput {
+    pub rule: u32,
+    pub grant: u32,
+    /// None where it reads no row.
+    pub input: Option<Input>,
 }
 
 /// See the head of the file.
 #[derive(Debug, Default)]
 pub(crate) struct Statics {
-    pub items: Vec<Static>,
+    pub items: Items,
     /// By rule: numbers of items that it and all it includes give, sorted.
     pub gives: Vec<Box<[u32]>>,
+    pub by_input: Vec<ByInput>,
+    /// By rule: positions in [`Statics::by_input`] of what it and all it includes give too.
+    pub also: Vec<Box<[u32]>>,
     /// By rule: whether that is all it gives.
     pub plain: Vec<bool>,
     /// Whether identities of the type are decided by their rules at all.
     pub flat: bool,
+    /// Whether accounts of the type ask for roles.
+    pub accounts_ask: bool,
+}
+
+/// Whether a role that comes may yet not be had, for more than what exceptions say.
+pub(crate) fn is_gated(program: &Program, shape: &Shape, rule: u32) -> bool {
+    let of = &shape.rules[rule as usize];
+    !of.forbids.is_empty() || !of.separations.is_empty() || !program.rules[rule as usize].params.is_empty()
+}
+
+impl Items {
+    /// The number of an entitlement, new if need be.
+    pub(crate) fn number(
+        &mut self,
+        program: &Program,
+        shape: &Shape,
+        ty: IdentityId,
+        (app, kind, value): (AppId, KindId, &str),
+    ) -> u32 {
+        let key: Box<str> = if shape.folds(app, kind) { fold(value).into() } else { value.into() };
+        let next = self.list.len() as u32;
+        let number = *self.numbers.entry((app, kind, key.clone())).or_insert(next);
+        if number == next {
+            let special = special(program, shape, ty, (app, kind, value), &key);
+            self.list.push(Static { app, kind, value: value.into(), special });
+        } else if *self.list[number as usize].value != *value {
+            // Which spelling counts hangs on who else gives it.
+            self.list[number as usize].special.get_or_insert_default().odd = true;
+        }
+        number
+    }
+
+    /// The number of an entitlement as it is compared.
+    pub(crate) fn find(&self, app: AppId, kind: KindId, key: Box<str>) -> Option<u32> {
+        self.numbers.get(&(app, kind, key)).copied()
+    }
 }
 
 impl Statics {
-    pub(crate) fn of(program: &Program, shape: &Shape, ty: IdentityId) -> Statics {
-        let mut statics = Statics { flat: is_flat(program, shape, ty), ..Statics::default() };
-        if !statics.flat {
+    /// `reads` says of a grant what input it follows from; none where it is not one, or none.
+    pub(crate) fn of(
+        program: &Program,
+        shape: &Shape,
+        ty: IdentityId,
+        mut reads: impl FnMut(&GrantProgram) -> Option<Option<Input>>,
+    ) -> Statics {
+        let (flat, accounts_ask) = accounts(program, shape, ty);
+        let mut statics = Statics { flat, accounts_ask, ..Statics::default() };
+        if !flat {
             return statics;
         }
-        let mut numbers: FxHashMap<(AppId, KindId, String), u32> = FxHashMap::default();
-        let mut own: Vec<(Vec<u32>, bool)> = Vec::with_capacity(program.rules.len());
-        let mut odd: FxHashSet<u32> = FxHashSet::default();
+        let mut own: Vec<Own> = Vec::with_capacity(program.rules.len());
         for (number, rule) in program.rules.iter().enumerate() {
-            let (mut items, mut plain) = (Vec::new(), rule.params.is_empty() && rule.instances.is_empty());
+            let mut of = Own { plain: rule.identity == ty, ..Own::default() };
+            of.plain &= !is_gated(program, shape, number as u32) && rule.instances.is_empty();
             for (place, grant) in rule.grants.iter().enumerate() {
-                if program.observed.grants.contains(&(number as u32, place as u32)) {
+                if !of.plain || program.observed.grants.contains(&(number as u32, place as u32)) {
                     continue;
                 }
-                let always = grant.when.is_none()
-                    && grant.from.is_none()
-                    && grant.until.is_none()
-                    && grant.keep.is_none()
-                    && grant.each.is_empty();
-                let Some(constant) = shape.rules[number].constants[place].filter(|_| always) else {
-                    plain = false;
-                    continue;
-                };
-                let constant = &shape.constants[constant as usize];
-                let (app, kind) = (constant.app, constant.kind);
-                let key =
-                    if shape.folds(app, kind) { fold(&constant.value) } else { (&*constant.value).into() };
-                let next = statics.items.len() as u32;
-                let item = *numbers.entry((app, kind, key.into_owned())).or_insert(next);
-                if item == next {
-                    statics.items.push(Static { app, kind, value: (&*constant.value).into() });
-                    if !is_plain(program, shape, ty, app, kind, &constant.value) {
-                        odd.insert(item);
+                let always = grant.when.is_none() && grant.from.is_none() && grant.until.is_none();
+                let once = grant.keep.is_none() && grant.each.is_empty();
+                match shape.rules[number].constants[place].filter(|_| always && once) {
+                    Some(constant) => {
+                        let constant = &shape.constants[constant as usize];
+                        let entitlement = (constant.app, constant.kind, constant.value.as_str());
+                        of.items.push(statics.items.number(program, shape, ty, entitlement));
                     }
-                } else if *statics.items[item as usize].value != *constant.value {
-                    // Two spellings of one: which counts hangs on who else gives it.
-                    odd.insert(item);
+                    None => match reads(grant).filter(|_| once) {
+                        Some(input) => {
+                            of.also.push(statics.by_input.len() as u32);
+                            let (rule, grant) = (number as u32, place as u32);
+                            statics.by_input.push(ByInput { rule, grant, input });
+                        }
+                        None => of.plain = false,
+                    },
                 }
-                items.push(item);
             }
-            own.push((items, plain));
+            own.push(of);
         }
-        for (number, rule) in shape.rules.iter().enumerate() {
-            let mut items: Vec<u32> =
-                rule.brings.iter().flat_map(|b| own[*b as usize].0.iter().copied()).collect();
-            items.sort_unstable();
-            items.dedup();
-            let plain = program.rules[number].identity == ty
-                && rule.brings.iter().all(|b| own[*b as usize].1)
-                && !items.iter().any(|i| odd.contains(i));
-            statics.gives.push(items.into());
-            statics.plain.push(plain);
+        for rule in &shape.rules {
+            let all = || rule.brings.iter().map(|b| &own[*b as usize]);
+            statics.gives.push(sorted(all().flat_map(|o| o.items.iter().copied())));
+            statics.also.push(sorted(all().flat_map(|o| o.also.iter().copied())));
+            statics.plain.push(all().all(|o| o.plain));
         }
         statics
     }
 }
 
-/// Whether an entitlement, once granted in an app where something can be held, is held as it stands.
-fn is_plain(program: &Program, shape: &Shape, ty: IdentityId, app: AppId, kind: KindId, value: &str) -> bool {
-    let def = program.schema.kind(app, kind);
+/// What a rule gives by itself.
+#[derive(Default)]
+struct Own {
+    items: Vec<u32>,
+    also: Vec<u32>,
+    plain: bool,
+}
+
+fn sorted(numbers: impl Iterator<Item = u32>) -> Box<[u32]> {
+    let mut list: Vec<u32> = numbers.collect();
+    list.sort_unstable();
+    list.dedup();
+    list.into()
+}
+
+/// What may keep someone of a type from holding an entitlement that is granted.
+fn special(
+    program: &Program,
+    shape: &Shape,
+    ty: IdentityId,
+    (app, kind, value): (AppId, KindId, &str),
+    key: &str,
+) -> Option<Box<Special>> {
+    let (schema, def) = (&program.schema, program.schema.kind(app, kind));
     let blank = match def.types.len() {
         0 => false,
         1 => value.trim().is_empty(),
         _ => prov_model::split_values(value).iter().any(|v| v.trim().is_empty()),
     };
-    let key = if shape.folds(app, kind) { fold(value) } else { value.into() };
     let catalog = shape.catalogs.get(&(app, kind));
-    let cataloged = catalog.is_none_or(|c| c.get(&*key).is_some_and(|spelled| **spelled == *value));
-    let forbidden = shape.forbids[app.index()].iter().any(|f| {
-        f.identity.is_none_or(|of| of == ty)
-            && program.schema.forbids[f.position as usize].covers(app, kind, &key)
+    let cataloged = catalog.is_none_or(|c| c.get(key).is_some_and(|spelled| **spelled == *value));
+    let forbids = shape.forbids[app.index()].iter().filter(|f| {
+        let applies = f.identity.is_none_or(|of| of == ty) && !program.observed.forbids.contains(&f.position);
+        applies && schema.forbids[f.position as usize].covers(app, kind, key)
     });
-    !blank && cataloged && !forbidden && !def.highest_wins
-}
-
-/// Whether what identities of a type hold follows from the rules that hold for them, one by one.
-fn is_flat(program: &Program, shape: &Shape, ty: IdentityId) -> bool {
-    let schema = &program.schema;
-    let named = |account: &&u32| {
-        let account = &program.accounts[**account as usize];
-        account.attributes.iter().any(|id| program.reads_unique(*id))
+    let sides = schema
+        .separations
+        .iter()
+        .zip(0..)
+        .flat_map(|(def, number)| def.sides_of(app, kind, key).map(move |side| (number, side as u32)));
+    let special = Special {
+        odd: blank || !cataloged,
+        ranked: def.highest_wins,
+        forbids: forbids.map(|f| f.position).collect(),
+        sides: sides.collect(),
     };
-    let lifecycle = schema.identity(ty).lifecycle.as_ref();
-    !shape.gated
-        && schema.separations.is_empty()
-        && schema.writebacks.is_empty()
-        && !schema.federations.iter().any(|f| f.identity == ty)
-        && !lifecycle.is_some_and(|l| l.keeps())
-        && !shape.accounts[ty.index()].iter().any(|a| named(&a))
-        && !asks_steps(program, shape, ty)
+    let any = special.odd || special.ranked || !special.forbids.is_empty() || !special.sides.is_empty();
+    any.then(|| special.into())
 }
 
-/// Whether a condition or an account asks for roles, entitlements or accounts, so that steps must be taken in order.
-fn asks_steps(program: &Program, shape: &Shape, ty: IdentityId) -> bool {
+/// Whether the accounts of a type can be told once rules are known, and whether they ask for roles.
+fn accounts(program: &Program, shape: &Shape, ty: IdentityId) -> (bool, bool) {
     let mut roots: Vec<ExprId> = Vec::new();
-    for rule in program.rules.iter().filter(|r| r.identity == ty) {
-        roots.extend(rule.when);
-    }
-    let mut accounts: Vec<ExprId> = Vec::new();
     for &account in &shape.accounts[ty.index()] {
         let account = &program.accounts[account as usize];
-        accounts.extend(account.when.iter().chain(&account.enabled).chain(&account.attributes));
+        roots.extend(account.when.iter().chain(&account.enabled).chain(&account.attributes));
     }
-    let asks = |roots: &[ExprId], found: &dyn Fn(&ExprKind) -> bool| {
-        let mut seen: FxHashSet<ExprId> = roots.iter().copied().collect();
-        let mut open = roots.to_vec();
-        while let Some(id) = open.pop() {
-            let kind = &program.expr(id).kind;
-            if found(kind) {
-                return true;
-            }
-            kind.children(|child| {
-                if seen.insert(child) {
-                    open.push(child);
-                }
-            });
-        }
-        false
-    };
     let holdings = |kind: &ExprKind| matches!(kind, ExprKind::HasInstance(..) | ExprKind::HasEntitlement(..));
-    let of_rules =
-        |kind: &ExprKind| holdings(kind) || matches!(kind, ExprKind::AccountAttr(..) | ExprKind::Unique(_));
-    let of_accounts = |kind: &ExprKind| holdings(kind) || matches!(kind, ExprKind::HasRole(_));
-    asks(&roots, &of_rules) || asks(&accounts, &of_accounts)
+    let roles = |kind: &ExprKind| matches!(kind, ExprKind::HasRole(_));
+    (!asks(program, &roots, &holdings), asks(program, &roots, &roles))
+}
+
+/// Whether a rule's condition asks for what is known only once steps are taken in order.
+pub(crate) fn asks_steps(program: &Program, when: ExprId) -> bool {
+    asks(program, &[when], &|kind| {
+        matches!(
+            kind,
+            ExprKind::HasRole(_)
+                | ExprKind::HasInstance(..)
+                | ExprKind::HasEntitlement(..)
+                | ExprKind::AccountAttr(..)
+                | ExprKind::Unique(_)
+        )
+    })
+}
+
+fn asks(program: &Program, roots: &[ExprId], found: &dyn Fn(&ExprKind) -> bool) -> bool {
+    let mut seen: FxHashSet<ExprId> = roots.iter().copied().collect();
+    let mut open = roots.to_vec();
+    while let Some(id) = open.pop() {
+        let kind = &program.expr(id).kind;
+        if found(kind) {
+            return true;
+        }
+        kind.children(|child| {
+            if seen.insert(child) {
+                open.push(child);
+            }
+        });
+    }
+    false
 }

@@ -5,11 +5,18 @@ use super::{Held, InApp, Nothing, Person};
 use crate::diff::{Class, Context};
 use crate::violations::Stays;
 use crate::{AccountQuestion, ActionKind, Cause, Loss};
-use prov_model::{EntId, EntitlementIssue, Mode, fold};
+use prov_model::{EntId, EntitlementIssue, Entitlements, Mode, fold};
 
 impl Held {
     /// Whether what is held is what is desired, without putting it in order: most often it is.
-    fn equals(&mut self, context: &Context<'_>, desired: &[EntId], held: &[EntId]) -> bool {
+    /// `common` is that of [`Context`].
+    pub(crate) fn equals(
+        &mut self,
+        ids: &Entitlements,
+        common: &[u32],
+        desired: &[EntId],
+        held: &[EntId],
+    ) -> bool {
         if desired.len() != held.len() {
             return false;
         }
@@ -18,12 +25,11 @@ impl Held {
             self.turn = 0;
         }
         self.turn += 1;
-        let ids = &context.input.desired.entitlements;
         for &id in desired {
             self.marks[ids.same_as(id).0 as usize] = self.turn;
         }
         // INVARIANT: neither list has doubles, so that as many, all desired, are the same.
-        held.iter().all(|id| self.marks[context.common[id.0 as usize] as usize] == self.turn)
+        held.iter().all(|id| self.marks[common[id.0 as usize] as usize] == self.turn)
     }
 
     /// What is held in the order of shared numbers.
@@ -45,7 +51,7 @@ impl Person<'_, '_> {
         let context = self.context;
         let ids = &context.input.desired.entitlements;
         let desired = self.position.map_or(&[][..], |p| context.input.desired.holdings.get(p as usize));
-        if apps.iter().all(|a| a.holds) && actual.equals(context, desired, held) {
+        if apps.iter().all(|a| a.holds) && actual.equals(ids, &context.common, desired, held) {
             return;
         }
         let actual = actual.sort(context, held);
