@@ -1,5 +1,7 @@
-//! The language's own tests, run: `suite/testing`, a policy a file, beside a snapshot of what `prov test` says of it.
-//! Invariant: every case is run on one thread and on several, with the same outcome.
+//! The language's own tests, run: `suite/testing`, a policy a file, beside a snapshot of what `prov test` says of it;
+//! `suite/mutants`, beside a snapshot of what its tests notice.
+//! Invariant: every case of `suite/testing` is run on one thread and on several, and with and without days on which nothing
+//! can happen, with the same outcome.
 
 use prov::testing::{self, Fate, Options, Snapshots};
 use prov_tests::PRELUDE;
@@ -71,13 +73,13 @@ fn tests_pass_and_fail_as_their_snapshots_say() {
     assert!(wrong.is_empty(), "snapshots differ: {wrong:?}");
 }
 
-/// The sample of the language's design passes its own test, whole but for what it proves.
+/// The sample of the language's design passes its own test: the first time its plan becomes the snapshot, the second it is as the
+/// snapshot says.
 #[test]
 fn the_sample_of_the_design_passes_its_own_test() {
     let all = case::all(&suite("eval")).expect("cases");
     let sample = all.iter().find(|c| c.name == "acme").expect("the sample");
     let project = Project::of_case(sample, &[]).expect("a folder");
-    // The values of the case's catalog are those that its people need; ann of the test needs no others.
     let loaded = project.check().expect("read");
     let Some(policy) = loaded.policy else {
         panic!("{}", loaded.report.human(prov::RenderOptions::default()))

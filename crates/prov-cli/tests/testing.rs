@@ -274,3 +274,89 @@ fn mutation_says_what_no_test_notices() {
     folder.write("main.prov", &POLICY.replace("level >= 3", "level >= 2"));
     assert!(folder.test(&["--mutate"]).code(1).err.contains("a test fails already"));
 }
+
+/// The kinds of lines in a report in LCOV's format, counted.
+#[test]
+fn lcov_agrees_with_itself() {
+    let folder = Folder::new(TESTS);
+    let lcov = folder.test(&["--coverage=lcov"]).code(0).out;
+    let of = |word: &str| -> Vec<String> {
+        lcov.lines().filter_map(|l| l.strip_prefix(word)?.strip_prefix(':').map(str::to_owned)).collect()
+    };
+    let number = |word: &str| of(word)[0].parse::<usize>().expect("a number");
+    assert_eq!((of("FN").len(), of("FNDA").len()), (number("FNF"), number("FNF")));
+    assert_eq!(of("BRDA").len(), number("BRF"));
+    let taken = of("BRDA").iter().filter(|b| !b.ends_with(",0") && !b.ends_with(",-")).count();
+    assert_eq!(taken, number("BRH"));
+    let hit = of("DA").iter().filter(|d| !d.ends_with(",0")).count();
+    assert_eq!((of("DA").len(), hit), (number("LF"), number("LH")));
+    let known = ["TN", "SF", "FN", "FNDA", "FNF", "FNH", "BRDA", "BRF", "BRH", "DA", "LF", "LH"];
+    for line in lcov.lines().filter(|l| *l != "end_of_record") {
+        assert!(line.split_once(':').is_some_and(|(w, _)| known.contains(&w)), "{line}");
+    }
+}
+
+/// What comes out is XML, JSON and TAP to whoever reads them, whatever stands in names.
+#[test]
+fn reports_are_read_by_their_readers() {
+    let folder = Folder::new(&TESTS.replace("juniors don't", "juniors <don't> & # \\\\ sell"));
+    folder.write("main.prov", &POLICY.replace("level >= 3", "level >= 2"));
+    let junit = folder.test(&["--format", "junit"]).code(1).out;
+    let report = quick_junit::Report::deserialize_from_str(&junit).expect("JUnit");
+    assert_eq!((report.tests, report.failures), (2, 1));
+    let cases: Vec<String> =
+        report.test_suites.iter().flat_map(|s| &s.test_cases).map(|c| c.name.to_string()).collect();
+    assert_eq!(cases[1], "juniors <don't> & # \\ sell", "{junit}");
+    let tap = folder.test(&["--format", "tap"]).code(1).out;
+    let mut lines = tap.lines();
+    assert_eq!((lines.next(), lines.next()), (Some("TAP version 14"), Some("1..2")));
+    let points: Vec<&str> =
+        tap.lines().filter(|l| l.starts_with("ok ") || l.starts_with("not ok ")).collect();
+    assert_eq!(points.len(), 2, "{tap}");
+    assert!(points[1].ends_with("juniors <don't> & \\# \\\\ sell"), "{tap}");
+    // What belongs to a point is indented, between its marks.
+    let open = tap.lines().filter(|l| *l == "  ---").count();
+    assert_eq!((open, tap.lines().filter(|l| *l == "  ...").count()), (1, 1), "{tap}");
+    for line in folder.test(&["--format", "jsonl"]).code(1).out.lines() {
+        serde_json::from_str::<serde_json::Value>(line).expect("JSON");
+    }
+}
+
+/// A failure tells what happened: what there is instead, when in the policy's zone, who was given what by hand.
+#[test]
+fn failures_read_as_a_user_needs_them() {
+    let folder = Folder::new(
+        r#"test "by hand" {
+    given ann = person { department: "IT" }
+    given assignments = [assignment { identity: ann, role: helper, from: 2026-03-02, until: 2026-03-09, granted_by: ann, ticket: "T" }]
+    at 2026-03-02 at 09:30
+    expect ann lacks helper, crm.role
+    expect plan lacks grant(ann)
+    expect plan has disable_account
+    expect plan has nothing
+    expect plan has tripped(leavers)
+}
+"#,
+    );
+    folder.write(
+        "main.prov",
+        &format!(
+            "timezone \"Europe/Paris\"\n{POLICY}role helper requestable {{ grant crm.role(\"helper\") }}\n"
+        ),
+    );
+    let ran = folder.test(&[]).code(1);
+    for said in [
+        "`ann` has helper",
+        "not so on 2026-03-02 at 09:30",
+        "assigned from 2026-03-02 until 2026-03-09, granted by ann tests.prov:3",
+        "`ann` has crm.role",
+        "ann has crm.role(\"helper\")",
+        "the plan has `grant(ann)`",
+        "2026-03-02 at 09:30  grant ann crm.role(\"helper\")",
+        "the plan does not have `disable_account`",
+        "the plan is not empty",
+        "the guard `leavers` does not trip",
+    ] {
+        assert!(ran.out.contains(said), "`{said}` is not in:\n{}", ran.out);
+    }
+}

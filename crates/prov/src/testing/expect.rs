@@ -51,6 +51,21 @@ impl World<'_> {
         }
     }
 
+    /// The same, of an account with whether it sleeps: who has one that is disabled has it all the same.
+    fn called_now(&self, who: Who, item: &Item) -> String {
+        let what = self.called(item);
+        let ItemHeld::Account(app) = &item.kind else { return what };
+        let sleeps = self.account(who, *app).is_some_and(|account| !account.enabled);
+        if sleeps { what.replacen("an account", "a disabled account", 1) } else { what }
+    }
+
+    /// The account that someone has.
+    fn account(&self, who: Who, app: AppId) -> Option<&prov_model::Account> {
+        let (id, data) = (self.id(who), &self.actual.data);
+        let position = data.ids.binary_search_by(|x| (**x).cmp(&id)).ok()?;
+        data.accounts.get(position).iter().find(|a| a.app == app)
+    }
+
     fn entitlement(&self, app: AppId, kind: KindId, values: Option<&[ExprId]>) -> String {
         let schema = self.policy().schema();
         match values {
@@ -108,7 +123,7 @@ impl World<'_> {
 
     fn held_as(&self, who: Who, verb: HoldVerb, item: &Item) -> Option<Failure> {
         let (before, now) = (self.holds(who, item, true), self.holds(who, item, false));
-        let (name, what) = (self.name(who), self.called(item));
+        let (name, what) = (self.name(who), self.called_now(who, item));
         let wrong = match (verb, before, now) {
             (HoldVerb::Has, _, true)
             | (HoldVerb::Lacks, _, false)
@@ -156,13 +171,56 @@ impl World<'_> {
             ItemHeld::Entitlement(app, kind, Some(values)) => {
                 Entitlement { app: *app, kind: Some((*kind, self.joined(*app, *kind, values))) }
             }
-            ItemHeld::Entitlement(app, _, None) | ItemHeld::Account(app) => {
-                Entitlement { app: *app, kind: None }
+            ItemHeld::Entitlement(app, kind, None) => {
+                let held = self.held_of(who, *app, *kind);
+                let target = Entitlement { app: *app, kind: None };
+                let explained =
+                    self.engine.explain_with(&identity, Some(&target), &ran.moment, &ran.background);
+                return format!("{held}{}", explanation_text(self.policy(), &explained, false));
             }
-            ItemHeld::Role(condition) => return self.taken_apart(identity.who, ran, &[], *condition),
+            ItemHeld::Account(app) => Entitlement { app: *app, kind: None },
+            ItemHeld::Role(condition) => {
+                let role = self.policy().sources().text(item.span);
+                let apart = self.taken_apart(identity.who, ran, &[], *condition);
+                return format!("{apart}{}", self.by_hand(who, role));
+            }
         };
         let explained = self.engine.explain_with(&identity, Some(&target), &ran.moment, &ran.background);
         explanation_text(self.policy(), &explained, false)
+    }
+
+    /// What someone has of a kind, as a line.
+    fn held_of(&self, who: Who, app: AppId, kind: KindId) -> String {
+        let (id, data, schema) = (self.id(who), &self.actual.data, self.policy().schema());
+        let position = data.ids.binary_search_by(|x| (**x).cmp(&id)).ok();
+        let held = position.map_or(&[][..], |p| data.holdings.get(p));
+        let of = |e: &&prov_model::EntId| {
+            let held = data.entitlements.get(**e);
+            held.kind == kind && schema.accounts_of(app).any(|a| a == held.app)
+        };
+        let mut names: Vec<String> =
+            held.iter().filter(of).map(|e| show(schema, data.entitlements.get(*e))).collect();
+        names.sort();
+        let whole = format!("{}.{}", schema.app(app).name, schema.kind(app, kind).name);
+        match names.as_slice() {
+            [] => format!("{id} has nothing of {whole}\n"),
+            names => format!("{id} has {}\n", names.join(", ")),
+        }
+    }
+
+    /// The assignments of a role to someone, as lines.
+    fn by_hand(&self, who: Who, role: &str) -> String {
+        let (id, name) = (self.id(who), role.split('(').next().unwrap_or(role).trim());
+        let of = self.assignments.iter().filter(|a| a.identity == id && a.role == name);
+        let day = |at: &Option<prov_model::TimePoint>| at.as_ref().map(|at| format!("{at}"));
+        of.map(|a| {
+            let from = day(&a.from).map_or(String::new(), |d| format!(" from {d}"));
+            let until = day(&a.until).map_or(String::new(), |d| format!(" until {d}"));
+            let by = a.granted_by.as_ref().map_or(String::new(), |by| format!(", granted by {by}"));
+            let (file, line) = &a.origin;
+            format!("  assigned{from}{until}{by} {file}:{line}\n")
+        })
+        .collect()
     }
 
     fn taken_apart(&self, who: (IdentityId, u32), ran: &Ran, bound: &[Bound], condition: ExprId) -> String {
@@ -225,7 +283,7 @@ impl World<'_> {
 
     fn state(&self, who: Who, wanted: u32, span: Span) -> Option<Failure> {
         let Some((identity, ran)) = self.identity(who) else {
-            let wrong = format!("`{}` is in no state, but gone from the sources", self.name(who));
+            let wrong = format!("`{}` is in no source, and so in no state", self.name(who));
             return Some(self.failure(span, wrong, self.absent(who)));
         };
         let id = self.id(who);
@@ -248,14 +306,16 @@ impl World<'_> {
         for (moment, plan) in &self.plans {
             for action in plan.actions().filter(|a| id.as_deref().is_none_or(|id| a.identity() == id)) {
                 let what = match action.entitlement() {
-                    Some((kind, value)) => format!(" {kind}({value:?})"),
+                    Some((kind, value)) => format!(".{kind}({value:?})"),
                     None => action.account().map_or(String::new(), |a| format!(" {a:?}")),
                 };
                 let (kind, whom, app) = (action.kind().name(), action.identity(), action.app());
                 lines.push(format!("{}  {kind} {whom} {app}{what}", shown(moment)));
             }
             for finding in plan.findings.iter().filter(|f| id.is_none() || f.identity == id) {
-                lines.push(format!("{}  {}: {}", shown(moment), finding.kind.name(), finding.message));
+                let whom = finding.identity.as_ref().filter(|_| who.is_none());
+                let whom = whom.map_or(String::new(), |id| format!(" {id}"));
+                lines.push(format!("{}  {}{whom}: {}", shown(moment), finding.kind.name(), finding.message));
             }
         }
         let about = id.map_or(String::new(), |id| format!(" about {id}"));
@@ -286,14 +346,27 @@ impl World<'_> {
         if found != lacks {
             return None;
         }
-        let text = self.policy().sources().text(span).trim_start_matches("expect").trim();
-        let wrong = match lacks {
-            false => format!("the plan has no such thing: `{text}`"),
-            true => format!("the plan has it: `{text}`"),
+        let wrong = match (what.word.as_str(), &what.name, lacks) {
+            ("nothing", _, false) => "the plan is not empty".to_owned(),
+            ("nothing", _, true) => "the plan is empty".to_owned(),
+            ("tripped", Some(guard), false) => format!("the guard `{guard}` does not trip"),
+            ("tripped", Some(guard), true) => format!("the guard `{guard}` trips"),
+            ("tripped", None, false) => "no guard trips".to_owned(),
+            ("tripped", None, true) => "a guard trips".to_owned(),
+            _ => {
+                let text = self.policy().sources().text(span);
+                let (_, text) = text.split_once(if lacks { "lacks" } else { "has" }).unwrap_or(("", text));
+                let verb = if lacks { "has" } else { "does not have" };
+                format!("the plan {verb} `{}`", text.trim())
+            }
         };
-        let mut explanation = self.actions(what.who);
-        for verdict in self.plans.iter().flat_map(|(_, p)| p.tripped()) {
-            explanation.push_str(&format!("guard {} trips\n", verdict.guard));
+        let mut explanation = if what.word == "tripped" { String::new() } else { self.actions(what.who) };
+        let tripped = self.plans.iter().flat_map(|(_, p)| p.tripped());
+        for told in tripped.filter_map(prov_plan::Verdict::diagnostic) {
+            explanation.push_str(&format!("{}\n", told.message));
+        }
+        if explanation.is_empty() {
+            explanation.push_str("no guard trips\n");
         }
         Some(self.failure(span, wrong, explanation))
     }
@@ -393,6 +466,15 @@ impl World<'_> {
             };
             explanation.push_str(&format!("  {}.{}.{attribute} = {shown}\n", self.name(value.who), app.name));
         }
+        let text = self.policy().sources().text(span);
+        for who in (0..self.test.people.len() as u32).map(Who) {
+            let read = format!("{}.state", self.name(who));
+            if text.contains(&read)
+                && let Some(state) = ran.desired.state(&self.id(who))
+            {
+                explanation.push_str(&format!("  {read} = {state}\n"));
+            }
+        }
         let gone: Vec<&str> = (0..self.test.people.len() as u32)
             .map(Who)
             .filter(|w| matches!(bound[w.0 as usize], Bound::Absent))
@@ -406,12 +488,7 @@ impl World<'_> {
 
     /// An attribute of an account that someone has.
     fn account_value(&self, value: &AccountValue) -> Bound {
-        let id = self.id(value.who);
-        let data = &self.actual.data;
-        let Ok(position) = data.ids.binary_search_by(|x| (**x).cmp(&id)) else { return Bound::Absent };
-        let Some(account) = data.accounts.get(position).iter().find(|a| a.app == value.app) else {
-            return Bound::Absent;
-        };
+        let Some(account) = self.account(value.who, value.app) else { return Bound::Absent };
         match value.attribute {
             None => Bound::Truth(account.enabled),
             Some(0) => Bound::Text(account.name.to_string()),

@@ -225,10 +225,18 @@ fn undated(memory: &Memory) -> Memory {
     Memory { at: None, ..memory.clone() }
 }
 
-/// A moment as a test would write it.
+/// A moment as a test would write it: the day, or the day and the time of day in the policy's zone; where that names another
+/// instant (a second, the later of two hours of one name) the instant in UTC.
 pub(super) fn shown(moment: &Moment) -> String {
-    let midnight = moment.zone.instant_at(moment.today, 0, 0) == moment.now;
-    if midnight { moment.today.to_string() } else { moment.now.to_string() }
+    let day = moment.today;
+    let is = |hour: u8, minute: u8| moment.zone.instant_at(day, hour, minute) == moment.now;
+    if is(0, 0) {
+        return day.to_string();
+    }
+    let mut times = (0..24).flat_map(|hour| (0..60).map(move |minute| (hour, minute)));
+    times
+        .find(|(hour, minute)| is(*hour, *minute))
+        .map_or_else(|| moment.now.to_string(), |(hour, minute)| format!("{day} at {hour:02}:{minute:02}"))
 }
 
 /// A finding about data, told at the line of the test that brought it.
