@@ -5,17 +5,16 @@
 
 mod exprs;
 mod presence;
+mod sources;
 mod strata;
 mod types;
+mod withheld;
 
 pub(crate) use strata::name as step_name;
 
-use crate::{
-    AccountProgram, AttributeProgram, EachProgram, ExprId, ExprKind, GrantValue, Local, Program, RuleProgram,
-    SourceProgram,
-};
+use crate::{AccountProgram, EachProgram, ExprId, ExprKind, GrantValue, Local, Program, RuleProgram};
 use exprs::{Context, Subject, Walk};
-use prov_model::{AppId, FieldDef, IdentityId, KindId, NamedRole, Resolve, SourcePart, Type};
+use prov_model::{AppId, FieldDef, IdentityId, KindId, Type};
 use std::collections::HashSet;
 use std::fmt;
 
@@ -47,7 +46,7 @@ pub(crate) fn fail<T>(place: impl Into<String>, reason: impl Into<String>) -> Re
 pub fn verify(program: &Program) -> Result<(), VerifyError> {
     arena(program)?;
     let mut walk = Walk::new(program);
-    sources(program, &mut walk)?;
+    sources::sources(program, &mut walk)?;
     lifecycles(program, &mut walk)?;
     states_end(program)?;
     federations(program, &mut walk)?;
@@ -57,9 +56,9 @@ pub fn verify(program: &Program) -> Result<(), VerifyError> {
         self::rule(program, &mut walk, i, rule, included.contains(&(i as u32)))?;
     }
     includes(program)?;
-    forbids(program, &mut walk)?;
-    role_forbids(program, &mut walk)?;
-    separations(program)?;
+    withheld::forbids(program, &mut walk)?;
+    withheld::role_forbids(program, &mut walk)?;
+    withheld::separations(program)?;
     if let Some(reason) = program.observed.out_of_range(program) {
         return fail("what is observed", reason);
     }
@@ -132,134 +131,6 @@ fn identity<'p>(program: &'p Program, id: IdentityId, place: &str) -> Result<&'p
         Some(def) => Ok(&def.attributes),
         None => fail(place, format!("there is no identity type {}", id.0)),
     }
-}
-
-fn sources<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), VerifyError> {
-    if program.sources.len() != program.schema.sources.len() {
-        return fail("sources", "there is not one program a source");
-    }
-    for (i, source) in program.sources.iter().enumerate() {
-        let def = &program.schema.sources[i];
-        let place = format!("source `{}`", def.name);
-        if source.source as usize != i {
-            return fail(place, "it is not in the order of the schema");
-        }
-        let own = identity(program, def.identity, &place)?;
-        let joins = match def.part {
-            SourcePart::Authoritative => None,
-            SourcePart::Enriching(joins) => Some(joins),
-            SourcePart::Elements { list, joins } => {
-                if !matches!(own.get(list.index()).map(|a| a.ty.required()), Some(Type::List(_))) {
-                    return fail(place, "its rows are elements of what is no list");
-                }
-                Some(joins)
-            }
-        };
-        let fields = program.schema.fields_of(def);
-        if source.attributes.len() != fields.len() {
-            return fail(place, "it does not have one mapping a field");
-        }
-        let context = walk.context(Subject::Row(source));
-        for (mapping, field) in source.attributes.iter().zip(fields) {
-            let place = format!("{place}, `{}`", field.name);
-            self::mapping(program, walk, source, mapping, &field.ty, &context, &place)?;
-        }
-        match (&source.join, joins) {
-            (None, None) => {}
-            (Some(mapping), Some(joins)) => {
-                let Some(attribute) = own.get(joins.index()) else {
-                    return fail(place, "the attribute that it joins is not there");
-                };
-                let ty = attribute.ty.required();
-                if !ty.is_scalar() || matches!(ty, Type::Identity(_)) {
-                    return fail(place, "it joins an attribute that is no plain value");
-                }
-                let place = format!("{place}, joins");
-                self::mapping(program, walk, source, mapping, ty, &context, &place)?;
-            }
-            (Some(_), None) | (None, Some(_)) => return fail(place, "what it joins is not clear"),
-        }
-        if let Some(mapping) = &source.effective {
-            if matches!(def.part, SourcePart::Elements { .. }) {
-                return fail(place, "elements of a list have no key and so no row in force");
-            }
-            let place = format!("{place}, effective from");
-            self::mapping(program, walk, source, mapping, &Type::Date, &context, &place)?;
-        }
-    }
-    brought(program)
-}
-
-/// One value of a source's rows.
-fn mapping<'p>(
-    program: &'p Program,
-    walk: &mut Walk<'p>,
-    source: &SourceProgram,
-    mapping: &AttributeProgram,
-    want: &Type,
-    context: &Context<'p>,
-    place: &str,
-) -> Result<(), VerifyError> {
-    match mapping {
-        AttributeProgram::Nothing => Ok(()),
-        AttributeProgram::Column(c) if (*c as usize) < source.columns.len() => Ok(()),
-        AttributeProgram::Column(c) => fail(place, format!("there is no column {c}")),
-        AttributeProgram::Mapped(e) => {
-            let ty = tree(program, walk, *e, context, place)?;
-            let fits = match want.required() {
-                // A reference is mapped to the key of whom it refers to.
-                Type::Identity(_) => ty.required().is_scalar(),
-                want => ty.required() == want,
-            };
-            if fits {
-                return Ok(());
-            }
-            let (ty, want) = (ty.name(&program.schema), want.name(&program.schema));
-            fail(place, format!("it gives `{ty}`, and the attribute is `{want}`"))
-        }
-    }
-}
-
-/// Which sources bring which attribute: each one that is named does, and all that is always there comes from every
-/// source that may be the only one to know an identity.
-fn brought(program: &Program) -> Result<(), VerifyError> {
-    let schema = &program.schema;
-    if program.brought.len() != schema.identities.len() {
-        return fail("sources", "there is not one list of attributes an identity type");
-    }
-    for (ty, (def, lists)) in schema.identities.iter().zip(&program.brought).enumerate() {
-        if lists.len() != def.attributes.len() {
-            return fail(format!("identity `{}`", def.name), "there is not one list of sources an attribute");
-        }
-        for (a, (attribute, sources)) in def.attributes.iter().zip(lists).enumerate() {
-            let place = format!("identity `{}`, `{}`", def.name, attribute.name);
-            for (i, &number) in sources.iter().enumerate() {
-                let (Some(source), Some(mappings)) =
-                    (schema.sources.get(number as usize), program.sources.get(number as usize))
-                else {
-                    return fail(place, format!("there is no source {number}"));
-                };
-                let brings = match source.part {
-                    SourcePart::Elements { list, .. } => list.index() == a,
-                    SourcePart::Authoritative | SourcePart::Enriching(_) => {
-                        mappings.attributes.get(a).is_some_and(|m| !matches!(m, AttributeProgram::Nothing))
-                    }
-                };
-                if source.identity.index() != ty || !brings || sources[..i].contains(&number) {
-                    return fail(place, format!("source `{}` does not bring it, or twice", source.name));
-                }
-            }
-            let always = def.key.index() == a
-                || !matches!(attribute.ty, Type::Optional(_) | Type::Set(_) | Type::List(_));
-            let lacks = schema.sources.iter().enumerate().find(|(number, s)| {
-                s.identity.index() == ty && s.is_authoritative() && !sources.contains(&(*number as u32))
-            });
-            if let (true, Some((_, source))) = (always, lacks) {
-                return fail(place, format!("source `{}` does not bring what is always there", source.name));
-            }
-        }
-    }
-    Ok(())
 }
 
 fn lifecycles<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), VerifyError> {
@@ -356,7 +227,7 @@ fn federations<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), Veri
         let context = walk.context(Subject::Row(maps));
         for (mapping, field) in maps.attributes.iter().zip(own) {
             let place = format!("{place}, `{}`", field.name);
-            self::mapping(program, walk, maps, mapping, &field.ty, &context, &place)?;
+            sources::mapping(program, walk, maps, mapping, &field.ty, &context, &place)?;
         }
     }
     Ok(())
@@ -634,106 +505,6 @@ fn includes(program: &Program) -> Result<(), VerifyError> {
         Some(i) => fail(rule_name(program, i), "it includes itself"),
         None => Ok(()),
     }
-}
-
-fn forbids<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), VerifyError> {
-    if program.forbids.len() != program.schema.forbids.len() {
-        return fail("forbids", "there is not one program a forbid");
-    }
-    for (i, (forbid, def)) in program.forbids.iter().zip(&program.schema.forbids).enumerate() {
-        let place = format!("forbid {}", i + 1);
-        rule_id(program, def.rule, &place)?;
-        match (program.schema.apps.get(def.app.index()), def.kind) {
-            (None, _) => return fail(place, format!("there is no app {}", def.app.0)),
-            (Some(_), Some(k)) => {
-                let types = kind(program, def.app, k, &place)?;
-                if def.values.len() > types.len() {
-                    return fail(place, "it has more patterns than its kind has values");
-                }
-            }
-            (Some(_), None) => {}
-        }
-        let subject = match forbid.identity {
-            Some(id) => {
-                identity(program, id, &place)?;
-                Subject::Identity(id)
-            }
-            None => Subject::Nobody,
-        };
-        if let Some(when) = forbid.when {
-            let context = walk.context(subject);
-            condition(program, walk, when, &context, &format!("{place}, when"))?;
-        }
-    }
-    Ok(())
-}
-
-fn role_forbids<'p>(program: &'p Program, walk: &mut Walk<'p>) -> Result<(), VerifyError> {
-    if program.role_forbids.len() != program.schema.role_forbids.len() {
-        return fail("forbids of roles", "there is not one program a forbid");
-    }
-    for (i, (forbid, def)) in program.role_forbids.iter().zip(&program.schema.role_forbids).enumerate() {
-        let place = format!("forbid {} of a role", i + 1);
-        rule_id(program, def.rule, &place)?;
-        let of = named_role(program, &def.role, &place)?;
-        let subject = match forbid.identity {
-            Some(id) if id == of.identity => Subject::Identity(id),
-            Some(_) => return fail(place, "it is for another identity type than the role"),
-            None => Subject::Nobody,
-        };
-        if let Some(when) = forbid.when {
-            let context = walk.context(subject);
-            condition(program, walk, when, &context, &format!("{place}, when"))?;
-        }
-    }
-    Ok(())
-}
-
-/// The rule that a forbid or a separation names.
-fn named_role<'p>(
-    program: &'p Program,
-    role: &NamedRole,
-    place: &str,
-) -> Result<&'p RuleProgram, VerifyError> {
-    match program.rules.get(role.position as usize) {
-        Some(rule) if rule.rule == role.rule && (role.instance.is_none() || !rule.params.is_empty()) => {
-            Ok(rule)
-        }
-        Some(_) => fail(place, "the role's cause is another's"),
-        None => fail(place, format!("there is no rule {}", role.position)),
-    }
-}
-
-fn separations(program: &Program) -> Result<(), VerifyError> {
-    for (i, def) in program.schema.separations.iter().enumerate() {
-        let place = format!("separation {}", i + 1);
-        rule_id(program, def.rule, &place)?;
-        if def.at_least < 2 || def.at_least as usize > def.sides.len() {
-            return fail(place, "it can't be hit, or is hit by one side");
-        }
-        if let Resolve::Side(n) = def.resolve
-            && n as usize >= def.sides.len()
-        {
-            return fail(place, "it withholds a side that it does not have");
-        }
-        for side in &def.sides {
-            for role in &side.roles {
-                named_role(program, role, &place)?;
-            }
-            for pattern in &side.patterns {
-                match (program.schema.apps.get(pattern.app.index()), pattern.kind) {
-                    (None, _) => return fail(place, format!("there is no app {}", pattern.app.0)),
-                    (Some(_), Some(k))
-                        if pattern.values.len() > kind(program, pattern.app, k, &place)?.len() =>
-                    {
-                        return fail(place, "it has more patterns than its kind has values");
-                    }
-                    (Some(_), _) => {}
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 fn kinds(program: &Program) -> Result<(), VerifyError> {

@@ -5,6 +5,7 @@
 
 pub mod csv;
 mod diff;
+mod finding;
 mod findings;
 mod granted;
 mod guards;
@@ -25,12 +26,10 @@ mod violations;
 mod would;
 
 pub use diff::{PlanInput, plan};
+pub use finding::{Finding, FindingKind, Held};
 pub use json::PlanError;
 pub use memory::{memory_after, memory_if};
 pub use order::verify_order;
-pub use plan::{
-    ActionId, ActionKind, ActionView, Because, Change, Finding, FindingKind, Header, Held, Plan, SourceRows,
-    Verdict,
-};
+pub use plan::{ActionId, ActionKind, ActionView, Because, Change, Header, Plan, SourceRows, Verdict};
 pub use reasons::{AccountQuestion, Cause, Loss, NoReasons, Reasons};
 pub use simulate::{apply_if, apply_to};
