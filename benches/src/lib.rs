@@ -2,6 +2,11 @@
 //! Invariant: equal arguments make equal bytes on every machine and any number of threads.
 
 pub mod draw;
+pub mod gate;
+pub mod inside;
+pub mod org;
+pub mod run;
+pub mod table;
 pub mod w;
 
 use std::path::PathBuf;

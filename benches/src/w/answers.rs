@@ -178,7 +178,7 @@ fn drifted(yesterday: &[u64], people: &Range<u32>, seed: u64, entitlements: u64)
 }
 
 /// What two sets in order have alone.
-pub(super) fn difference(a: &[u64], b: &[u64], mut only_a: impl FnMut(u64), mut only_b: impl FnMut(u64)) {
+pub fn difference<T: Copy + Ord>(a: &[T], b: &[T], mut only_a: impl FnMut(T), mut only_b: impl FnMut(T)) {
     let (mut a, mut b) = (a.iter().copied().peekable(), b.iter().copied().peekable());
     loop {
         match (a.peek().copied(), b.peek().copied()) {

@@ -10,7 +10,7 @@ mod policy;
 mod rules;
 mod words;
 
-pub use answers::{Answer, Answers, Chunk, Pairs, chunks, key};
+pub use answers::{Answer, Answers, Chunk, Pairs, chunks, difference, key};
 pub use files::{check_plan, write};
 pub use matcher::{Matcher, Room};
 pub use people::{NO_SKILL, Person, Rows, TODAY, date};
