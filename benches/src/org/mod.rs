@@ -204,15 +204,19 @@ fn rules(company: Company) -> String {
                 "ad.group",
             ),
             6 => (format!("has rule{earlier} and level >= {level}"), "wiki.space"),
+            // Broad ones, so that what must stay apart comes together.
+            _ if rule % 16 == 7 => {
+                (format!("kind == employee and title == \"{title}\" and level >= 3"), "erp.role")
+            }
             _ => (
                 format!("kind == employee and title == \"{title}\" and site == \"Site {site:02}\""),
                 "erp.role",
             ),
         };
         let value = match (what, g.below(12)) {
-            ("erp.role", 0) => "pay".to_owned(),
-            ("erp.role", 1) => "order".to_owned(),
-            ("erp.role", 2) => "close".to_owned(),
+            ("erp.role", 0..3) => "pay".to_owned(),
+            ("erp.role", 3..6) => "order".to_owned(),
+            ("erp.role", 6 | 7) => "close".to_owned(),
             _ => format!("r{rule}"),
         };
         let when = if rule % 8 == 6 { when } else { format!("staff and {when}") };
