@@ -172,11 +172,11 @@ fn prov(settings: &Settings, backend: &str, dir: &Path) -> Runner {
     Runner { name: format!("Prov, {backend}"), program, answer }
 }
 
-fn peer(settings: &Settings, python: &Path, script: &str, form: &str, dir: &Path) -> Runner {
+fn peer(settings: &Settings, python: &Path, script: &str, name: String, form: &str, dir: &Path) -> Runner {
     let answer = dir.join("difference.csv");
     let args: [OsString; 4] =
         [settings.work.join("peers").join(script).into(), dir.into(), form.into(), answer.clone().into()];
-    Runner { name: form.to_owned(), program: Program::new(python, args), answer }
+    Runner { name, program: Program::new(python, args), answer }
 }
 
 /// Runs somebody and compares the answer; the cost only if it is the known one.
@@ -236,7 +236,7 @@ fn measure(settings: &Settings, python: Option<&Path>, cell: Cell) -> Result<Vec
         let mut best: Option<(Cost, Runner)> = None;
         let mut note = String::new();
         for form in *forms {
-            let runner = peer(settings, python, script, form, &dir);
+            let runner = peer(settings, python, script, format!("{name}, {form}"), form, &dir);
             match one(&runner, settings.limit) {
                 Ok(cost) if best.as_ref().is_none_or(|b| cost.cpu < b.0.cpu) => best = Some((cost, runner)),
                 Ok(_) => {}
@@ -247,7 +247,7 @@ fn measure(settings: &Settings, python: Option<&Path>, cell: Cell) -> Result<Vec
             }
         }
         match best {
-            Some((_, runner)) => others.push((format!("{name}, {}", runner.name), runner)),
+            Some((_, runner)) => others.push((runner.name.clone(), runner)),
             None => {
                 rows.push(Row { who: (*name).to_owned(), costs: vec![], ratios: vec![], note: Some(note) })
             }

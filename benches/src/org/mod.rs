@@ -69,7 +69,7 @@ impl Making {
         let count = (company.people / 100).clamp(10, 5_000) as usize;
         let mut draws = Draws::new(company.seed, 2000);
         let departments = Zipf::new(DEPARTMENTS as u64, 2);
-        let template = |_| {
+        let template = |number: usize| {
             let site = draws.below(SITES);
             Template {
                 department: departments.pick(draws.draw()),
@@ -77,7 +77,7 @@ impl Making {
                 level: 1 + draws.below(8),
                 country: site % COUNTRIES.len(),
                 site,
-                employee: draws.unit() < 0.85,
+                employee: number % 7 != 3,
             }
         };
         let templates = (0..count).map(template).collect();
