@@ -14,19 +14,20 @@ struct Loaded {
 }
 
 fn load(dir: &Path) -> Loaded {
-    let policy = Policy::load(dir.join("policy")).unwrap();
+    let policy = Policy::load(dir.join("policy")).expect("it works");
     let mut wiring = Wiring::default();
     wiring.sources.insert("hr".to_owned(), dir.join("people.csv"));
     wiring.sources.insert("contracts".to_owned(), dir.join("jobs.csv"));
-    let people = Population::load(&policy, &wiring, &policy.at("2026-11-23").unwrap()).unwrap();
+    let people =
+        Population::load(&policy, &wiring, &policy.at("2026-11-23").expect("it works")).expect("it works");
     assert!(people.rejections().is_empty(), "{:?}", people.rejections().first());
-    let actual = Actual::load(&policy, dir.join("actual")).unwrap();
+    let actual = Actual::load(&policy, dir.join("actual")).expect("it works");
     Loaded { policy, people, actual }
 }
 
 fn plan(of: &Loaded, backend: Backend) -> Plan {
-    let engine = of.policy.compile(backend).unwrap();
-    let at = of.policy.at("2026-11-23").unwrap();
+    let engine = of.policy.compile(backend).expect("it works");
+    let at = of.policy.at("2026-11-23").expect("it works");
     let background = prov::Background { actual: Some(of.actual.state()), ..prov::Background::default() };
     let desired = engine.evaluate_with(&of.people, &at, &background);
     engine.plan(&desired, &of.actual, &Memory::default())
@@ -34,8 +35,8 @@ fn plan(of: &Loaded, backend: Backend) -> Plan {
 
 fn lines(plan: &Plan) -> String {
     let mut out = Vec::new();
-    plan.write_jsonl(&mut out).unwrap();
-    String::from_utf8(out).unwrap()
+    plan.write_jsonl(&mut out).expect("it works");
+    String::from_utf8(out).expect("it works")
 }
 
 #[test]
