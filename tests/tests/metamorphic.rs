@@ -76,7 +76,7 @@ fn shuffle<T>(list: &mut [T], seed: u64) {
 
 #[test]
 fn the_order_of_rules_and_rows_means_nothing() {
-    law(0, 40, |case| {
+    law(0, 80, |case| {
         let before = made(case);
         let mut other = case.clone();
         for (_, items) in &mut other.files {
@@ -96,7 +96,7 @@ fn the_order_of_rules_and_rows_means_nothing() {
 
 #[test]
 fn the_cutting_of_files_means_nothing() {
-    law(1000, 30, |case| {
+    law(1000, 60, |case| {
         let before = made(case);
         let mut other = case.clone();
         let items: Vec<_> = other.files.drain(..).flat_map(|f| f.1).collect();
@@ -111,7 +111,7 @@ fn the_cutting_of_files_means_nothing() {
 
 #[test]
 fn names_mean_nothing() {
-    law(2000, 40, |case| {
+    law(2000, 80, |case| {
         let before = made(&Case::new(case.seed));
         let text: String = case.texts().into_iter().map(|t| t.1).collect();
         if text.contains("unique(") && case.types > 1 {
@@ -171,7 +171,7 @@ fn layout_means_nothing() {
 
 #[test]
 fn an_attribute_that_nobody_reads_means_nothing() {
-    law(4000, 30, |case| {
+    law(4000, 60, |case| {
         let before = made(case);
         if case.sources.len() > case.types {
             return Ok(()); // which source gives it would have to be said
@@ -197,7 +197,7 @@ fn an_attribute_that_nobody_reads_means_nothing() {
 
 #[test]
 fn the_number_of_threads_means_nothing() {
-    law(5000, 40, |case| {
+    law(5000, 60, |case| {
         let one = made(case);
         let bytes = |plan: &Plan| {
             let mut out = Vec::new();
@@ -220,7 +220,7 @@ fn the_number_of_threads_means_nothing() {
 
 #[test]
 fn one_by_one_gives_what_all_at_once_gives() {
-    law(6000, 60, |case| {
+    law(6000, 100, |case| {
         let all = made(case);
         // Who gets a name that others want too is known once the run is over.
         let after = all.engine.memory_after(&all.desired, &all.actual, &all.memory, &all.plan());
@@ -243,7 +243,7 @@ fn one_by_one_gives_what_all_at_once_gives() {
 
 #[test]
 fn what_one_has_is_explained() {
-    law(7000, 25, |case| {
+    law(7000, 50, |case| {
         let all = made(case);
         let policy = all.engine.policy();
         for id in all.desired.ids() {
@@ -263,7 +263,7 @@ fn what_one_has_is_explained() {
 
 #[test]
 fn a_plan_that_was_carried_out_leaves_nothing_to_do() {
-    law(8000, 60, |case| {
+    law(8000, 100, |case| {
         if case.accounts.rows.iter().any(|r| r.contains(&"maybe".to_owned())) {
             return Ok(()); // what can't be read is left as it is
         }
@@ -271,6 +271,9 @@ fn a_plan_that_was_carried_out_leaves_nothing_to_do() {
             return Ok(()); // what is updated may be found by others the next time
         }
         let first = made(case);
+        if first.desired.ids().any(|id| id.trim().is_empty()) {
+            return Ok(()); // whom the actual state can't name is not seen there again
+        }
         let plan = first.plan();
         let mut world = World::of(&case.accounts, &case.entitlements);
         world.apply(&plan);
@@ -290,7 +293,7 @@ fn a_plan_that_was_carried_out_leaves_nothing_to_do() {
 
 #[test]
 fn people_who_know_nothing_of_each_other_can_be_evaluated_apart() {
-    law(9000, 60, |case| {
+    law(9000, 120, |case| {
         let text: String = case.texts().into_iter().map(|t| t.1).collect();
         let apart = case.sources.len() == case.types && !text.contains(" effective from ");
         if !apart || text.contains("unique(") || text.contains("correlate ") {
@@ -340,7 +343,7 @@ fn the_same_again_is_the_same() {
 #[test]
 fn time_means_nothing_as_long_as_nothing_wakes() {
     let moved = std::cell::Cell::new(0);
-    law(11_000, 16, |case| {
+    law(11_000, 100, |case| {
         let mut all = made(case);
         let background = all.background();
         let policy = all.engine.policy().clone();

@@ -27,6 +27,8 @@ pub struct Made {
     pub by_hand: ByHand,
     /// What everyone should have.
     pub desired: Desired,
+    /// Of when sources are.
+    times: BTreeMap<String, Option<Instant>>,
 }
 
 fn io(e: std::io::Error) -> Error {
@@ -65,14 +67,28 @@ impl Made {
         for (source, at) in as_of {
             times.insert(source.clone(), Some(policy.at(at)?.now));
         }
-        let people = Population::load(&policy, &Wiring { as_of: times, ..Wiring::default() }, &at)?;
+        let people = Population::load(&policy, &Wiring { as_of: times.clone(), ..Wiring::default() }, &at)?;
         let dir = project.dir().join("actual");
         let actual = if dir.is_dir() { Actual::load(&policy, dir)? } else { Actual::empty() };
         let memory = read_memory(&project.dir().join("memory.json"))?;
         let by_hand = ByHand::load(&policy, None, None)?;
         let background = background(&memory, &actual, &by_hand);
         let desired = engine.evaluate_with(&people, &at, &background);
-        Ok(Made { project, engine, at, people, actual, memory, by_hand, desired })
+        Ok(Made { project, engine, at, people, actual, memory, by_hand, desired, times })
+    }
+
+    /// The people and what was decided by hand of a case with the same policy and other data, without checking the policy
+    /// anew. The files of this one are overwritten.
+    ///
+    /// # Errors
+    /// Where the data can't be read.
+    pub fn data_of(&self, case: &Case) -> Result<(Population, ByHand), Error> {
+        for (name, text) in case.all_files().iter().filter(|f| f.0.ends_with(".csv")) {
+            self.project.write(name, text).map_err(io)?;
+        }
+        let policy = self.engine.policy();
+        let wiring = Wiring { as_of: self.times.clone(), ..Wiring::default() };
+        Ok((Population::load(policy, &wiring, &self.at)?, ByHand::load(policy, None, None)?))
     }
 
     /// What an evaluation reads beside the population.

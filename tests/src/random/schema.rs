@@ -262,7 +262,8 @@ impl Gen {
             // Identity types may share the names of attributes.
             let at = self.rng.below(4);
             let shared = self.m.identities.first().map(|i| i.fields[at].name.clone());
-            let name = shared.filter(|n| self.rng.chance(30) && !fields.iter().any(|f| f.name == *n));
+            let name = shared
+                .filter(|n| self.rng.chance(30) && n != "start" && !fields.iter().any(|f| f.name == *n));
             let field = self.field(true, name);
             fields.push(field);
         }

@@ -22,15 +22,16 @@ impl Case {
         let before = shift(today, -*rng.pick(&[0, 1, 3, 30, 200]));
         let then = made.engine.policy().at(&before)?;
         // Of that day, or of the data as they were before some people moved.
-        let earlier = if rng.chance(60) { Made::of(&self.earlier(&mut rng))? } else { Made::of(&self)? };
-        let policy = earlier.engine.policy();
-        let desired = earlier.engine.evaluate_with(&earlier.people, &then, &earlier.by_hand.background());
-        let plan = earlier.engine.plan(&desired, &Actual::empty(), &made.memory);
+        let earlier = if rng.chance(60) { self.earlier(&mut rng) } else { self.clone() };
+        let (people, by_hand) = made.data_of(&earlier)?;
+        let policy = made.engine.policy();
+        let desired = made.engine.evaluate_with(&people, &then, &by_hand.background());
+        let plan = made.engine.plan(&desired, &Actual::empty(), &made.memory);
         let mut world = World::default();
         world.apply(&plan);
         // What is remembered: of that run, or of a run after it.
         if rng.chance(75) {
-            let mut memory = earlier.engine.memory_after(&desired, &Actual::empty(), &made.memory, &plan);
+            let mut memory = made.engine.memory_after(&desired, &Actual::empty(), &made.memory, &plan);
             if rng.chance(40) && before.as_str() < today {
                 // A run in between sees what was lost by then.
                 let between = policy.at(&shift(&before, 1))?;
