@@ -79,11 +79,10 @@ fn the_campus_is_the_example_file_by_file() {
     fn below(root: &Path, dir: &Path, out: &mut BTreeSet<String>) {
         for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => below(root, &path, out),
-                false => {
-                    drop(out.insert(path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/")))
-                }
+            if path.is_dir() {
+                below(root, &path, out);
+            } else {
+                out.insert(path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/"));
             }
         }
     }
