@@ -7,7 +7,7 @@ use crate::entered::KeptByState;
 use crate::evaluate::{Engine, reason};
 use crate::facts::Tri;
 use crate::grants::{Block, Granted};
-use crate::instances::Step;
+use crate::instances::{Stage, Step};
 use crate::interp::{Interp, Subject};
 use crate::names::Rows;
 use crate::roles::RoleBlock;
@@ -496,6 +496,7 @@ impl<'a> Interp<'a> {
             let from = Step { rule, instance };
             for way in self.ways_from(from, |me, step| !had || me.has_step(step) == Tri::Yes) {
                 let Some(last) = way.last() else { continue };
+                let args: Vec<String> = way.iter().map(|s| self.shown_as(s)).collect();
                 let key = last.instance.as_ref().map_or("", |x| &x.key);
                 let mine = |g: &&Granted| {
                     g.rule == last.rule
@@ -504,7 +505,7 @@ impl<'a> Interp<'a> {
                 };
                 causes.extend(grants.iter().filter(mine).map(|g| Cause {
                     path: way.iter().map(|s| s.rule).collect(),
-                    args: way.iter().map(|s| s.shown().to_owned()).collect(),
+                    args: args.clone(),
                     grant: g.grant,
                     assignment,
                 }));
@@ -513,6 +514,13 @@ impl<'a> Interp<'a> {
         causes.sort();
         causes.dedup();
         causes
+    }
+
+    /// The arguments of a step as shown: of several spellings by which an instance comes, the smallest.
+    fn shown_as(&mut self, step: &Step<'a>) -> String {
+        let Some(own) = &step.instance else { return String::new() };
+        let all = self.instances(step.rule, Stage::Comes);
+        all.find(&own.key).map_or_else(|| own.shown.to_string(), |known| known.shown.to_string())
     }
 }
 

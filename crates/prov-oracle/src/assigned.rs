@@ -3,6 +3,8 @@
 
 use crate::calendar;
 use crate::eval::{Eval, Res, Scope, Stop, bug};
+use crate::facts::either;
+use crate::instances::Inst;
 use crate::policy::{Rule, When};
 use crate::value::Value;
 use crate::world::World;
@@ -56,17 +58,24 @@ impl<'a> World<'a> {
 impl<'a> Eval<'_, 'a> {
     /// Whether an identity was given a role by hand, and may have it.
     pub(crate) fn assigned_by_hand(&self, person: usize, rule: &Rule<'a>) -> Res<bool> {
-        let mut unknown = false;
+        let given = self.given_by_hand(person, rule)?;
+        given.iter().fold(Some(false), |any, (_, is)| either(any, *is)).ok_or(Stop::Unknown)
+    }
+
+    /// What of a role an identity was given by hand, and whether it may have that.
+    pub(crate) fn given_by_hand(&self, person: usize, rule: &Rule<'a>) -> Res<Vec<(Inst, Option<bool>)>> {
+        let mut out = Vec::new();
         let id = &self.world.people[person].id;
         for row in self.world.hand.assignments.iter().filter(|a| a.identity == *id && a.role == rule.name) {
-            match self.judge(person, row) {
-                Ok(Judged::Honoured) => return Ok(true),
-                Ok(Judged::ToCome | Judged::Expired | Judged::Unmatched) => {}
-                Err(Stop::Unknown) => unknown = true,
+            let is = match self.judge(person, row) {
+                Ok(Judged::Honoured) => Some(true),
+                Ok(Judged::ToCome | Judged::Expired | Judged::Unmatched) => continue,
+                Err(Stop::Unknown) => None,
                 Err(stop) => return Err(stop),
-            }
+            };
+            out.extend(self.inst_of_row(rule, row).map(|inst| (inst, is)));
         }
-        if unknown { Err(Stop::Unknown) } else { Ok(false) }
+        Ok(out)
     }
 
     /// Whether an assignment of a role that can be asked for has ended.
@@ -108,10 +117,9 @@ impl<'a> Eval<'_, 'a> {
             (true, Some(latest), Some(end)) => self.world.instant(end) > self.world.instant(latest),
             (true, ..) => true,
         };
-        if too_long || !row.args.is_empty() {
-            return Ok(Judged::Unmatched);
-        }
-        let scope = Scope::of(Some(person), Some(one.of.clone()));
+        let inst = self.inst_of_row(rule, row).filter(|i| i.args.len() == row.args.len());
+        let Some(inst) = inst.filter(|_| !too_long) else { return Ok(Judged::Unmatched) };
+        let scope = self.within(person, rule, &inst);
         if let Some(by) = &limits.approved_by {
             let Some(granted_by) = row.granted_by.as_ref().filter(|g| **g != row.identity) else {
                 return Ok(Judged::Unmatched);

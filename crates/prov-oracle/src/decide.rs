@@ -183,7 +183,8 @@ impl<'a> Eval<'_, 'a> {
                 assigned = either(assigned, known(self.assigned_by_hand(person, rule))?);
             }
             // So is one that comes, and of which it can't be known whether something withholds it.
-            unknown |= assigned.is_none() || known(self.has_role(person, rule.name))?.is_none();
+            let had = self.had(person, rule)?;
+            unknown |= assigned.is_none() || had.open || had.list.iter().any(|(_, is)| is.is_none());
         }
         let mut open: Vec<&str> = Vec::new();
         for app in &self.world.policy.apps {
@@ -216,7 +217,11 @@ impl<'a> Eval<'_, 'a> {
             }
         }
         for rule in self.world.policy.rules.iter().filter(|_| !decision.leaver) {
-            decision.roles_withheld.append(&mut self.role_withheld(person, rule.name)?);
+            for (inst, is) in self.coming(person, rule)?.list {
+                if is == Some(true) {
+                    decision.roles_withheld.append(&mut self.role_withheld(person, &inst)?);
+                }
+            }
         }
         decision.keeps = self.keeps_after(person, &given, &settled.held)?;
         decision.given = given;

@@ -5,8 +5,7 @@ use crate::actual::Actual;
 use crate::decide::{Decision, leaver, verb};
 use crate::entitlement::{Ent, compared};
 use crate::eval::{Eval, Res, Scope, Stop};
-use crate::facts::known;
-use crate::grants::includes;
+use crate::instances::Inst;
 use crate::pattern;
 use crate::value::{Ty, nfc};
 use crate::world::World;
@@ -159,10 +158,12 @@ impl<'a> Eval<'_, 'a> {
 
     /// Whether an assignment of a role has begun and not ended.
     fn is_given_still(&self, person: usize, role: &str) -> Res<bool> {
-        let Some(limits) = self.world.policy.rule(role).and_then(|r| r.requestable) else {
+        let Some((rule, inst)) = self.world.inst_named(role) else { return Ok(false) };
+        let inst = inst.unwrap_or_else(|| Inst::plain(rule));
+        let Some(limits) = rule.requestable.filter(|_| rule.params.is_empty() == inst.key.is_none()) else {
             return Ok(false);
         };
-        if self.world.denies_role(person, role) {
+        if !self.world.denials_of_role(person, &inst).is_empty() {
             return Ok(false);
         }
         let at_most = match &limits.at_most {
@@ -170,7 +171,10 @@ impl<'a> Eval<'_, 'a> {
             None => None,
         };
         let id = &self.world.people[person].id;
-        for row in self.world.hand.assignments.iter().filter(|a| a.identity == *id && a.role == role) {
+        for row in self.world.hand.assignments.iter().filter(|a| a.identity == *id && a.role == rule.name) {
+            if inst.key.is_some() && self.inst_of_row(rule, row).is_none_or(|i| !i.is(&inst)) {
+                continue;
+            }
             let latest = match (row.from, &at_most) {
                 (Some(from), Some(by)) => self.world.later(from, by),
                 _ => None,
@@ -231,22 +235,21 @@ impl<'a> Eval<'_, 'a> {
     fn roots(&self, person: usize, ent: &Ent) -> Res<Option<Vec<String>>> {
         let (mut given, mut otherwise, mut roles) = (false, false, BTreeSet::new());
         for rule in &self.world.policy.rules {
-            if known(self.has_role(person, rule.name))? != Some(true) {
-                continue;
-            }
-            if self.lines_that_give(person, rule, ent)?.is_empty() {
-                continue;
-            }
-            given = true;
-            for root in &self.world.policy.rules {
-                if !self.leads(person, root.name, rule.name)? {
+            for (inst, is) in self.had(person, rule)?.list {
+                if is != Some(true) || self.lines_that_give(person, &inst, ent)?.is_empty() {
                     continue;
                 }
-                otherwise |= known(self.assigned(person, root.name))? == Some(true);
-                let by_hand =
-                    root.requestable.is_some() && known(self.assigned_by_hand(person, root))? == Some(true);
-                if by_hand {
-                    roles.insert(root.name.to_owned());
+                given = true;
+                for root in &self.world.policy.rules {
+                    let (own, by_hand) = self.roots_of(person, root)?;
+                    let leads =
+                        |from: &Inst| Ok(self.brought(person, from, true)?.iter().any(|i| i.is(&inst)));
+                    otherwise |= own && leads(&Inst::plain(root))?;
+                    for from in by_hand {
+                        if leads(&from)? {
+                            roles.insert(from.name());
+                        }
+                    }
                 }
             }
         }
@@ -255,22 +258,5 @@ impl<'a> Eval<'_, 'a> {
             (true, true) => Some(Vec::new()),
             (true, false) => Some(roles.into_iter().collect()),
         })
-    }
-
-    /// Whether one role brings another, through roles that are had.
-    pub(crate) fn leads(&self, person: usize, from: &str, to: &str) -> Res<bool> {
-        if known(self.has_role(person, from))? != Some(true) {
-            return Ok(false);
-        }
-        if from == to {
-            return Ok(true);
-        }
-        let Some(rule) = self.world.policy.rule(from) else { return Ok(false) };
-        for next in &self.world.policy.rules {
-            if includes(rule.body, next.name) && self.leads(person, next.name, to)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 }

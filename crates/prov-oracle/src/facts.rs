@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Node {
     Role(String),
+    /// An instance of a role with parameters.
+    Inst(String, Option<String>),
     /// A role before separations.
     Given(String),
     Account(String),
@@ -82,7 +84,16 @@ impl<'a> Eval<'_, 'a> {
             _ => (what, None),
         };
         let (app, kind) = match &target.kind {
-            ExprKind::Name(role) => return self.has_role(person, &role.text),
+            ExprKind::Name(role) => {
+                let rule = self.world.policy.rule(&role.text).filter(|r| !r.params.is_empty());
+                return match (rule, args) {
+                    (Some(rule), Some(args)) => {
+                        let args: Vec<&Expr> = args.iter().map(|a| &a.value).collect();
+                        self.has_inst_of(person, rule, &args, s)
+                    }
+                    _ => self.has_role(person, &role.text),
+                };
+            }
             ExprKind::Field(base, kind) => match &base.kind {
                 ExprKind::Name(app) => (&app.text, &kind.text),
                 _ => return bug("`has` of what is no entitlement"),

@@ -4,18 +4,19 @@
 use crate::entitlement::{Ent, ent_of, join, same};
 use crate::eval::{Eval, Local, Res, Scope, Stop, bug};
 use crate::facts::known;
+use crate::instances::Inst;
 use crate::policy::{Kind, Rule, Trees, is_observed};
 use crate::value::{Ty, Value, nfc};
 use prov_syntax::ast::{self, Expr, Member};
 
 /// `each x in LIST where (C)`.
-type Each<'a> = (&'a str, &'a Expr, Option<&'a Expr>);
+pub(crate) type Each<'a> = (&'a str, &'a Expr, Option<&'a Expr>);
 
 /// An entitlement that a rule gives.
 #[derive(Clone)]
 pub(crate) struct Given<'a> {
     pub ent: Ent,
-    pub rule: &'a str,
+    pub rule: Inst,
     pub keep: Option<&'a Expr>,
 }
 
@@ -70,6 +71,47 @@ pub(crate) fn observes(body: &[Member]) -> bool {
     })
 }
 
+/// The arguments by which a body includes a role, each with the loops around it.
+pub(crate) fn includes_of<'a>(body: &'a [Member], name: &str) -> Vec<(Vec<Each<'a>>, &'a [Expr])> {
+    let mut out = Vec::new();
+    for member in body {
+        match member {
+            Member::Includes { roles, .. } => {
+                let named = roles.iter().filter(|r| r.name.text == name);
+                out.extend(named.map(|r| (Vec::new(), r.args.as_slice())));
+            }
+            Member::Grant(_) => {}
+            Member::Each { var, list, filter, body, .. } => {
+                for (inner, args) in includes_of(body, name) {
+                    let outer = (var.text.as_str(), list, filter.as_ref());
+                    out.push(([vec![outer], inner].concat(), args));
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Kinds of one value that a body grants, where the value is a bare name.
+pub(crate) fn granted_as_they_stand(body: &[Member]) -> Vec<(&ast::EntRef, &str)> {
+    let mut out = Vec::new();
+    for member in body {
+        match member {
+            Member::Includes { .. } => {}
+            Member::Grant(grant) => {
+                for what in &grant.entitlements {
+                    let [ast::EntArg { each: None, value }] = what.args.as_slice() else { continue };
+                    if let ast::ExprKind::Name(name) = &value.kind {
+                        out.push((what, name.text.as_str()));
+                    }
+                }
+            }
+            Member::Each { body, .. } => out.extend(granted_as_they_stand(body)),
+        }
+    }
+    out
+}
+
 /// Whether a body includes a role.
 pub(crate) fn includes(body: &[Member], name: &str) -> bool {
     body.iter().any(|m| match m {
@@ -88,7 +130,7 @@ impl<'a> Eval<'_, 'a> {
         place: &dyn Fn(&str, &str) -> bool,
         asked: &dyn Fn(&Ent) -> Res<bool>,
     ) -> Res<(Vec<Given<'a>>, bool)> {
-        let (of, scope) = self.me(person);
+        let (of, _) = self.me(person);
         let (mut out, mut unsure) = (Vec::new(), false);
         for rule in &self.world.policy.rules {
             if rule.for_type.is_some_and(|t| t != of) {
@@ -106,15 +148,20 @@ impl<'a> Eval<'_, 'a> {
                 {
                     continue;
                 }
-                match known(self.has_role(person, rule.name))? {
-                    Some(true) => {
-                        let mut found = Vec::new();
-                        unsure |= self.expand(grant, &grant.each, &scope, kind, &mut found)?;
-                        let given = |ent| Given { ent, rule: rule.name, keep: grant.keep };
-                        out.extend(found.into_iter().map(given));
+                let had = self.had(person, rule)?;
+                unsure |= had.open;
+                for (inst, is) in had.list {
+                    match is {
+                        Some(true) => {
+                            let mut found = Vec::new();
+                            let scope = self.within(person, rule, &inst);
+                            unsure |= self.expand(grant, &grant.each, &scope, kind, &mut found)?;
+                            let given = |ent| Given { ent, rule: inst.clone(), keep: grant.keep };
+                            out.extend(found.into_iter().map(given));
+                        }
+                        Some(false) => {}
+                        None => unsure = true,
                     }
-                    Some(false) => {}
-                    None => unsure = true,
                 }
             }
         }
@@ -127,9 +174,10 @@ impl<'a> Eval<'_, 'a> {
         Ok((wanted, unsure))
     }
 
-    /// The lines on which a rule grants an entitlement to whoever has it.
-    pub(crate) fn lines_that_give(&self, person: usize, rule: &Rule<'a>, ent: &Ent) -> Res<Vec<u64>> {
-        let (_, scope) = self.me(person);
+    /// The lines on which a rule grants an entitlement to whoever has it, or an instance of it.
+    pub(crate) fn lines_that_give(&self, person: usize, inst: &Inst, ent: &Ent) -> Res<Vec<u64>> {
+        let Some(rule) = self.world.policy.rule(&inst.rule) else { return Ok(Vec::new()) };
+        let scope = self.within(person, rule, inst);
         let mut grants: Vec<Grant<'a>> = Vec::new();
         grants_of(self.world.trees, rule.body, &[], &mut grants);
         grants.retain(|g| !g.observed || self.world.stage.gives);
@@ -147,7 +195,7 @@ impl<'a> Eval<'_, 'a> {
 
     /// Whether a rule, had or perhaps had, may give an entitlement now.
     pub(crate) fn may_give(&self, person: usize, ent: &Ent) -> Res<bool> {
-        let (of, scope) = self.me(person);
+        let (of, _) = self.me(person);
         for rule in self.world.policy.rules.iter().filter(|r| r.for_type.is_none_or(|t| t == of)) {
             let mut grants: Vec<Grant<'a>> = Vec::new();
             grants_of(self.world.trees, rule.body, &[], &mut grants);
@@ -160,13 +208,18 @@ impl<'a> Eval<'_, 'a> {
                 {
                     continue;
                 }
-                if known(self.has_role(person, rule.name))? == Some(false) {
-                    continue;
-                }
-                let mut found = Vec::new();
-                let unsure = self.expand(grant, &grant.each, &scope, kind, &mut found)?;
-                if unsure || found.iter().any(|f| same(f, ent)) {
+                let had = self.had(person, rule)?;
+                let unknown = had.list.iter().any(|(_, is)| is.is_none());
+                if had.open || (unknown && !rule.params.is_empty()) {
                     return Ok(true);
+                }
+                for (inst, _) in had.list.iter().filter(|(_, is)| *is != Some(false)) {
+                    let mut found = Vec::new();
+                    let scope = self.within(person, rule, inst);
+                    let unsure = self.expand(grant, &grant.each, &scope, kind, &mut found)?;
+                    if unsure || found.iter().any(|f| same(f, ent)) {
+                        return Ok(true);
+                    }
                 }
             }
         }
@@ -174,14 +227,9 @@ impl<'a> Eval<'_, 'a> {
     }
 
     /// Whether a rule grants an entitlement, whatever its conditions; `over`: only by a grant whose time is over.
-    pub(crate) fn could_have_given(
-        &self,
-        person: usize,
-        rule: &Rule<'a>,
-        ent: &Ent,
-        over: bool,
-    ) -> Res<bool> {
-        let (_, scope) = self.me(person);
+    pub(crate) fn could_have_given(&self, person: usize, inst: &Inst, ent: &Ent, over: bool) -> Res<bool> {
+        let Some(rule) = self.world.policy.rule(&inst.rule) else { return Ok(false) };
+        let scope = self.within(person, rule, inst);
         let mut grants: Vec<Grant<'a>> = Vec::new();
         grants_of(self.world.trees, rule.body, &[], &mut grants);
         grants.retain(|g| g.app == ent.app && g.what.kind.text == ent.kind);
@@ -235,11 +283,12 @@ impl<'a> Eval<'_, 'a> {
         Ok(())
     }
 
-    /// All that a rule may grant, as written, with the app or account.
-    pub(crate) fn entitlements_of(&self, rule: &Rule<'a>) -> Vec<(&'a str, &'a ast::EntRef)> {
+    /// All that a rule may grant, as written, with the app or account, and whether it
+    /// stands in a loop.
+    pub(crate) fn entitlements_of(&self, rule: &Rule<'a>) -> Vec<(&'a str, &'a ast::EntRef, bool)> {
         let mut grants: Vec<Grant<'a>> = Vec::new();
         grants_of(self.world.trees, rule.body, &[], &mut grants);
-        grants.iter().map(|g| (g.app, g.what)).collect()
+        grants.iter().map(|g| (g.app, g.what, !g.each.is_empty())).collect()
     }
 
     pub(crate) fn kind_of(&self, what: &ast::EntRef) -> Option<&Kind<'a>> {

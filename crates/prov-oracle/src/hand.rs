@@ -3,6 +3,7 @@
 
 use crate::calendar::{read_date, read_instant};
 use crate::entitlement::{compared, join};
+use crate::instances::Inst;
 use crate::policy::declared;
 use crate::value::nfc;
 use crate::world::{Rejected, World};
@@ -24,7 +25,8 @@ pub(crate) struct Hand {
 
 /// What an exception names.
 pub(crate) enum Named {
-    Role(String),
+    /// A role, or one instance of it.
+    Role(String, Option<Inst>),
     /// App, kind and the value as it is compared.
     Entitlement(String, String, String),
     /// Rules, by reason or name.
@@ -65,7 +67,7 @@ impl Row<'_> {
         Ok(Assignment {
             identity: self.needed("identity")?,
             role: self.needed("role")?,
-            args: self.text("args")?.into_iter().collect(),
+            args: crate::instances::arguments(self.text("args")?),
             from: self.moment("from")?,
             until: self.moment("until")?,
             granted_by: self.text("granted_by")?,
@@ -144,7 +146,7 @@ fn spaced(s: &str) -> String {
 }
 
 /// What stands between parentheses, cut at the commas that are not within quotes.
-fn listed(text: &str) -> Option<Vec<String>> {
+pub(crate) fn listed(text: &str) -> Option<Vec<String>> {
     let (mut parts, mut quoted, mut letters) = (vec![String::new()], false, text.chars());
     while let Some(c) = letters.next() {
         match c {
@@ -166,7 +168,7 @@ fn listed(text: &str) -> Option<Vec<String>> {
 }
 
 /// A text between quotes as a policy has it (expressions.md, "Values"); what stands without quotes is as it is.
-fn unquoted(written: &str) -> Option<String> {
+pub(crate) fn unquoted(written: &str) -> Option<String> {
     let Some(inner) = written.strip_prefix('"') else { return Some(written.to_owned()) };
     let inner = inner.strip_suffix('"')?;
     let (mut out, mut letters) = (String::new(), inner.chars());
@@ -209,9 +211,10 @@ impl<'a> World<'a> {
             return (forbids || separations).then_some(Named::Rules);
         }
         let what = exception.what.trim();
-        if !what.contains(['.', '(']) {
-            let rule = self.policy.rule(what).filter(|r| r.is_role)?;
-            return rule.for_type.is_none_or(|t| t == of).then(|| Named::Role(what.to_owned()));
+        if !what.split('(').next().unwrap_or(what).contains('.') {
+            let (rule, inst) = self.inst_named(what)?;
+            let named = rule.is_role && rule.for_type.is_none_or(|t| t == of);
+            return named.then(|| Named::Role(rule.name.to_owned(), inst));
         }
         let (head, inner) = match what.split_once('(') {
             Some((head, rest)) => (head, rest.strip_suffix(')')?.trim()),
@@ -241,15 +244,13 @@ impl<'a> World<'a> {
         of_person.filter(|e| !self.has_come(e.until)).filter_map(|e| Some((e, self.what_names(e, &one.of)?)))
     }
 
-    /// Whether an exception denies someone a role.
-    pub(crate) fn denies_role(&self, person: usize, role: &str) -> bool {
-        self.acting(person).any(|(_, n)| matches!(n, Named::Role(r) if r == role))
-    }
-
-    /// The exceptions that deny someone a role.
-    pub(crate) fn denials_of_role(&self, person: usize, role: &str) -> Vec<&Exception> {
-        let all = self.acting(person).filter(|(_, n)| matches!(n, Named::Role(r) if r == role));
-        all.map(|(e, _)| e).collect()
+    /// The exceptions that deny someone a role, or an instance of one.
+    pub(crate) fn denials_of_role(&self, person: usize, role: &Inst) -> Vec<&Exception> {
+        let names = |n: &Named| match n {
+            Named::Role(r, of) => *r == role.rule && of.as_ref().is_none_or(|of| of.key == role.key),
+            Named::Entitlement(..) | Named::Rules => false,
+        };
+        self.acting(person).filter(|(_, n)| names(n)).map(|(e, _)| e).collect()
     }
 
     /// The exceptions that deny someone an entitlement.
@@ -259,7 +260,7 @@ impl<'a> World<'a> {
             Named::Entitlement(a, k, v) => {
                 (a == app || a == declared(app)) && (k.as_str(), v.as_str()) == (kind, value)
             }
-            Named::Role(_) | Named::Rules => false,
+            Named::Role(..) | Named::Rules => false,
         };
         self.acting(person).filter(|(_, n)| names(n)).map(|(e, _)| e).collect()
     }

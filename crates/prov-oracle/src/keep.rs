@@ -7,6 +7,7 @@ use crate::cause::Cause;
 use crate::entitlement::{Ent, compared, same};
 use crate::eval::{Eval, Res, Scope, bug};
 use crate::grants::Given;
+use crate::instances::Inst;
 use crate::value::{Value, nfc};
 use crate::world::World;
 use prov_model::{Elapsed, Instant, Keep, KeepFor};
@@ -23,10 +24,6 @@ pub(crate) struct Kept {
     pub by_rule: Vec<String>,
     /// What the state keeps.
     pub by_state: Vec<Ent>,
-}
-
-fn is_live(keep: &Keep, ent: &Ent, given: &[Given<'_>]) -> bool {
-    given.iter().any(|g| g.rule == keep.rule && same(&g.ent, ent))
 }
 
 impl<'a> World<'a> {
@@ -47,6 +44,13 @@ impl<'a> World<'a> {
     pub(crate) fn kept_as_remembered(&self, person: usize, ent: &Ent) -> Vec<(String, Option<Instant>)> {
         let all = self.keeps_of(person).into_iter().filter(|(_, _, of)| same(of, ent));
         all.map(|(_, keep, _)| (keep.rule.clone(), keep.until)).collect()
+    }
+
+    /// Whether the rule of a keep gives it; memory may spell the arguments of an instance otherwise.
+    fn is_live(&self, keep: &Keep, ent: &Ent, given: &[Given<'_>]) -> bool {
+        let Some((rule, inst)) = self.inst_named(&keep.rule) else { return false };
+        let key = inst.and_then(|i| i.key);
+        given.iter().any(|g| g.rule.rule == rule.name && g.rule.key == key && same(&g.ent, ent))
     }
 
     fn kept_until(&self, lost: Instant, keep: KeepFor) -> Instant {
@@ -91,7 +95,7 @@ impl<'a> World<'a> {
             let Some(ent) = ent else { return Ok(self.now) };
             let gives = decision.held
                 || (decision.entitlements.iter().any(|e| same(e, &ent))
-                    && is_live(keep, &ent, &decision.given));
+                    && self.is_live(keep, &ent, &decision.given));
             if !gives {
                 return Ok(if at == before { self.now } else { at });
             }
@@ -115,7 +119,7 @@ impl<'a> Eval<'_, 'a> {
     ) -> Res<Kept> {
         let mut kept = Kept::default();
         for (number, keep, ent) in self.world.keeps_of(person) {
-            if !asked(&ent)? || is_live(keep, &ent, given) || self.blocked(person, &ent.app)? {
+            if !asked(&ent)? || self.world.is_live(keep, &ent, given) || self.blocked(person, &ent.app)? {
                 continue;
             }
             let ends = self.world.ends(person, number, keep)?;
@@ -137,10 +141,28 @@ impl<'a> Eval<'_, 'a> {
         Ok(kept)
     }
 
-    /// An exception that denies a role, or one that brings it.
-    fn denying(&self, person: usize, role: &str) -> Option<Cause> {
-        let mut own = self.world.denials_of_role(person, role).into_iter().map(crate::why::exception);
-        own.next().or_else(|| self.brought_by(role).find_map(|other| self.denying(person, other)))
+    /// An exception that denies the role by which a keep came, or one that brings that role.
+    fn denying(&self, person: usize, named: &str) -> Option<Cause> {
+        let (rule, inst) = self.world.inst_named(named)?;
+        let own = inst.unwrap_or_else(|| Inst::plain(rule));
+        let denial = |inst: &Inst| {
+            self.world.denials_of_role(person, inst).into_iter().map(crate::why::exception).next()
+        };
+        // Of the roles that included it, which instance it was is not remembered.
+        denial(&own).or_else(|| {
+            let mut all = vec![rule.name];
+            let mut at = 0;
+            while at < all.len() {
+                for by in self.brought_by(all[at]) {
+                    if !all.contains(&by) {
+                        all.push(by);
+                    }
+                }
+                at += 1;
+            }
+            let others = all.into_iter().skip(1).filter_map(|name| self.world.policy.rule(name));
+            others.into_iter().find_map(|rule| denial(&Inst::plain(rule)))
+        })
     }
 
     /// The rules of keeps of an entitlement whose time is over.
@@ -171,7 +193,7 @@ impl<'a> Eval<'_, 'a> {
             let Some(ent) = held.iter().find(|h| same(h, &g.ent)).filter(|_| ends > self.world.now) else {
                 continue;
             };
-            let key = (ent.app.clone(), ent.kind.clone(), ent.value.clone(), g.rule.to_owned());
+            let key = (ent.app.clone(), ent.kind.clone(), ent.value.clone(), g.rule.name());
             let (app, kind, value, rule) = key.clone();
             // Of several that one rule gives alike, the longest.
             if next.get(&key).is_none_or(|known| self.world.kept_until(self.world.now, known.keep) < ends) {
@@ -180,7 +202,7 @@ impl<'a> Eval<'_, 'a> {
         }
         let mut all: Vec<Keep> = next.into_values().collect();
         for (number, keep, ent) in self.world.keeps_of(person) {
-            if is_live(keep, &ent, given) || !held.iter().any(|h| same(h, &ent)) {
+            if self.world.is_live(keep, &ent, given) || !held.iter().any(|h| same(h, &ent)) {
                 continue;
             }
             let ends = self.world.ends(person, number, keep)?;

@@ -39,6 +39,7 @@ mod granted;
 mod grants;
 mod guards;
 mod hand;
+mod instances;
 mod keep;
 mod links;
 mod names;
@@ -176,7 +177,9 @@ impl<'a> Run<'a> {
         let policy = policy::Policy::new(trees)?;
         let mut world = world::World::new(trees, policy, case.zone, case.catalogs, case.memory, case.at)?;
         world.stage = stage;
-        world.hand = std::rc::Rc::new(hand::Hand::read(case.assignments, case.exceptions)?);
+        let mut hand = hand::Hand::read(case.assignments, case.exceptions)?;
+        world.check_arguments(&mut hand);
+        world.hand = std::rc::Rc::new(hand);
         world.read_tables(case.tables)?;
         world.read_people(case.sources)?;
         let mut actual = world.read_actual(case.accounts, case.entitlements)?;

@@ -113,6 +113,7 @@ pub(crate) struct Let<'a> {
 /// A birthright or a role.
 pub(crate) struct Rule<'a> {
     pub name: &'a str,
+    pub params: Vec<Field>,
     /// Else it is a birthright.
     pub is_role: bool,
     /// The identity type that it is for; none where the policy has but one.
@@ -293,6 +294,7 @@ impl<'a> Policy<'a> {
                 ItemKind::Birthright { name, for_type, when, body } => {
                     policy.rules.push(Rule {
                         name: &name.text,
+                        params: Vec::new(),
                         is_role: false,
                         for_type: for_type.as_ref().map(|n| n.text.as_str()),
                         when: when.as_ref().map_or(When::Always, When::If),
@@ -303,11 +305,20 @@ impl<'a> Policy<'a> {
                     });
                 }
                 ItemKind::Role(role) => {
-                    if !role.params.is_empty() {
-                        return Err(NOT_READ.to_owned() + "roles with parameters");
-                    }
+                    let param = |p: &ast::Param| {
+                        Ok(Field {
+                            name: p.name.text.clone(),
+                            ty: ty(&p.ty, &names)?,
+                            optional: false,
+                            key: false,
+                            inverse: None,
+                            prefer: Vec::new(),
+                        })
+                    };
+                    let params = role.params.iter().map(param).collect::<Result<Vec<Field>, String>>()?;
                     policy.rules.push(Rule {
                         name: &role.name.text,
+                        params,
                         is_role: true,
                         for_type: role.for_type.as_ref().map(|n| n.text.as_str()),
                         when: role.when.as_ref().map_or(When::Never, When::If),

@@ -3,17 +3,21 @@
 
 use crate::cause::Cause;
 use crate::entitlement::{Ent, distinct, same};
-use crate::eval::{Eval, Res, Stop, bug};
+use crate::eval::{Eval, Res, Scope, Stop, bug};
 use crate::facts::{Node, either, known};
 use crate::grants::includes;
+use crate::instances::Inst;
 use crate::policy::{Separation, When};
 use crate::why::exception;
-use prov_syntax::ast::{EntPattern, Name};
+use prov_syntax::ast::{EntPattern, Name, RoleRef};
 
 impl<'a> Eval<'_, 'a> {
     /// Whether a role or birthright is had: given, and not withheld by a separation.
     pub(crate) fn has_role(&self, person: usize, name: &str) -> Res<bool> {
         self.ask(Node::Role(name.to_owned()), || {
+            if let Some(rule) = self.world.policy.rule(name).filter(|r| !r.params.is_empty()) {
+                return self.had(person, rule)?.any().ok_or(Stop::Unknown);
+            }
             if !self.is_given(person, name)? {
                 return Ok(false);
             }
@@ -38,17 +42,13 @@ impl<'a> Eval<'_, 'a> {
         comes.ok_or(Stop::Unknown)
     }
 
-    /// The forbids and exceptions that withhold a role that comes.
-    pub(crate) fn role_withheld(&self, person: usize, name: &str) -> Res<Vec<Cause>> {
+    /// The forbids and exceptions that withhold a role, or an instance of one, that comes.
+    pub(crate) fn role_withheld(&self, person: usize, inst: &Inst) -> Res<Vec<Cause>> {
         let mut causes = Vec::new();
-        if known(self.comes(person, name))? != Some(true) {
-            return Ok(causes);
-        }
         let (of, scope) = self.me(person);
         for forbid in self.world.forbids().filter(|f| f.for_type.is_none_or(|t| t == of)) {
             for (i, (pattern, shown)) in forbid.patterns.iter().zip(&forbid.names).enumerate() {
-                let names = matches!(pattern, EntPattern::Role(r) if r.name.text == name);
-                if names
+                if self.names_inst(pattern, inst)?
                     && !self.world.suspends(person, shown, forbid.because)
                     && forbid.when.map_or(Ok(Some(true)), |when| known(self.holds(when, &scope)))?
                         == Some(true)
@@ -57,8 +57,7 @@ impl<'a> Eval<'_, 'a> {
                 }
             }
         }
-        let denials = self.world.denials_of_role(person, name);
-        causes.extend(denials.into_iter().map(exception));
+        causes.extend(self.world.denials_of_role(person, inst).into_iter().map(exception));
         Ok(causes)
     }
 
@@ -68,7 +67,11 @@ impl<'a> Eval<'_, 'a> {
         self.ask(Node::Given(name.to_owned()), || {
             let given = known(self.comes(person, name))?;
             let names = |p: &EntPattern| Ok(matches!(p, EntPattern::Role(r) if r.name.text == name));
-            let denied = self.world.denies_role(person, name);
+            let denied = self
+                .world
+                .policy
+                .rule(name)
+                .is_some_and(|rule| !self.world.denials_of_role(person, &Inst::plain(rule)).is_empty());
             match (given, either(Some(denied), self.forbidden_by(person, &names)?)) {
                 (Some(false), _) | (_, Some(true)) => Ok(false),
                 (Some(true), Some(false)) => Ok(true),
@@ -133,12 +136,24 @@ impl<'a> Eval<'_, 'a> {
                 if let EntPattern::Role(role) = pattern
                     && self.world.policy.app(&role.name.text).is_none()
                 {
-                    there |= known(self.has_role(person, &role.name.text))? == Some(true);
+                    there |= self.has_named(person, role)?;
                 }
             }
             sides += usize::from(there);
         }
         Ok(concerns && sides >= separation.many && !self.is_suspended(person, separation))
+    }
+
+    /// Whether a role that a separation names is had.
+    fn has_named(&self, person: usize, role: &'a RoleRef) -> Res<bool> {
+        let rule = self.world.policy.rule(&role.name.text).filter(|_| !role.args.is_empty());
+        Ok(match rule {
+            Some(rule) => {
+                let args: Vec<_> = role.args.iter().collect();
+                known(self.has_inst_of(person, rule, &args, &Scope::default()))? == Some(true)
+            }
+            None => known(self.has_role(person, &role.name.text))? == Some(true),
+        })
     }
 
     fn is_suspended(&self, person: usize, separation: &Separation<'a>) -> bool {
@@ -199,7 +214,7 @@ impl<'a> Eval<'_, 'a> {
             for pattern in patterns {
                 match pattern {
                     EntPattern::Role(role) if self.world.policy.app(&role.name.text).is_none() => {
-                        side.given = either(side.given, known(self.is_given(person, &role.name.text))?);
+                        side.given = either(side.given, self.is_left_of(person, pattern)?);
                     }
                     EntPattern::Role(_) | EntPattern::Entitlement { .. } => {
                         self.on_side(person, pattern, &mut side)?;

@@ -6,10 +6,11 @@ use crate::entitlement::{Ent, same};
 use crate::eval::{Eval, Res};
 use crate::facts::known;
 use crate::grants::includes;
+use crate::instances::Inst;
 use crate::policy::Rule;
 use crate::settle::Issue;
-use prov_model::Exception;
-use prov_syntax::ast::{EntPattern, Expr, ExprKind, StrPart};
+use prov_model::{Assignment, Exception};
+use prov_syntax::ast::{Expr, ExprKind, StrPart};
 
 /// An exception as a cause.
 pub(crate) fn exception(row: &Exception) -> Cause {
@@ -28,26 +29,23 @@ impl<'a> Eval<'_, 'a> {
     pub(crate) fn why_granted(&self, person: usize, ent: &Ent) -> Res<Vec<Cause>> {
         let mut causes = Vec::new();
         for rule in &self.world.policy.rules {
-            if known(self.has_role(person, rule.name))? != Some(true) {
-                continue;
-            }
-            let lines = self.lines_that_give(person, rule, ent)?;
-            if lines.is_empty() {
-                continue;
-            }
-            for root in &self.world.policy.rules {
-                if !self.leads(person, root.name, rule.name)? {
+            for (inst, is) in self.had(person, rule)?.list {
+                let Some(cause) = self.inst_cause(&inst).filter(|_| is == Some(true)) else { continue };
+                let lines = self.lines_that_give(person, &inst, ent)?;
+                if lines.is_empty() {
                     continue;
                 }
-                let by_hand =
-                    root.requestable.is_some() && known(self.assigned_by_hand(person, root))? == Some(true);
-                if !by_hand && known(self.assigned(person, root.name))? != Some(true) {
-                    continue;
+                for root in &self.world.policy.rules {
+                    let (own, mut from) = self.roots_of(person, root)?;
+                    from.extend(own.then(|| Inst::plain(root)));
+                    for from in from {
+                        if !self.brought(person, &from, true)?.iter().any(|i| i.is(&inst)) {
+                            continue;
+                        }
+                        causes.extend(self.inst_cause(&from).filter(|_| !from.is(&inst)));
+                        causes.extend(lines.iter().map(|line| Cause { line: *line, ..cause.clone() }));
+                    }
                 }
-                if root.name != rule.name {
-                    causes.push(root.cause.clone());
-                }
-                causes.extend(lines.iter().map(|line| Cause { line: *line, ..rule.cause.clone() }));
             }
         }
         Ok(causes)
@@ -71,7 +69,10 @@ impl<'a> Eval<'_, 'a> {
 
     /// A rule by the name that memory has.
     fn rule_in_memory(&self, name: &str) -> Option<Cause> {
-        self.world.policy.rule(name).map(|r| r.cause.clone())
+        // Memory's spelling of arguments is as good as any.
+        let (role, shown) = name.split_at(name.find('(').unwrap_or(name.len()));
+        let rule = self.world.policy.rule(role)?;
+        Some(Cause { rule: format!("{role}{shown}"), ..rule.cause.clone() })
     }
 
     /// The state that someone is in, as a cause.
@@ -156,8 +157,9 @@ impl<'a> Eval<'_, 'a> {
         for row in self.world.hand.assignments.iter().filter(|a| a.identity == *id) {
             let begun = row.from.is_none_or(|from| self.world.has_come(from));
             let Some(rule) = self.world.policy.rule(&row.role).filter(|_| begun) else { continue };
-            if self.could_give(rule, ent)? {
-                causes.push(rule.cause.clone());
+            if self.could_give(rule, row, ent)? {
+                let shown = self.inst_of_row(rule, row).map(|i| i.shown).unwrap_or_default();
+                causes.push(Cause { rule: format!("{}{shown}", rule.name), ..rule.cause.clone() });
             }
         }
         if causes.is_empty() {
@@ -192,8 +194,8 @@ impl<'a> Eval<'_, 'a> {
             return Ok(causes);
         }
         let own = |r: &&Rule<'a>| r.for_type.is_none_or(|t| t == one.of) && self.world.acts(r);
-        for rule in self.world.policy.rules.iter().filter(own) {
-            if self.could_have_given(person, rule, ent, true)? {
+        for rule in self.world.policy.rules.iter().filter(own).filter(|r| r.params.is_empty()) {
+            if self.could_have_given(person, &Inst::plain(rule), ent, true)? {
                 causes.push(rule.cause.clone());
             }
         }
@@ -202,9 +204,11 @@ impl<'a> Eval<'_, 'a> {
             if !self.has_ended(row, rule)? {
                 continue;
             }
-            for brought in self.brings(rule).into_iter().filter(|r| self.world.acts(r)) {
-                if self.could_have_given(person, brought, ent, false)? {
-                    causes.push(rule.cause.clone());
+            let Some(inst) = self.inst_of_row(rule, row) else { continue };
+            for brought in self.brought(person, &inst, false)? {
+                let acts = self.world.policy.rule(&brought.rule).is_some_and(|r| self.world.acts(r));
+                if acts && self.could_have_given(person, &brought, ent, false)? {
+                    causes.extend(self.inst_cause(&inst));
                 }
             }
         }
@@ -219,38 +223,39 @@ impl<'a> Eval<'_, 'a> {
             return Ok(causes);
         }
         for rule in &self.world.policy.rules {
-            if known(self.comes(person, rule.name))? != Some(true) {
-                continue;
-            }
-            let mut by = self.role_withheld(person, rule.name)?;
-            if by.is_empty() {
-                by = self.role_separated(person, rule.name)?;
-            } else if known(self.is_given(person, rule.name))? == Some(true) {
-                by.append(&mut self.role_separated(person, rule.name)?);
-            }
-            if by.is_empty() {
-                continue;
-            }
-            for brought in self.brings(rule) {
-                let had = known(self.has_role(person, brought.name))? == Some(true);
-                if !had && !self.lines_that_give(person, brought, ent)?.is_empty() {
-                    causes.append(&mut by.clone());
+            let left = self.left_by_forbids(person, rule)?;
+            for (inst, is) in self.coming(person, rule)?.list {
+                if is != Some(true) {
+                    continue;
+                }
+                let mut by = self.role_withheld(person, &inst)?;
+                if left.list.iter().any(|(i, is)| i.is(&inst) && *is == Some(true)) {
+                    by.append(&mut self.role_separated(person, &inst)?);
+                }
+                if by.is_empty() {
+                    continue;
+                }
+                for brought in self.brought(person, &inst, false)? {
+                    let had = known(self.has_inst(person, &brought))? == Some(true);
+                    if !had && !self.lines_that_give(person, &brought, ent)?.is_empty() {
+                        causes.append(&mut by.clone());
+                    }
                 }
             }
         }
         Ok(causes)
     }
 
-    /// The separations that withhold a role that is given.
-    fn role_separated(&self, person: usize, name: &str) -> Res<Vec<Cause>> {
+    /// The separations that withhold a role, or an instance of one, that is given.
+    fn role_separated(&self, person: usize, inst: &Inst) -> Res<Vec<Cause>> {
         let mut causes = Vec::new();
-        if known(self.is_given(person, name))? != Some(true) {
-            return Ok(causes);
-        }
         for separation in self.world.separations() {
-            let sides = separation.sides.iter().zip(&separation.withheld);
-            let role = |p: &&EntPattern| matches!(p, EntPattern::Role(r) if r.name.text == name);
-            let named = sides.filter(|(_, withheld)| **withheld).any(|(side, _)| side.iter().any(role));
+            let mut named = false;
+            for (side, withheld) in separation.sides.iter().zip(&separation.withheld) {
+                for pattern in side.iter().filter(|_| *withheld) {
+                    named |= self.names_inst(pattern, inst)?;
+                }
+            }
             if named && known(self.is_hit(person, separation))? == Some(true) {
                 causes.push(separation.cause.clone());
             }
@@ -258,7 +263,7 @@ impl<'a> Eval<'_, 'a> {
         Ok(causes)
     }
 
-    /// A role and all that it includes.
+    /// A role and all that it includes, whatever the arguments.
     fn brings<'p>(&'p self, rule: &'p Rule<'a>) -> Vec<&'p Rule<'a>> {
         let mut all = vec![rule];
         let mut at = 0;
@@ -274,19 +279,29 @@ impl<'a> Eval<'_, 'a> {
     }
 
     /// Whether a role, or one that it includes, grants such a thing: of a grant that spells its value out, only that.
-    fn could_give(&self, rule: &Rule<'a>, ent: &Ent) -> Res<bool> {
+    fn could_give(&self, rule: &Rule<'a>, row: &Assignment, ent: &Ent) -> Res<bool> {
         for brought in self.brings(rule) {
-            for (app, what) in self.entitlements_of(brought) {
+            for (app, what, in_loop) in self.entitlements_of(brought) {
                 let Some(kind) = self.kind_of(what) else { continue };
                 if (app, &what.kind.text) != (ent.app.as_str(), &ent.kind) {
                     continue;
                 }
-                let only = what
-                    .args
-                    .iter()
-                    .all(|a| self.is_literal(&a.value))
-                    .then(|| self.constant(what, kind))
-                    .flatten();
+                let param = |e: &Expr| matches!(&e.kind, ExprKind::Name(n) if brought.params.iter().any(|p| p.name == n.text));
+                if what.args.iter().any(|a| param(&a.value)) {
+                    // What it gives of its own arguments is known, where it is given as it stands.
+                    let fits = match what.args.as_slice() {
+                        [one] if one.each.is_none() && !in_loop && brought.name == rule.name => {
+                            self.argument_fits(rule, row, &one.value, &ent.value)
+                        }
+                        _ => true,
+                    };
+                    if fits {
+                        return Ok(true);
+                    }
+                    continue;
+                }
+                let spelled_out = what.args.iter().all(|a| self.is_literal(&a.value));
+                let only = spelled_out.then(|| self.constant(what, kind)).flatten();
                 if only.is_none_or(|v| crate::entitlement::compared(kind, &v) == ent.compared) {
                     return Ok(true);
                 }

@@ -127,11 +127,12 @@ impl<'a> Planner<'_, 'a> {
 }
 
 impl<'a> Eval<'_, 'a> {
-    /// Rules without the lines of their grants.
+    /// Rules without the lines of their grants and without arguments.
     fn heads(&self, causes: Vec<Cause>) -> Vec<Cause> {
         let head = |cause: Cause| {
             let rules = &self.world.policy.rules;
-            rules.iter().map(|r| &r.cause).find(|c| (c.kind, &c.rule) == (cause.kind, &cause.rule)).cloned()
+            let name = cause.rule.split('(').next().unwrap_or_default();
+            rules.iter().map(|r| &r.cause).find(|c| (c.kind, c.rule.as_str()) == (cause.kind, name)).cloned()
         };
         causes.into_iter().filter_map(head).collect()
     }

@@ -118,7 +118,7 @@ impl Draws {
         Draws { protect: true, limit: true, stage: true, params: true, seconds: true, cut: true };
     /// What the oracle reads.
     pub const COMPARED: Draws =
-        Draws { protect: true, limit: true, stage: true, params: false, seconds: true, cut: false };
+        Draws { protect: true, limit: true, stage: true, params: true, seconds: true, cut: false };
 }
 
 impl Case {
