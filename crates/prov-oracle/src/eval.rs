@@ -104,6 +104,19 @@ impl<'w, 'a> Eval<'w, 'a> {
     }
 
     fn plainly(&self, e: &'a Expr, s: &Scope<'a>, want: Option<&Ty>) -> Res<Value> {
+        let compares =
+            matches!(&e.kind, ExprKind::Binary(..) | ExprKind::In { .. } | ExprKind::InRange { .. });
+        if !compares {
+            return self.by_kind(e, s, want);
+        }
+        // Only what is read of this very comparison counts.
+        let before = self.facts.timed.replace(false);
+        let value = self.by_kind(e, s, want);
+        self.facts.timed.set(before || self.facts.timed.get());
+        value
+    }
+
+    fn by_kind(&self, e: &'a Expr, s: &Scope<'a>, want: Option<&Ty>) -> Res<Value> {
         match &e.kind {
             ExprKind::Bool(b) => Ok(Value::Bool(*b)),
             ExprKind::Int(n) => Ok(Value::Int(*n)),
@@ -273,7 +286,10 @@ impl<'w, 'a> Eval<'w, 'a> {
         }
         match name {
             "today" => return Ok(Value::Date(self.world.today)),
-            "now" => return Ok(Value::Instant(self.world.now)),
+            "now" => {
+                self.facts.timed.set(true);
+                return Ok(Value::Instant(self.world.now));
+            }
             _ => {}
         }
         if let Some(person) = s.person {
@@ -521,6 +537,10 @@ impl<'w, 'a> Eval<'w, 'a> {
 
     /// Notes when a comparison of two instants or amounts of time may turn: as far from now as they are from each other.
     fn turns(&self, a: &Value, b: &Value) {
+        // What does not move with `now` never turns.
+        if !self.facts.timed.get() {
+            return;
+        }
         let apart = match (a, b) {
             (Value::Elapsed(Elapsed(a)), Value::Elapsed(Elapsed(b)))
             | (Value::Instant(Instant(a)), Value::Instant(Instant(b))) => {

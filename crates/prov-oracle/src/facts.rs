@@ -3,6 +3,7 @@
 
 use crate::entitlement::{Ent, compared, join};
 use crate::eval::{Eval, Res, Scope, Stop, bug};
+use crate::instances::Insts;
 use crate::keep::Kept;
 use crate::value::{Value, nfc};
 use prov_syntax::ast::{Expr, ExprKind};
@@ -26,8 +27,12 @@ pub(crate) enum Node {
 pub(crate) struct Facts {
     asking: RefCell<Vec<Node>>,
     known: RefCell<BTreeMap<Node, Option<bool>>>,
+    /// Instances of roles, by how far they have been asked for, person and role.
+    insts: RefCell<BTreeMap<(&'static str, usize, String), Insts>>,
     /// Whether an answer of late was that of a question under way.
     assumed: Cell<bool>,
+    /// Whether `now` was read of late.
+    pub(crate) timed: Cell<bool>,
 }
 
 /// Yes, no, or not to be known: the latter as `None`.
@@ -69,6 +74,26 @@ impl<'a> Eval<'_, 'a> {
             self.facts.known.borrow_mut().insert(node, found);
         }
         found.ok_or(Stop::Unknown)
+    }
+
+    /// The instances of a role, worked out once, where that hangs on no question under way.
+    pub(crate) fn remember(
+        &self,
+        what: (&'static str, usize, &str),
+        find: impl FnOnce() -> Res<Insts>,
+    ) -> Res<Insts> {
+        let key = (what.0, what.1, what.2.to_owned());
+        if let Some(known) = self.facts.insts.borrow().get(&key) {
+            return Ok(known.clone());
+        }
+        let before = self.facts.assumed.replace(false);
+        let found = find()?;
+        let assumed = self.facts.assumed.get() && !self.facts.asking.borrow().is_empty();
+        self.facts.assumed.set(before || assumed);
+        if !assumed {
+            self.facts.insts.borrow_mut().insert(key, found.clone());
+        }
+        Ok(found)
     }
 
     pub(crate) fn me(&self, person: usize) -> (&str, Scope<'a>) {

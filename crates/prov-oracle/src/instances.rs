@@ -40,7 +40,7 @@ impl Inst {
 }
 
 /// Instances, each with whether it is there; and whether there may be others.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Insts {
     pub list: Vec<(Inst, Option<bool>)>,
     pub open: bool,
@@ -200,6 +200,10 @@ impl<'a> Eval<'_, 'a> {
 
     /// The instances of a role that come: by hand, and through roles that include them.
     pub(crate) fn coming(&self, person: usize, rule: &Rule<'a>) -> Res<Insts> {
+        self.remember(("coming", person, rule.name), || self.find_coming(person, rule))
+    }
+
+    fn find_coming(&self, person: usize, rule: &Rule<'a>) -> Res<Insts> {
         let mut out = Insts::default();
         if rule.params.is_empty() {
             out.list.push((Inst::plain(rule), known(self.comes(person, rule.name))?));
@@ -268,6 +272,10 @@ impl<'a> Eval<'_, 'a> {
 
     /// The instances of a role that are left by forbids and exceptions.
     pub(crate) fn left_by_forbids(&self, person: usize, rule: &Rule<'a>) -> Res<Insts> {
+        self.remember(("left_by_forbids", person, rule.name), || self.find_left_by_forbids(person, rule))
+    }
+
+    fn find_left_by_forbids(&self, person: usize, rule: &Rule<'a>) -> Res<Insts> {
         let mut out = self.coming(person, rule)?;
         for (inst, is) in &mut out.list {
             let denied = !self.world.denials_of_role(person, inst).is_empty();
@@ -279,6 +287,10 @@ impl<'a> Eval<'_, 'a> {
 
     /// The instances of a role that are had.
     pub(crate) fn had(&self, person: usize, rule: &Rule<'a>) -> Res<Insts> {
+        self.remember(("had", person, rule.name), || self.find_had(person, rule))
+    }
+
+    fn find_had(&self, person: usize, rule: &Rule<'a>) -> Res<Insts> {
         if rule.params.is_empty() {
             let is = known(self.has_role(person, rule.name))?;
             return Ok(Insts { list: vec![(Inst::plain(rule), is)], open: false });
