@@ -8,7 +8,7 @@
 use crate::raw::{CELL_LIMIT, Raw};
 use crate::{encoding, raw};
 use prov_diag::{Diagnostic, codes};
-use prov_model::{RawCell, RawTable, shorten};
+use prov_model::{RawCell, RawTable};
 use rayon::prelude::*;
 use std::borrow::Cow;
 
@@ -158,20 +158,8 @@ fn columns(file: &str, bytes: &[u8], row: &Row, cells: &[Cell]) -> Result<Vec<St
             Some("export the file with commas as separators".to_owned()),
         )]);
     }
-    let mut errors = Vec::new();
-    let mut seen = rustc_hash::FxHashMap::default();
-    for (i, name) in names.iter().enumerate() {
-        if name.is_empty() {
-            errors.push(error(&codes::DUPLICATE_COLUMN, format!("column {} has no name", i + 1), None));
-        } else if let Some(first) = seen.insert(name.as_str(), i) {
-            errors.push(error(
-                &codes::DUPLICATE_COLUMN,
-                format!("columns {} and {} are both named `{}`", first + 1, i + 1, shorten(name)),
-                Some("rename or remove one of them".to_owned()),
-            ));
-        }
-    }
-    if errors.is_empty() { Ok(names) } else { Err(errors) }
+    raw::check_names(names.iter().map(String::as_str), &error)?;
+    Ok(names)
 }
 
 /// Adds a row, or rejects it.

@@ -6,10 +6,12 @@
 
 mod actual;
 mod by_hand;
+mod columnar;
 mod csv;
 mod encoding;
 mod jsonl;
 mod lookup;
+mod packed;
 mod raw;
 
 pub use actual::read_actual;

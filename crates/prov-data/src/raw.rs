@@ -1,10 +1,13 @@
 //! What a reader gives: rows, what it could not read, and whether the file is whole.
 //! Invariant: every data row of the file is either in the table or a rejection, or the file is `truncated`.
 
+use crate::columnar::read_parquet;
 use crate::csv::read_csv_keeping;
 use crate::jsonl::read_json_keeping;
-use prov_diag::{Diagnostic, Severity, codes};
-use prov_model::{RawTable, Rejection};
+use crate::packed;
+use prov_diag::{Code, Diagnostic, Severity, codes};
+use prov_model::{RawTable, Rejection, shorten};
+use std::borrow::Cow;
 
 /// The longest cell, in bytes: 1 MiB.
 pub const CELL_LIMIT: usize = 1 << 20;
@@ -96,29 +99,53 @@ fn of_rejection(r: &Rejection) -> Diagnostic {
     d
 }
 
-/// Reads a file by the end of its name: `.csv`, `.jsonl`, `.ndjson`, `.json`.
+/// Reads a file by the end of its name: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.parquet`, and each of
+/// these with `.gz` or `.zst` behind it.
 pub fn read_table(name: &str, bytes: &[u8]) -> Result<Raw, Vec<Diagnostic>> {
-    read_table_keeping(name, bytes, &|_| true)
+    read_table_keeping(name, Cow::Borrowed(bytes), &|_| true)
 }
 
 /// The same, but only the cells of some columns are kept; the others read as absent.
 pub fn read_table_keeping(
     name: &str,
-    bytes: &[u8],
+    bytes: Cow<'_, [u8]>,
     keep: &dyn Fn(&str) -> bool,
 ) -> Result<Raw, Vec<Diagnostic>> {
-    let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let (plain, bytes) = packed::unpacked(name, bytes)?;
+    let file = plain.rsplit(['/', '\\']).next().unwrap_or(plain);
     match file.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase()).as_deref() {
-        Some("csv") => read_csv_keeping(name, bytes, keep),
-        Some("jsonl" | "ndjson" | "json") => read_json_keeping(name, bytes, keep),
+        Some("csv") => read_csv_keeping(name, &bytes, keep),
+        Some("jsonl" | "ndjson" | "json") => read_json_keeping(name, &bytes, keep),
+        Some("parquet") => read_parquet(name, bytes.into_owned(), keep),
         _ => Err(vec![
             Diagnostic::new(&codes::UNKNOWN_FORMAT, format!("`{name}` is of no format that can be read"))
                 .help(
                     "files end in `.csv` (comma-separated, the first line names the columns), `.jsonl` or `.ndjson` \
-                     (a JSON object a line) or `.json` (an array of objects)",
+                     (a JSON object a line), `.json` (an array of objects) or `.parquet`",
                 ),
         ]),
     }
+}
+
+/// Each column has a name, and one of its own.
+pub(crate) fn check_names<'n>(
+    names: impl Iterator<Item = &'n str>,
+    error: &dyn Fn(&'static Code, String, Option<String>) -> Diagnostic,
+) -> Result<(), Vec<Diagnostic>> {
+    let mut errors = Vec::new();
+    let mut seen = rustc_hash::FxHashMap::default();
+    for (i, name) in names.enumerate() {
+        if name.is_empty() {
+            errors.push(error(&codes::DUPLICATE_COLUMN, format!("column {} has no name", i + 1), None));
+        } else if let Some(first) = seen.insert(name, i) {
+            errors.push(error(
+                &codes::DUPLICATE_COLUMN,
+                format!("columns {} and {} are both named `{}`", first + 1, i + 1, shorten(name)),
+                Some("rename or remove one of them".to_owned()),
+            ));
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
 /// The message for a cell over the limit.

@@ -3,6 +3,7 @@
 //! searched for doubles, so who looks for equal cells compares what they say.
 
 use crate::Instant;
+use std::collections::BTreeSet;
 use std::hash::Hasher;
 
 /// What a cell holds.
@@ -82,12 +83,30 @@ impl RawTable {
         RawTable { file: file.into(), cells: cells.collect(), columns, ..RawTable::default() }
     }
 
-    /// A table of columns that are there already; all as long as there are lines.
-    pub fn of_columns(file: impl Into<String>, columns: Vec<(String, RawColumn)>, rows: usize) -> RawTable {
-        debug_assert!(columns.iter().all(|(_, c)| c.left_out || c.codes.len() == rows));
-        let (columns, cells) = columns.into_iter().unzip();
-        let mut table = RawTable { file: file.into(), columns, cells, ..RawTable::default() };
-        table.lines.extend(1, rows);
+    /// A table of columns that are there already, of as many cells as there are rows; `None` is one that is not kept. Rows
+    /// are on lines of their own, from 1; some are left out.
+    pub fn of_columns(
+        file: impl Into<String>,
+        columns: Vec<(String, Option<RawColumn>)>,
+        rows: usize,
+        without: &BTreeSet<usize>,
+    ) -> RawTable {
+        let mut table = RawTable { file: file.into(), ..RawTable::default() };
+        let mut next = 0;
+        for &row in without.iter().chain([&rows]) {
+            table.lines.extend(next as u64 + 1, row.saturating_sub(next));
+            next = row + 1;
+        }
+        for (name, cells) in columns {
+            let mut cells = cells.unwrap_or_else(|| RawColumn { left_out: true, ..RawColumn::default() });
+            debug_assert!(cells.left_out || cells.codes.len() == rows);
+            if !without.is_empty() {
+                let mut row = 0..;
+                cells.codes.retain(|_| row.next().is_none_or(|row| !without.contains(&row)));
+            }
+            table.columns.push(name);
+            table.cells.push(cells);
+        }
         table
     }
 

@@ -105,7 +105,7 @@ impl Population {
                 ]
             });
             let wanted = wanted(policy, index as u32);
-            match read.and_then(|bytes| read_table_keeping(&shown, &bytes, &|c| wanted.contains(c))) {
+            match read.and_then(|bytes| read_table_keeping(&shown, bytes.into(), &|c| wanted.contains(c))) {
                 Ok(raw) => {
                     let mut raw = raw.of_source(&source.name);
                     raw.table.as_of =
@@ -369,7 +369,7 @@ impl Actual {
         Actual { data: Arc::default(), notices: Vec::new() }
     }
 
-    /// Reads `accounts` and `entitlements` (CSV or JSON Lines) of a folder. A file that is not there is empty, but one
+    /// Reads `accounts` and `entitlements` (CSV, JSON Lines or Parquet) of a folder. A file that is not there is empty, but one
     /// of them must be.
     ///
     /// # Errors
@@ -382,9 +382,10 @@ impl Actual {
             ("accounts", ["app", "account", "identity", "enabled"]),
             ("entitlements", ["app", "identity", "kind", "value"]),
         ] {
-            let file = ["csv", "jsonl", "ndjson", "json"]
-                .iter()
-                .map(|e| dir.join(format!("{stem}.{e}")))
+            let packed = |e: &str| ["", ".gz", ".zst"].map(|packed| dir.join(format!("{stem}.{e}{packed}")));
+            let file = ["csv", "jsonl", "ndjson", "json", "parquet"]
+                .into_iter()
+                .flat_map(packed)
                 .find(|p| p.is_file());
             match file {
                 Some(path) => {
@@ -392,7 +393,8 @@ impl Actual {
                     // Accounts have attributes beside; of entitlements nothing else is read.
                     let keep = |column: &str| stem == "accounts" || columns.contains(&column);
                     let shown = path.display().to_string();
-                    let raw = read_table_keeping(&shown, &read_file(&path)?, &keep).map_err(Error::data)?;
+                    let raw =
+                        read_table_keeping(&shown, read_file(&path)?.into(), &keep).map_err(Error::data)?;
                     notices.extend(raw.notices);
                     rejections.extend(raw.rejections);
                     tables.push(raw.table);

@@ -8,6 +8,7 @@ use std::process::Command;
 const FLOORS: &[(&str, u32, &[&str])] = &[
     ("prov-diag", 1, &[]),
     ("prov-model", 1, &[]),
+    ("prov-arrow", 1, &[]),
     ("prov-syntax", 2, &["prov-diag", "prov-model"]),
     ("prov-ir", 2, &["prov-diag", "prov-model"]),
     ("prov-plan", 2, &["prov-diag", "prov-model"]),
@@ -15,7 +16,7 @@ const FLOORS: &[(&str, u32, &[&str])] = &[
     ("prov-eval", 3, &["prov-diag", "prov-model", "prov-ir"]),
     ("prov-oracle", 3, &["prov-diag", "prov-model", "prov-syntax"]),
     ("prov-prove", 3, &["prov-diag", "prov-model", "prov-ir"]),
-    ("prov-data", 3, &["prov-diag", "prov-model"]),
+    ("prov-data", 3, &["prov-diag", "prov-model", "prov-arrow"]),
     ("prov-store", 3, &["prov-model"]),
     (
         "prov",

@@ -69,9 +69,14 @@ codes! {
         good Shown("id,first_name,last_name\n1,Ann,Lee\n"),
     }
     UNKNOWN_FORMAT = "P0614" Error "a file's format is not known" {
-        "Prov chooses how to read a file by the end of its name: `.csv` (comma-separated, the first line names the columns), `.jsonl` or `.ndjson` (a JSON object a line), `.json` (an array of objects).\n\nRename or convert the file."
+        "Prov chooses how to read a file by the end of its name: `.csv` (comma-separated, the first line names the columns), `.jsonl` or `.ndjson` (a JSON object a line), `.json` (an array of objects), `.parquet`; each may have `.gz` or `.zst` behind it.\n\nRename or convert the file."
         bad Shown("`prov.toml`:\n\n[sources.hr]\nfile = \"people.xlsx\"\n"),
         good Shown("`prov.toml`:\n\n[sources.hr]\nfile = \"people.csv\"\n"),
+    }
+    BROKEN_FILE = "P0623" Error "a file is broken" {
+        "A Parquet file, or one that is compressed, holds its own description, and can only be read where all of it is there. This one is cut off, still being written, damaged, or has a column of a type that says nothing about people (bytes, maps, intervals). Nothing of it was read. Where the column is named, only that one is to blame; columns that the policy does not look at are never read.\n\nFetch the file again, or write it anew."
+        bad Shown("`hr.parquet`, of which the last bytes did not arrive\n"),
+        good Shown("`hr.parquet`, copied whole; or `hr.csv`, of which every row before the cut can be read\n"),
     }
     CANNOT_READ = "P0615" Error "a file can't be read" {
         "The file is not there, or its permissions don't let it be read, or the disk failed. Paths in `prov.toml` start from the policy's folder; paths on the command line from the folder you stand in."
