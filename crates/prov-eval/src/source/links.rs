@@ -6,6 +6,7 @@ use super::mapper::Mapper;
 use crate::world::World;
 use prov_model::{DataWarning, Date, Oddity, Rejection, Type};
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What a source has of an identity.
@@ -37,10 +38,26 @@ pub(super) struct Links {
     pub warning: Option<DataWarning>,
 }
 
+/// Identities by a value of theirs.
+pub(super) enum By<'t> {
+    /// By their keys, which nobody shares.
+    Key(&'t FxHashMap<Box<str>, u32>),
+    Value(FxHashMap<&'t str, Vec<u32>>),
+}
+
+impl By<'_> {
+    fn get(&self, value: &str) -> &[u32] {
+        match self {
+            By::Key(index) => index.get(value).map(std::slice::from_ref).unwrap_or_default(),
+            By::Value(map) => map.get(value).map(Vec::as_slice).unwrap_or_default(),
+        }
+    }
+}
+
 /// Who is found by a value.
 pub(super) struct Targets<'t> {
     /// By the value, as it is compared.
-    pub by: FxHashMap<&'t str, Vec<u32>>,
+    pub by: By<'t>,
     /// Those whose value is not known.
     pub unknown: Vec<u32>,
     /// Those who have none.
@@ -54,9 +71,9 @@ pub(super) struct Targets<'t> {
 type Placed = (u32, Option<Date>, u32);
 
 /// A value as it is compared.
-pub(super) fn compared(spelled: &str, ty: &Type) -> Box<str> {
+pub(super) fn compared<'s>(spelled: &'s str, ty: &Type) -> Cow<'s, str> {
     match ty.required() {
-        Type::Text => prov_model::fold(spelled).into(),
+        Type::Text => prov_model::fold(spelled),
         _ => spelled.into(),
     }
 }
@@ -91,14 +108,14 @@ impl Links {
         let mut strays: Vec<&str> = Vec::new();
         for (row, key) in keys.iter().enumerate() {
             let Some(key) = key else { continue };
-            match targets.by.get(&*compared(key, &joins.ty)).map(Vec::as_slice) {
-                Some(&[member]) => match dates.as_ref().map(|d| d[row]) {
+            match targets.by.get(&compared(key, &joins.ty)) {
+                &[member] => match dates.as_ref().map(|d| d[row]) {
                     None => placed.push((member, None, row as u32)),
                     Some(Some(date)) => placed.push((member, Some(date), row as u32)),
                     Some(None) => undated.push((member, row as u32)),
                 },
-                Some(several @ [_, _, ..]) => shared.push((row as u32, several)),
-                Some([]) | None => strays.push(key),
+                several @ [_, _, ..] => shared.push((row as u32, several)),
+                [] => strays.push(key),
             }
         }
         placed.sort_unstable();

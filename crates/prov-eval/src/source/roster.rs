@@ -1,13 +1,14 @@
 //! Who there is: the identities of a type by key, with the rows that each source has of them.
 //! Invariant: only authoritative sources say who there is; others find those or nobody.
 
-use super::links::{Links, Targets, compared};
+use super::links::{By, Links, Targets, compared};
 use super::mapper::{Mapped, Mapper};
 use super::merge::{Interps, Merged, Sources};
 use crate::world::World;
 use prov_model::{AttrId, DataWarning, Date, IdentityId, Rejection};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The identities of a type.
@@ -41,7 +42,7 @@ impl Roster {
             let order = &world.program.brought[ty.index()][def.key.index()];
             order.iter().position(|s| *s == mappers[m].program.source)
         };
-        let mut known: Vec<(Box<str>, Option<usize>, &str)> = keys
+        let mut known: Vec<(Cow<'_, str>, Option<usize>, &str)> = keys
             .iter()
             .filter(|(m, _)| mappers[*m].def.is_authoritative())
             .flat_map(|(m, keys)| keys.iter().flatten().map(|k| (compared(k, key_ty), rank(*m), &**k)))
@@ -51,7 +52,11 @@ impl Roster {
         known.sort_by(|a, b| a.2.cmp(b.2));
         let mut roster = Roster {
             keys: known.iter().map(|k| Box::from(k.2)).collect(),
-            index: known.into_iter().enumerate().map(|(i, (compared, ..))| (compared, i as u32)).collect(),
+            index: known
+                .into_iter()
+                .enumerate()
+                .map(|(i, (compared, ..))| (compared.into(), i as u32))
+                .collect(),
             links: Vec::new(),
             rejections: Vec::new(),
             warnings: Vec::new(),
@@ -94,9 +99,13 @@ impl Roster {
         let mapper = &mappers[m];
         let (attr, def, _) = mapper.join();
         if attr == schema.identity(ty).key {
-            let by = self.index.iter().map(|(key, member)| (&**key, vec![*member])).collect();
-            let targets =
-                Targets { by, unknown: Vec::new(), apart: Vec::new(), id: &id, count: self.keys.len() };
+            let targets = Targets {
+                by: By::Key(&self.index),
+                unknown: Vec::new(),
+                apart: Vec::new(),
+                id: &id,
+                count: self.keys.len(),
+            };
             return Links::new(mapper, keys, &targets, world);
         }
         let values = self.values(mappers, ty, attr);
@@ -105,7 +114,7 @@ impl Roster {
             .map(|value| match value {
                 Merged::Value(Mapped::Value(value)) => {
                     let spelled = value.plain(&def.ty, schema);
-                    (!spelled.trim().is_empty()).then(|| compared(&prov_model::nfc(&spelled), &def.ty))
+                    (!spelled.trim().is_empty()).then(|| compared(&prov_model::nfc(&spelled), &def.ty).into())
                 }
                 _ => None,
             })
@@ -121,7 +130,7 @@ impl Roster {
         for (i, value) in values.iter().enumerate().filter(|(i, _)| spelled[*i].is_none()) {
             if lost(value) { &mut unknown } else { &mut apart }.push(i as u32);
         }
-        let targets = Targets { by, unknown, apart, id: &id, count: self.keys.len() };
+        let targets = Targets { by: By::Value(by), unknown, apart, id: &id, count: self.keys.len() };
         Links::new(mapper, keys, &targets, world)
     }
 
