@@ -120,9 +120,10 @@ fn people(draw: &mut Draw, world: &World) -> String {
     };
     let mut out = String::from("id,unit,start,end,born,boss,stints,since\n");
     let born: Vec<prov::Date> = (0..6).map(|_| date(2007, 1000)).collect();
-    for n in 0..if world.rows { 15 } else { 6 } {
+    let count = if world.rows { 15 } else { 6 };
+    for (n, unit) in units.into_iter().enumerate().take(count) {
         let id = n % 6;
-        let (start, end, born, unit) = (date(2025, 700), date(2026, 700), born[id], units[n]);
+        let (start, end, born) = (date(2025, 700), date(2026, 700), born[id]);
         let (first, last) = (date(2026, 200), date(2026, 400));
         let boss = (id + n / 6 + 1) % 6;
         // No two rows of one day.

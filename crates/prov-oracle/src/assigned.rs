@@ -59,7 +59,11 @@ impl<'a> Eval<'_, 'a> {
     /// Whether an identity was given a role by hand, and may have it.
     pub(crate) fn assigned_by_hand(&self, person: usize, rule: &Rule<'a>) -> Res<bool> {
         let given = self.given_by_hand(person, rule)?;
-        given.iter().fold(Some(false), |any, (_, is)| either(any, *is)).ok_or(Stop::Unknown)
+        let mut any = Some(false);
+        for (_, is) in &given {
+            any = either(any, *is);
+        }
+        any.ok_or(Stop::Unknown)
     }
 
     /// What of a role an identity was given by hand, and whether it may have that.

@@ -83,7 +83,9 @@ impl<'a> World<'a> {
         let mut held = Vec::new();
         for ent in actual.held.get(id).map_or(&[][..], Vec::as_slice) {
             if keeps(def, &ent.app) && (self.is_managed(ent)? || self.was_granted(id, ent, memory)) {
-                held.push(Kept { ent: ent.clone(), roles: self.roles_before(before, ent) });
+                // What is kept is spelled as values are, however the app spells it.
+                let ent = Ent { value: nfc(&ent.value), ..ent.clone() };
+                held.push(Kept { roles: self.roles_before(before, &ent), ent });
             }
         }
         Ok(Some(Entry { state: def.name.text.clone(), since: self.today, held }))

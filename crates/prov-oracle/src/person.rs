@@ -52,6 +52,9 @@ struct One<'o, 'w, 'a> {
     acts: Vec<Act>,
 }
 
+/// What a source is told of an account, by attribute.
+type Told = BTreeMap<String, (Change, Cause)>;
+
 impl<'w, 'a> Planner<'w, 'a> {
     pub(crate) fn person(
         &self,
@@ -491,7 +494,7 @@ impl<'o, 'w, 'a> One<'o, 'w, 'a> {
         let world = self.planner.world;
         let Some(position) = self.position.filter(|_| !self.left) else { return Ok(()) };
         let one = &world.people[position];
-        let mut told: BTreeMap<(String, &'w str), BTreeMap<String, (Change, Cause)>> = BTreeMap::new();
+        let mut told: BTreeMap<(String, &'w str), Told> = BTreeMap::new();
         for (source, assign, cause) in &world.policy.writebacks {
             let of = world.policy.sources.iter().find(|s| s.name.text == *source).map(|s| &s.identity.text);
             let Some((app, attribute)) = app_attribute(&assign.value).filter(|_| of == Some(&one.of)) else {
