@@ -226,8 +226,8 @@ fn the_end_of_a_name_says_how_a_file_is_read() {
             errors(&prov_data::read_table(name, b"").unwrap_err()),
             [format!(
                 "P0614 error : `{name}` is of no format that can be read (help: files end in `.csv` (comma-separated, the \
-                 first line names the columns), `.jsonl` or `.ndjson` (a JSON object a line) or `.json` (an array of \
-                 objects))"
+                 first line names the columns), `.jsonl` or `.ndjson` (a JSON object a line), `.json` (an array of \
+                 objects) or `.parquet`)"
             )]
         );
     }

@@ -4,6 +4,7 @@
 
 use crate::facts::Tri;
 use crate::grants::{Block, Granted};
+use crate::instances::Stage;
 use crate::interp::{Interp, Res, Subject};
 use crate::keep::KeepsAfter;
 use crate::roles::RoleBlock;
@@ -243,12 +244,23 @@ impl<'a> Interp<'a> {
         had.dedup();
         let mut unknown = None;
         if self.is_gated() {
-            had.retain(|&rule| match self.had(rule) {
-                Tri::Yes => true,
-                Tri::No => false,
-                Tri::Unknown(u) => {
-                    unknown = unknown.or(Some(u));
-                    false
+            had.retain(|&rule| {
+                if self.has_params(rule) {
+                    // That one instance is had says nothing of another.
+                    let had = self.instances(rule, Stage::Had);
+                    let open = had.list.iter().find_map(|x| match x.is {
+                        Tri::Unknown(u) => Some(u),
+                        Tri::Yes | Tri::No => None,
+                    });
+                    unknown = unknown.or(had.open).or(open);
+                }
+                match self.had(rule) {
+                    Tri::Yes => true,
+                    Tri::No => false,
+                    Tri::Unknown(u) => {
+                        unknown = unknown.or(Some(u));
+                        false
+                    }
                 }
             });
         }
@@ -313,15 +325,8 @@ impl<'a> Interp<'a> {
         let shape = self.shape;
         let (names, subject) = (self.world.names, self.subject);
         // Of a leaver whose own row says nothing of the state no name was looked for: there is no account to make.
-        let unasked = |me: &Self, number: u32| match (names, subject) {
-            (Some(names), Subject::Identity(_, row)) if leaver => {
-                let mut at = Some(number);
-                // Nor is there one that comes from such an account.
-                while let Some(account) = at.filter(|account| !names.unasked(*account, row)) {
-                    at = me.comes_from(account);
-                }
-                at.is_some()
-            }
+        let unasked = |number: u32| match (names, subject) {
+            (Some(names), Subject::Identity(_, row)) => leaver && names.unasked(number, row),
             _ => false,
         };
         for &number in &shape.accounts[ty.index()] {
@@ -334,7 +339,7 @@ impl<'a> Interp<'a> {
             };
             match self.facts.account(number).wanted {
                 Tri::No => list.push(off),
-                Tri::Yes if unasked(self, number) => list.push(off),
+                Tri::Yes if unasked(number) => list.push(off),
                 Tri::Unknown(u) => {
                     unknown = unknown.or(Some(u));
                     list.push(off);
@@ -349,13 +354,6 @@ impl<'a> Interp<'a> {
             }
         }
         (list, unknown.filter(|_| !leaver))
-    }
-
-    /// The account that an account comes `from`, where there is one for the identity at hand.
-    fn comes_from(&self, number: u32) -> Option<u32> {
-        let schema = &self.world.program.schema;
-        let app = self.world.program.accounts[number as usize].app;
-        self.account_of(schema.app(app).account.as_ref()?.from?)
     }
 
     fn wanted_account(&mut self, number: u32) -> Result<DesiredAccount, Unknown> {

@@ -440,10 +440,23 @@ impl<'a> Interp<'a> {
                 Type::Text => Value::text(&**name),
                 _ => Value::Str((&**name).into()),
             }),
+            // Of a leaver whose own row says nothing of the state no name was looked for.
+            Name::None if names.unasked(account, row) && self.has_left() => {
+                let Subject::Identity(identity, row) = self.subject else { return Ok(Value::Absent) };
+                Err(Unknown { identity, row, attr: self.world.program.schema.identity(identity).key })
+            }
             // What the base can't be known for, the name can't be known for.
             Name::None => self.eval(unique.base).map(|_| Value::Absent),
             Name::Never | Name::Empty | Name::Exhausted => Ok(Value::Absent),
         }
+    }
+
+    /// Whether the identity at hand is in a leaver state, for certain.
+    fn has_left(&mut self) -> bool {
+        let Subject::Identity(ty, row) = self.subject else { return false };
+        let lifecycle = self.world.program.schema.identity(ty).lifecycle.as_ref();
+        let state = self.state_of(ty, row).ok().and_then(|s| lifecycle?.defs.get(s as usize));
+        state.is_some_and(|s| s.leaver)
     }
 
     /// Whether a forbid's condition holds for the identity at hand.
