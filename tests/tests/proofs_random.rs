@@ -298,6 +298,6 @@ fn nobody_breaks_what_is_proved() {
     if from == 0 && count >= 8 {
         let of = |answer| counts.get(answer).copied().unwrap_or_default();
         assert!(of("proved") >= count && of("refuted") >= count, "too few claims are decided: {counts:?}");
-        assert!(of("unknown") * 2 < of("proved") + of("refuted"), "too many can't be told: {counts:?}");
+        assert!(of("unknown") < of("proved") + of("refuted"), "too many can't be told: {counts:?}");
     }
 }
