@@ -420,7 +420,7 @@ impl Gen {
         };
         let text = |v: Val| v.cell().chars().next().map_or("a".to_owned(), String::from);
         match self.rng.below(18) {
-            15..=17 => self.library_string(env, &textual, depth),
+            15..=17 => self.string_by_library(env, &textual, depth),
             0 => {
                 let (a, b) = (self.value(env, &Ty::Str, depth), self.value(env, &Ty::Str, depth));
                 Ex::new(format!("{} + {}", a.at(bind::ADD), b.at(bind::MULTIPLY)), bind::ADD)
@@ -503,7 +503,7 @@ impl Gen {
     }
 
     /// A call of a function of the library that gives text.
-    fn library_string(&mut self, env: &Env, textual: &Ty, depth: u32) -> Ex {
+    fn string_by_library(&mut self, env: &Env, textual: &Ty, depth: u32) -> Ex {
         let by = quoted(self.rng.word(&[" ", "a", "-", "e", ""]));
         let a = self.value(env, textual, depth);
         let (name, rest) = match self.rng.below(7) {
