@@ -39,7 +39,7 @@ impl Encoder<'_> {
                     .collect();
                 return format!("text {}", parts.join(" "));
             }
-            (kind, _) => head(kind),
+            (kind, _) => kind.head(),
         };
         let mut out = format!("{of}(");
         let mut children = Vec::new();
@@ -50,54 +50,5 @@ impl Encoder<'_> {
         }
         // Whose state, whose inverse: of whom the whole speaks.
         format!("{out}){:?}", self.subject)
-    }
-}
-
-/// What an expression is, its operands aside.
-fn head(kind: &ExprKind) -> String {
-    match kind {
-        ExprKind::Const(v) => format!("const {v:?}"),
-        ExprKind::Attr(a) => format!("attr {}", a.0),
-        ExprKind::State => "state".into(),
-        ExprKind::Local(l) => format!("local {}", l.0),
-        ExprKind::Field(_, f) => format!("field {f}"),
-        ExprKind::StateOf(_) => "state of".into(),
-        ExprKind::Inverse(_, n) => format!("inverse {n}"),
-        ExprKind::Myself => "myself".into(),
-        ExprKind::Today => "today".into(),
-        ExprKind::TodayIn(_) => "today in".into(),
-        ExprKind::Now => "now".into(),
-        ExprKind::Not(_) => "not".into(),
-        ExprKind::Neg(_) => "neg".into(),
-        ExprKind::And(_) => "and".into(),
-        ExprKind::Or(_) => "or".into(),
-        ExprKind::Compare(op, ..) => format!("compare {op:?}"),
-        ExprKind::TextTest(op, ..) => format!("text {op:?}"),
-        ExprKind::Contains(..) => "contains".into(),
-        ExprKind::InRange(..) => "range".into(),
-        ExprKind::Matches(_, p) => format!("matches {} {} {}", p.is_regex, p.folded, p.source),
-        ExprKind::IsPresent(_) => "present".into(),
-        ExprKind::Coalesce(..) => "coalesce".into(),
-        ExprKind::Arith(op, ..) => format!("arith {op:?}"),
-        ExprKind::ToText(_) => "to text".into(),
-        ExprKind::If(..) => "if".into(),
-        ExprKind::Match(..) => "match".into(),
-        ExprKind::Interpolate(_) => "interpolate".into(),
-        ExprKind::Slice(_, from, to) => format!("slice {} {}", from.is_some(), to.is_some()),
-        ExprKind::Set(_) => "set".into(),
-        ExprKind::Quant { quant, local, .. } => format!("quant {quant:?} {}", local.0),
-        ExprKind::Between(unit, ..) => format!("between {unit:?}"),
-        ExprKind::AtTime(_, h, m, zone) => format!("at {h} {m} {}", zone.is_some()),
-        ExprKind::Call(b, _) => format!("call {b:?}"),
-        ExprKind::Let(l, ..) => format!("let {}", l.0),
-        ExprKind::Named(n, _) => format!("named {n}"),
-        ExprKind::Lookup(t, _) => format!("lookup {}", t.0),
-        ExprKind::HasRole(r) => format!("has {r}"),
-        ExprKind::HasInstance(r, _) => format!("has instance {r}"),
-        ExprKind::HasEntitlement(a, k, args) => format!("has {} {} {}", a.0, k.0, args.is_some()),
-        ExprKind::AccountAttr(a, n) => format!("account {} {n}", a.0),
-        ExprKind::Unique(u) => format!("unique {} {}", u.app.0, u.attribute),
-        ExprKind::InSource(s) => format!("in {s}"),
-        ExprKind::Cell(c) => format!("cell {c}"),
     }
 }
