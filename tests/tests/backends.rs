@@ -4,7 +4,7 @@
 //! `SEED=` runs one case, `CASES=` so many (1,000 where `CI` is set, else 200).
 //! Invariant: a difference is told with the seed of its case, as `differential` has it, and with the engine.
 
-use prov::{Backend, Desired, Engine};
+use prov::{Backend, Background, Desired, Engine, Memory, Plan};
 use prov_tests::random::{Case, Made};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,16 +16,33 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|v| v.parse().ok())
 }
 
-/// What an engine makes of a case, as text.
-fn outcome(made: &Made, engine: &Engine) -> String {
+/// What an engine makes of a case, as text: in two steps, and in one; then of what there is once the plan was carried out,
+/// when most people have what they should.
+fn outcome(made: &Made, engine: &Engine, at_once: bool) -> String {
     let desired = engine.evaluate_with(&made.people, &made.at, &made.background());
     let plan = engine.plan(&desired, &made.actual, &made.memory);
-    let after = engine.memory_after(&desired, &made.actual, &made.memory, &plan);
+    let memory = engine.memory_after(&desired, &made.actual, &made.memory, &plan);
+    let carried_out = made.actual.after(engine.policy(), &plan);
+    let mut out = people(&desired) + &told(&plan, &memory);
+    for actual in [&made.actual, &carried_out] {
+        let background = Background { actual: Some(actual.state()), ..made.background() };
+        if at_once {
+            let planned = engine.plan_people(&made.people, actual, &made.at, &background);
+            out += &told(planned.plan(), &planned.memory_after());
+        } else {
+            let desired = engine.evaluate_with(&made.people, &made.at, &background);
+            let plan = engine.plan(&desired, actual, &background.memory);
+            out += &told(&plan, &engine.memory_after(&desired, actual, &background.memory, &plan));
+        }
+    }
+    out
+}
+
+fn told(plan: &Plan, memory: &Memory) -> String {
     let mut lines = Vec::new();
     plan.write_jsonl(&mut lines).expect("written");
     let lines = String::from_utf8(lines).expect("UTF-8");
-    let memory = serde_json::to_string(&after).expect("memory is JSON");
-    format!("{}{lines}{memory}", people(&desired))
+    lines + &serde_json::to_string(memory).expect("memory is JSON") + "\n"
 }
 
 fn people(desired: &Desired) -> String {
@@ -37,11 +54,11 @@ fn compare(seed: u64) -> Option<String> {
     let made = Made::of(&Case::new(seed).with_whole_rows().with_world().ok()?).ok()?;
     let policy = made.engine.policy();
     let engine = |backend| policy.compile(backend).expect("an engine");
-    let law = outcome(&made, &engine(Backend::Interpreter).with_threads(Some(1)));
+    let law = outcome(&made, &engine(Backend::Interpreter).with_threads(Some(1)), false);
     let block = BLOCKS[seed as usize % BLOCKS.len()];
     let threads = [1, 2, 7][seed as usize % 3];
     let columns = engine(Backend::Columns).with_threads(Some(threads)).with_block(block);
-    let found = outcome(&made, &columns);
+    let found = outcome(&made, &columns, true);
     let line = law.lines().zip(found.lines()).find(|(a, b)| a != b);
     (law != found).then(|| {
         format!("seed {seed}: columns, {threads} threads, blocks of {block}: {:?}", line.unwrap_or_default())

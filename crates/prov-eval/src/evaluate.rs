@@ -3,7 +3,7 @@
 //! order.
 
 use crate::by_hand::{ByHand, stray};
-use crate::columns::{Columns, STATIC, Side, Static, Tools};
+use crate::columns::{Against, Columns, Matched, Plains, STATIC, Side, Static, Tools};
 use crate::decide::{Decision, Hold};
 use crate::exceptions::idle;
 use crate::index::RuleIndex;
@@ -15,7 +15,7 @@ use crate::world::{Catalogs, LookupTable, NO_STATE, World};
 use crate::writes::Write;
 use prov_ir::Program;
 use prov_model::{
-    AppId, AssignmentIssue, Background, Csr, Desired, DesiredAccount, EntId, Entered, Entitlement,
+    Actual, AppId, AssignmentIssue, Background, Csr, Desired, DesiredAccount, EntId, Entered, Entitlement,
     EntitlementIssue, Entitlements, GuestOut, HoldReason, IdentityFlags, IdentityId, Keep, KindId,
     Membership, Moment, Population, RanOut, RuleId, Separated, SeparationHit, WriteBack,
 };
@@ -83,6 +83,11 @@ pub(crate) struct BlockResult {
     /// By number of the assignment.
     unmatched: Vec<(u32, AssignmentIssue)>,
     pub entitlements: Entitlements,
+    /// By place: whether they have just what they should have, so that nothing is listed of them. Those beyond its end are
+    /// not.
+    pub settled: Vec<bool>,
+    /// Who of the others columns decided, by place, with the rules that hold for them.
+    matched: (Vec<u32>, Csr<u32>),
 }
 
 impl std::fmt::Debug for Engine {
@@ -151,6 +156,30 @@ impl Engine {
     }
 
     pub(crate) fn run(&self, population: &Population, moment: &Moment, background: &Background) -> Desired {
+        self.run_against(population, moment, background, None, |desired, _| desired)
+    }
+
+    /// What everyone should have, and why, as far as it has to be known to plan from an actual state: of who has just
+    /// that, no more is told ([`Desired::settled`]). On the pool of threads that it is called on.
+    pub fn evaluate_against<T>(
+        &self,
+        population: &Population,
+        moment: &Moment,
+        background: &Background,
+        actual: &Actual,
+        then: impl FnOnce(Desired, &Plains<'_>) -> T,
+    ) -> T {
+        self.run_against(population, moment, background, Some(actual), then)
+    }
+
+    fn run_against<T>(
+        &self,
+        population: &Population,
+        moment: &Moment,
+        background: &Background,
+        actual: Option<&Actual>,
+        then: impl FnOnce(Desired, &Plains<'_>) -> T,
+    ) -> T {
         let ready = &*self.ready;
         let states = self.states(population, moment, background);
         let world = ready.world(population, moment, background, Some(&states));
@@ -165,14 +194,23 @@ impl Engine {
                 None => Way::Rows(RuleIndex::new(world.program, population, ty)),
             })
             .collect();
+        let sides = || ways.iter().map(Way::side);
+        // Where more than what someone holds bears on their plan, everyone is told of whole.
+        let schema = &world.program.schema;
+        let alone = ready.trials.is_none() && schema.protects.is_empty() && schema.limits.is_empty();
+        let alone = alone && known.links.is_empty() && known.conflicts.is_empty();
+        let actual = actual.filter(|_| alone);
+        let against = actual.map(|actual| Against::new(actual, &ready.shape, sides()));
         let blocks = blocks(world.program, population, self.block);
-        let results: Vec<BlockResult> = blocks
+        let mut results: Vec<BlockResult> = blocks
             .par_iter()
             .map_init(Tools::default, |tools, (ty, rows)| match &ways[ty.index()] {
                 Way::Rows(index) => ready.block(world, *ty, rows.clone(), index),
-                Way::Columns(side) => side.block(ready, world, rows.clone(), tools),
+                Way::Columns(side) => side.block(ready, world, rows.clone(), tools, against.as_ref()),
             })
             .collect();
+        drop(against);
+        let matched = matched(&mut results);
         let mut unmatched: Vec<(u32, AssignmentIssue)> =
             results.iter().flat_map(|r| r.unmatched.iter().copied()).collect();
         unmatched.extend(stray(&world.program.schema, population, background));
@@ -194,7 +232,11 @@ impl Engine {
         if let Some(trials) = &ready.trials {
             trials.compare(self, &mut desired, population, moment, background);
         }
-        desired
+        let sides = ways.into_iter().map(|way| match way {
+            Way::Rows(_) => None,
+            Way::Columns(side) => Some(side),
+        });
+        then(desired, &Plains::of_run(self, world, sides, matched))
     }
 
     /// The state of every identity, by type and row.
@@ -257,7 +299,14 @@ enum Way<'a> {
     Columns(Box<Side<'a>>),
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
+    fn side(&self) -> Option<&Side<'a>> {
+        match self {
+            Way::Rows(_) => None,
+            Way::Columns(side) => Some(side),
+        }
+    }
+
     /// The static entitlements.
     fn items(&self) -> &[Static] {
         match self {
@@ -314,6 +363,22 @@ impl BlockResult {
         self.writes.extend(writes.into_iter().map(|write| (at, write)));
     }
 
+    /// The next one has just what they should have.
+    pub(crate) fn settle(&mut self, state: u32) {
+        self.states.push(state);
+        self.flags.push(IdentityFlags::default());
+        self.settled.resize(self.states.len() - 1, false);
+        self.settled.push(true);
+        self.holdings.push([]);
+        self.accounts.push([]);
+    }
+
+    /// Notes the rules of someone whom columns decided.
+    pub(crate) fn matched(&mut self, at: u32, rules: &[u32]) {
+        self.matched.0.push(at);
+        self.matched.1.push(rules.iter().copied());
+    }
+
     /// The static entitlements that are held, sorted.
     fn statics(&self) -> Vec<u32> {
         let numbers = || self.holdings.items().iter().filter_map(|id| id.0.checked_sub(STATIC));
@@ -355,6 +420,19 @@ impl BlockResult {
             self.active_forbids.push((at, decision.active_forbids));
         }
     }
+}
+
+/// Takes out the rules that columns found.
+fn matched(results: &mut [BlockResult]) -> Matched {
+    let mut out = Matched::default();
+    let mut base = 0;
+    for block in results {
+        let (positions, rules) = std::mem::take(&mut block.matched);
+        out.positions.extend(positions.into_iter().map(|at| base + at));
+        out.rules.append(rules);
+        base += block.ids.len() as u32;
+    }
+    out
 }
 
 /// A hold in words that last beyond the run.
@@ -467,6 +545,7 @@ fn merge(
         rows: Vec::with_capacity(population.len()),
         states: Vec::with_capacity(population.len()),
         flags: Vec::with_capacity(population.len()),
+        settled: Vec::new(),
         holds: BTreeMap::new(),
         accounts: Csr::default(),
         holdings: Csr::default(),
@@ -498,6 +577,12 @@ fn merge(
     for ((block, ids), (ty, rows)) in results.into_iter().zip(numbers).zip(blocks) {
         let base = desired.ids.len() as u32;
         desired.ids.extend(block.ids);
+        if !block.settled.is_empty() {
+            desired.settled.resize(population.len().div_ceil(64), 0);
+        }
+        for (at, _) in (base..).zip(block.settled).filter(|(_, settled)| *settled) {
+            desired.settled[at as usize / 64] |= 1 << (at % 64);
+        }
         desired.rows.extend(rows.clone().map(|row| (*ty, row)));
         desired.states.extend(block.states);
         desired.flags.extend(block.flags);

@@ -283,6 +283,9 @@ pub struct Desired {
     pub states: Vec<u32>,
     /// More about each.
     pub flags: Vec<IdentityFlags>,
+    /// Who has just what they should have, a bit each by position, where that was looked at on the way: of them accounts and
+    /// holdings are not listed. Empty where it was not, so that everything is.
+    pub settled: Vec<u64>,
     /// Why some are held.
     pub holds: BTreeMap<u32, HoldReason>,
     /// Accounts, each list in order of app; every app with accounts for the type is there unless the identity is held.
@@ -344,6 +347,11 @@ pub struct Desired {
 }
 
 impl Desired {
+    /// Whether someone was found to have just what they should have: see [`Desired::settled`].
+    pub fn is_settled(&self, position: u32) -> bool {
+        self.settled.get(position as usize / 64).is_some_and(|word| word >> (position % 64) & 1 == 1)
+    }
+
     /// The position of a global id.
     pub fn position(&self, id: &str) -> Option<usize> {
         self.ids.binary_search_by(|x| (**x).cmp(id)).ok()
@@ -403,4 +411,28 @@ impl Actual {
         self.unreadable.sort();
         self.unreadable.dedup();
     }
+}
+
+/// Whether accounts are just what they should be: those that are wanted are there, once, and no others.
+pub fn same_accounts(desired: &[DesiredAccount], has: &[Account]) -> bool {
+    let mut rest = has.iter();
+    for wanted in desired.iter().filter(|d| d.wanted) {
+        if !rest.next().is_some_and(|account| same_account(wanted, account)) {
+            return false;
+        }
+    }
+    rest.next().is_none()
+}
+
+fn same_account(wanted: &DesiredAccount, account: &Account) -> bool {
+    let name = wanted.attributes.first();
+    account.app == wanted.app
+        && account.enabled == wanted.enabled
+        && name.is_some_and(|n| !n.is_empty() && **n == *account.name)
+        && wanted.attributes.len() == account.attributes.len()
+        && wanted
+            .attributes
+            .iter()
+            .zip(&account.attributes)
+            .all(|(want, is)| is.as_ref().is_none_or(|is| is == want))
 }

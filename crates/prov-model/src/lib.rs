@@ -33,7 +33,8 @@ mod would;
 
 pub use access::{
     Account, AccountOrigin, Actual, Csr, Desired, DesiredAccount, EntId, Entitlement, EntitlementIssue,
-    Entitlements, GivenName, HoldReason, IdentityFlags, RanOut, WriteBack, join_values, split_values,
+    Entitlements, GivenName, HoldReason, IdentityFlags, RanOut, WriteBack, join_values, same_accounts,
+    split_values,
 };
 pub use background::{
     Assignment, AssignmentIssue, Background, Exception, ExceptionIssue, PerhapsAllowed, Span, TimePoint,

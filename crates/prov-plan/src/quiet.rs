@@ -4,7 +4,7 @@
 
 use crate::diff::PlanInput;
 use crate::person::Held;
-use prov_model::{Account, DesiredAccount, Entitlements};
+use prov_model::{Entitlements, same_accounts};
 
 /// Who can be told by one look.
 pub(crate) struct Quiet {
@@ -63,7 +63,13 @@ impl Quiet {
         desired: u32,
         actual: Option<u32>,
     ) -> bool {
-        if self.loud.get(desired as usize / 64).is_none_or(|w| w >> (desired % 64) & 1 == 1) {
+        let loud = self.loud.get(desired as usize / 64).is_none_or(|w| w >> (desired % 64) & 1 == 1);
+        // INVARIANT: whoever is settled was compared with this actual state, by the same measure.
+        if input.desired.is_settled(desired) {
+            debug_assert!(!loud, "of who is settled there is nothing more to say");
+            return true;
+        }
+        if loud {
             return false;
         }
         let accounts = actual.map_or(&[][..], |a| input.actual.accounts.get(a as usize));
@@ -72,28 +78,4 @@ impl Quiet {
         held.equals(ids, common, input.desired.holdings.get(desired as usize), has)
             && same_accounts(input.desired.accounts.get(desired as usize), accounts)
     }
-}
-
-/// Whether accounts are just what they should be: those that are wanted are there, once, and no others.
-fn same_accounts(desired: &[DesiredAccount], has: &[Account]) -> bool {
-    let mut rest = has.iter();
-    for wanted in desired.iter().filter(|d| d.wanted) {
-        if !rest.next().is_some_and(|account| same_account(wanted, account)) {
-            return false;
-        }
-    }
-    rest.next().is_none()
-}
-
-fn same_account(wanted: &DesiredAccount, account: &Account) -> bool {
-    let name = wanted.attributes.first();
-    account.app == wanted.app
-        && account.enabled == wanted.enabled
-        && name.is_some_and(|n| !n.is_empty() && **n == *account.name)
-        && wanted.attributes.len() == account.attributes.len()
-        && wanted
-            .attributes
-            .iter()
-            .zip(&account.attributes)
-            .all(|(want, is)| is.as_ref().is_none_or(|is| is == want))
 }

@@ -55,6 +55,7 @@ fn build(w: &World, drift: bool) -> (Desired, Actual) {
         names: Vec::new(),
         links: Vec::new(),
         writes: Vec::new(),
+        settled: Vec::new(),
         conflicts: Default::default(),
         entitlements: desired_ids,
         counts: w.counts.clone(),

@@ -78,6 +78,29 @@ pub struct Desired {
     pub(crate) data: prov_model::Desired,
 }
 
+/// A plan, with what it was made from.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    engine: Engine,
+    actual: Actual,
+    /// INVARIANT: never given away, since those who have what they should are not listed in it.
+    desired: Desired,
+    plan: Plan,
+}
+
+impl Planned {
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What is to be remembered once it has been carried out.
+    pub fn memory_after(&self) -> Memory {
+        let memory = &self.desired.background.memory;
+        self.engine.memory_after(&self.desired, &self.actual, memory, &self.plan)
+    }
+}
+
 impl Engine {
     pub(crate) fn new(policy: Policy, backend: Backend) -> Engine {
         let backend = match backend {
@@ -142,18 +165,55 @@ impl Engine {
     /// out again: those hang on what is there.
     pub fn plan(&self, desired: &Desired, actual: &Actual, memory: &Memory) -> Plan {
         let desired = &*self.seeing(desired, actual, memory);
-        let states = prov_eval::Engine::states_found(&desired.population.data, &desired.data);
-        let reasons = EngineReasons::new(&self.policy, &self.inner, desired, &states);
-        let input = PlanInput {
+        let (people, background) = (&desired.population.data, &desired.background);
+        self.pool(|| {
+            self.inner.with_plains(people, &desired.data.at, background, &desired.data, |plains| {
+                self.compare((people, background), &desired.data, actual, memory, plains)
+            })
+        })
+    }
+
+    /// [`Engine::evaluate_with`] and [`Engine::plan`] in one, the way to plan for many: no more is worked out of anyone
+    /// than the plan asks for, so that of those who have what they should next to nothing is kept. The plan is the same.
+    pub fn plan_people(
+        &self,
+        people: &Population,
+        actual: &Actual,
+        at: &Moment,
+        background: &Background,
+    ) -> Planned {
+        let background = Background { actual: Some(actual.state()), ..background.clone() };
+        let (data, plan) = self.pool(|| {
+            self.inner.evaluate_against(&people.data, at, &background, &actual.data, |desired, plains| {
+                let memory = &background.memory;
+                let plan = self.compare((&people.data, &background), &desired, actual, memory, plains);
+                (desired, plan)
+            })
+        });
+        let (policy, population) = (self.policy.clone(), people.clone());
+        let desired = Desired { policy, population, background, data };
+        Planned { engine: self.clone(), actual: actual.clone(), desired, plan }
+    }
+
+    fn compare(
+        &self,
+        (people, background): (&prov_model::Population, &Background),
+        desired: &prov_model::Desired,
+        actual: &Actual,
+        memory: &Memory,
+        plains: &prov_eval::Plains<'_>,
+    ) -> Plan {
+        let (policy, engine, token) = (&self.policy, &self.inner, crate::reasons::token());
+        let reasons = EngineReasons { policy, engine, people, background, desired, plains, token };
+        prov_plan::plan(PlanInput {
             schema: self.policy.schema(),
-            desired: &desired.data,
+            desired,
             actual: &actual.data,
             memory,
             reasons: &reasons,
             policy: self.policy.hash(),
             engine: crate::VERSION,
-        };
-        self.pool(|| prov_plan::plan(input))
+        })
     }
 
     /// What is to be remembered once a plan of them has been carried out.

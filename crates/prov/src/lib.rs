@@ -46,7 +46,7 @@ pub mod template;
 pub mod testing;
 
 pub use by_hand::ByHand;
-pub use engine::{AccountView, Backend, Desired, Engine};
+pub use engine::{AccountView, Backend, Desired, Engine, Planned};
 pub use error::{Error, Report};
 pub use export::explanation_json;
 pub use graph::{GraphFormat, graph};

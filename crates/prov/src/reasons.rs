@@ -1,24 +1,33 @@
 //! Why a plan's actions stand in it: the engine, asked one identity at a time.
 
-use crate::engine::Desired;
 use crate::policy::Policy;
 use prov_eval::{PlainOne, Plains};
 use prov_ir::{ExprKind, GrantProgram, GrantValue, Program};
-use prov_model::{AppId, EntId, Entitlement, GivenName, IdentityId, KindId, RuleId, Violation};
+use prov_model::{
+    AppId, Background, Desired, EntId, Entitlement, GivenName, IdentityId, KindId, Population, RuleId,
+    Violation,
+};
 use prov_plan::{AccountQuestion, Cause, Loss, Reasons};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub(crate) struct EngineReasons<'a> {
-    policy: &'a Policy,
-    engine: &'a prov_eval::Engine,
-    desired: &'a Desired,
-    plains: Plains<'a>,
-    /// Unlike that of any other plan of this process.
-    token: u64,
+pub(crate) struct EngineReasons<'a, 'p> {
+    pub policy: &'a Policy,
+    pub engine: &'a prov_eval::Engine,
+    pub people: &'a Population,
+    pub background: &'a Background,
+    pub desired: &'a Desired,
+    pub plains: &'a Plains<'p>,
+    /// Unlike that of any other plan of this process: see [`token`].
+    pub token: u64,
 }
 
 static PLANS: AtomicU64 = AtomicU64::new(0);
+
+/// One for each plan.
+pub(crate) fn token() -> u64 {
+    PLANS.fetch_add(1, Ordering::Relaxed)
+}
 
 thread_local! {
     /// The last identity asked about on this thread, by plan and position: a plan asks about one after another.
@@ -27,25 +36,14 @@ thread_local! {
     static LAST_PLAIN: RefCell<Option<(u64, u32, Option<PlainOne>)>> = const { RefCell::new(None) };
 }
 
-impl<'a> EngineReasons<'a> {
-    pub(crate) fn new(
-        policy: &'a Policy,
-        engine: &'a prov_eval::Engine,
-        desired: &'a Desired,
-        states: &'a [Vec<u32>],
-    ) -> EngineReasons<'a> {
-        let people = &desired.population.data;
-        let plains = engine.plains(people, &desired.data.at, &desired.background, states);
-        EngineReasons { policy, engine, desired, plains, token: PLANS.fetch_add(1, Ordering::Relaxed) }
-    }
-
+impl EngineReasons<'_, '_> {
     /// Reads of someone whom columns alone decide; none where they do not.
     fn plain<T>(&self, position: u32, read: impl FnOnce(&PlainOne) -> T) -> Option<T> {
         let token = self.token;
         LAST_PLAIN.with(|last| {
             let mut last = last.borrow_mut();
             if !last.as_ref().is_some_and(|l| l.0 == token && l.1 == position) {
-                let one = self.plains.of(self.desired.data.rows[position as usize]);
+                let one = self.plains.of(position, self.desired.rows[position as usize]);
                 *last = Some((token, position, one));
             }
             last.as_ref()?.2.as_ref().map(read)
@@ -69,7 +67,7 @@ impl<'a> EngineReasons<'a> {
 
     /// The names that the run over everyone gave.
     fn names_of(&self, position: u32) -> &[GivenName] {
-        let names = &self.desired.data.names;
+        let names = &self.desired.names;
         let start = names.partition_point(|n| n.position < position);
         let end = start + names[start..].partition_point(|n| n.position == position);
         &names[start..end]
@@ -80,12 +78,12 @@ impl<'a> EngineReasons<'a> {
         LAST.with(|last| {
             let mut last = last.borrow_mut();
             if !last.as_ref().is_some_and(|l| l.0 == token && l.1 == position) {
-                let who = self.desired.data.rows[position as usize];
+                let who = self.desired.rows[position as usize];
                 let one = self.engine.evaluate_one_given(
-                    &self.desired.population.data,
+                    self.people,
                     who,
-                    &self.desired.data.at,
-                    &self.desired.background,
+                    &self.desired.at,
+                    self.background,
                     self.names_of(position),
                 );
                 *last = Some((token, position, one));
@@ -111,7 +109,7 @@ impl<'a> EngineReasons<'a> {
 
     /// The block that speaks of someone's account in an app; where none is for their type, the app.
     fn account_rule(&self, position: u32, app: AppId) -> RuleId {
-        let (identity, _) = self.desired.data.rows[position as usize];
+        let (identity, _) = self.desired.rows[position as usize];
         let app_itself = || self.policy.schema().app(app).rule;
         self.policy.program().account_rule(app, identity).unwrap_or_else(app_itself)
     }
@@ -120,7 +118,7 @@ impl<'a> EngineReasons<'a> {
     fn lacks_account(&self, position: u32, app: AppId) -> bool {
         let wanted = |a: &prov_model::DesiredAccount| a.app == app && a.wanted;
         self.policy.schema().app(app).account.is_some()
-            && !self.desired.data.accounts.get(position as usize).iter().any(wanted)
+            && !self.desired.accounts.get(position as usize).iter().any(wanted)
     }
 
     /// A rule that memory names, if there still is one.
@@ -134,9 +132,9 @@ impl<'a> EngineReasons<'a> {
     /// The roles that were given by hand and could give what is lost; those whose time is still to come gave nothing.
     fn given_once(&self, one: &prov_eval::OneDesired, loss: Loss<'_>, out: &mut Vec<Cause>) {
         let program = self.policy.program();
-        let moment = &self.desired.data.at;
+        let moment = &self.desired.at;
         let begun = |a: &&prov_model::Assignment| a.from.is_none_or(|from| from.has_come(moment));
-        let all = self.desired.background.assignments.iter().filter(|a| a.identity == one.id);
+        let all = self.background.assignments.iter().filter(|a| a.identity == one.id);
         for a in all.filter(begun) {
             let Some(rule) = program.rule_by_name(&a.role) else { continue };
             let (mut open, mut at) = (vec![rule], 0);
@@ -160,7 +158,7 @@ impl<'a> EngineReasons<'a> {
     /// The state that kept what is lost, where someone is in it no more.
     fn state_that_kept(&self, one: &prov_eval::OneDesired, loss: Loss<'_>) -> Option<Cause> {
         let schema = self.policy.schema();
-        let known = self.desired.background.memory.entered.get(&one.id)?;
+        let known = self.background.memory.entered.get(&one.id)?;
         let since = known.within.as_ref()?;
         let folds = self.policy.program().folds(loss.app, loss.kind);
         known.held.iter().find(|h| {
@@ -233,9 +231,9 @@ fn may_give(program: &Program, grant: &GrantProgram, own: bool, args: &[String],
     same(&prov_model::join_values(&constants))
 }
 
-impl Reasons for EngineReasons<'_> {
+impl Reasons for EngineReasons<'_, '_> {
     fn grant(&self, position: u32, entitlement: EntId, out: &mut Vec<Cause>) {
-        let e = self.desired.data.entitlements.get(entitlement).clone();
+        let e = self.desired.entitlements.get(entitlement).clone();
         if self.plain(position, |one| self.grants(&self.plains.causes(one, &e), out)).is_some() {
             return;
         }
@@ -254,7 +252,7 @@ impl Reasons for EngineReasons<'_> {
     fn loss(&self, position: u32, loss: Loss<'_>, out: &mut Vec<Cause>) {
         let schema = self.policy.schema();
         let plain = self.plain(position, |one: &PlainOne| {
-            let (ty, _) = self.desired.data.rows[position as usize];
+            let (ty, _) = self.desired.rows[position as usize];
             let e = Entitlement { app: loss.app, kind: loss.kind, value: loss.value.into() };
             let lifecycle = schema.identity(ty).lifecycle.as_ref();
             let dropped =
@@ -321,12 +319,12 @@ impl Reasons for EngineReasons<'_> {
 
     fn would(&self, position: u32, entitlement: EntId, gives: bool, out: &mut Vec<Cause>) {
         let Some(trial) = self.engine.trial() else { return };
-        let data = &self.desired.data;
+        let data = self.desired;
         let e = data.entitlements.get(entitlement);
         let who = data.rows[position as usize];
         let of = |engine: &prov_eval::Engine| {
-            let people = &self.desired.population.data;
-            let one = engine.evaluate_one(people, who, &data.at, &self.desired.background);
+            let people = self.people;
+            let one = engine.evaluate_one(people, who, &data.at, self.background);
             one.causes_of(engine.program(), e)
         };
         let then = of(trial);
@@ -339,8 +337,8 @@ impl Reasons for EngineReasons<'_> {
     }
 
     fn violations(&self, position: u32, stays: &[Entitlement], out: &mut Vec<Violation>) {
-        let data = &self.desired.data;
-        let (people, background) = (&self.desired.population.data, &self.desired.background);
+        let data = self.desired;
+        let (people, background) = (self.people, self.background);
         let who = data.rows[position as usize];
         let names = self.names_of(position);
         out.extend(self.engine.violations(people, who, &data.at, background, names, stays));
@@ -351,7 +349,7 @@ impl Reasons for EngineReasons<'_> {
         match question {
             AccountQuestion::Wanted | AccountQuestion::Attributes => {}
             AccountQuestion::Unwanted | AccountQuestion::Enabled | AccountQuestion::NotEnabled => {
-                let (ty, _) = self.desired.data.rows[position as usize];
+                let (ty, _) = self.desired.rows[position as usize];
                 let plain = self.plain(position, |one| self.cause_of_state(ty, one.state, out));
                 if plain.is_some() {
                     return;

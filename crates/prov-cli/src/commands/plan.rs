@@ -4,7 +4,7 @@ use super::{Setting, setting};
 use crate::args::{Format, PlanArgs};
 use crate::output::{Done, Failure, Output, write_file};
 use crate::progress::Progress;
-use prov::{Actual, Background, Plan, plan_csv, plan_human};
+use prov::{Actual, Plan, plan_csv, plan_human};
 use std::io::{BufWriter, Write};
 
 pub fn run(args: &PlanArgs, out: &Output) -> Done {
@@ -24,25 +24,19 @@ pub fn run(args: &PlanArgs, out: &Output) -> Done {
         }
     };
     out.notices(&actual.notices);
-    progress.doing("evaluating");
-    let background = Background { actual: Some(actual.state()), ..background };
-    let desired = engine.evaluate_with(&people, &at, &background);
-    progress.doing("comparing");
-    let plan = engine.plan(&desired, &actual, &background.memory);
+    progress.doing("evaluating and comparing");
+    let planned = engine.plan_people(&people, &actual, &at, &background);
+    let plan = planned.plan();
     if let Some(path) = &args.out {
         progress.doing("writing");
         let csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
-        write_file(
-            path,
-            |mut w| if csv { plan_csv::write(&plan, &mut w) } else { plan.write_jsonl(&mut w) },
-        )?;
+        write_file(path, |mut w| if csv { plan_csv::write(plan, &mut w) } else { plan.write_jsonl(&mut w) })?;
     }
     if let Some(path) = &args.memory_out {
-        let after = engine.memory_after(&desired, &actual, &background.memory, &plan);
-        prov::write_memory(path, &after)?;
+        prov::write_memory(path, &planned.memory_after())?;
     }
     drop(progress);
-    show(&plan, args, out)?;
+    show(plan, args, out)?;
     if let Some(path) = &args.out {
         out.say(&format!("wrote {}", path.display()));
     }

@@ -4,6 +4,7 @@
 //! hit) sends them there.
 
 use super::OfType;
+use super::against::{Against, Has};
 use super::coding::{Coding, UNKNOWN};
 use super::formula::NodeId;
 use super::gather::Gather;
@@ -12,7 +13,7 @@ use super::statics::Items;
 use crate::evaluate::{BlockResult, Ready};
 use crate::interp::{Interp, Subject};
 use crate::world::{NO_STATE, World};
-use prov_model::{AppId, DesiredAccount, EntId, IdentityFlags, IdentityId, StateDef};
+use prov_model::{AppId, DesiredAccount, EntId, IdentityFlags, IdentityId, StateDef, same_accounts};
 use std::ops::Range;
 
 /// Ids of entitlements from here on are numbers of [`Side::items`].
@@ -41,6 +42,9 @@ pub(crate) struct Side<'a> {
     pub computed: Vec<Computed<'a>>,
     /// By forbid: its formula; none where only the interpreter knows.
     pub forbids: Vec<Option<NodeId>>,
+    /// Whether what rules give is held as it is: nothing that can be given is special or in an app with accounts, and no
+    /// source is told anything.
+    pub bare: bool,
 }
 
 /// What a thread works with; reused from block to block.
@@ -49,6 +53,8 @@ pub(crate) struct Tools {
     pub scratch: Scratch,
     pub one: One,
     gather: Option<(IdentityId, Gather)>,
+    /// What someone is to hold, to compare it with what they do.
+    same: Option<(IdentityId, Gather)>,
     /// By rule: whether it may hold for the row at hand.
     marked: Vec<bool>,
 }
@@ -64,23 +70,27 @@ pub(crate) struct One {
 }
 
 impl<'a> Side<'a> {
+    /// `against` is what everyone has, where it is to be told of whom nothing differs.
     pub(crate) fn block(
         &self,
         ready: &'a Ready,
         world: World<'a>,
         rows: Range<u32>,
         tools: &mut Tools,
+        against: Option<&Against<'_>>,
     ) -> BlockResult {
         let mut out = BlockResult::default();
         let Some(table) = world.population.map(|p| p.of(self.ty)) else { return out };
         self.matcher.block(rows.clone(), &mut tools.scratch);
         let mut interp = Interp::new(world, &ready.shape, Subject::Identity(self.ty, rows.start));
         tools.marked.resize(ready.program.rules.len(), false);
+        let mut cursor = against.map(|a| a.cursor(self.ty));
         for (at, row) in rows.enumerate() {
-            let key = table.table.key(row).unwrap_or("");
-            out.ids.push(ready.program.schema.global_id(self.ty, key).into());
+            let id = ready.program.schema.global_id(self.ty, table.table.key(row).unwrap_or(""));
+            let has = cursor.as_mut().and_then(|c| c.of(&id));
+            out.ids.push(id.into());
             let known = !tools.scratch.odd[at] && table.is_whole(row) && !self.is_concerned(world, row);
-            if known && self.simple(&mut interp, at, row, tools, &mut out) {
+            if known && self.simple(&mut interp, at, row, tools, &mut out, has) {
                 continue;
             }
             interp.turn_to(Subject::Identity(self.ty, row));
@@ -104,7 +114,7 @@ impl<'a> Side<'a> {
     }
 
     /// Whether memory, assignments or exceptions say something of a row.
-    fn is_concerned(&self, world: World<'_>, row: u32) -> bool {
+    pub(crate) fn is_concerned(&self, world: World<'_>, row: u32) -> bool {
         world.by_hand.is_some_and(|h| h.is_about(self.ty, row)) || self.is_remembered(world, row)
     }
 
@@ -127,6 +137,14 @@ impl<'a> Side<'a> {
     /// The rules and entitlements of someone whose record can be read and whom nothing else concerns; false where only
     /// the interpreter can tell.
     pub(crate) fn find(&self, interp: &mut Interp<'a>, at: usize, row: u32, tools: &mut Tools) -> bool {
+        self.rules(interp, at, row, tools) && {
+            let sure = self.gather(row, tools);
+            self.items(at, tools) && sure
+        }
+    }
+
+    /// The rules that hold; false where only the interpreter can tell what follows.
+    fn rules(&self, interp: &mut Interp<'a>, at: usize, row: u32, tools: &mut Tools) -> bool {
         if !self.of.statics.flat {
             return false;
         }
@@ -150,12 +168,14 @@ impl<'a> Side<'a> {
             }
             one.rules.push(rule);
         }
-        let gather = match &mut tools.gather {
-            Some((of, gather)) if *of == self.ty => gather,
-            other => &mut other.insert((self.ty, Gather::new(self.items.list.len()))).1,
-        };
+        true
+    }
+
+    /// Gathers what the rules give; false where only the interpreter can tell.
+    fn gather(&self, row: u32, tools: &mut Tools) -> bool {
+        let gather = empty(&mut tools.gather, self);
         let mut sure = true;
-        for &rule in &one.rules {
+        for &rule in &tools.one.rules {
             gather.add(&self.of.statics.gives[rule as usize]);
             for &computed in &self.of.statics.also[rule as usize] {
                 match self.computed(computed, row) {
@@ -165,9 +185,16 @@ impl<'a> Side<'a> {
                 }
             }
         }
+        sure
+    }
+
+    /// Lists what was gathered; false where only the interpreter can tell what is held of it.
+    fn items(&self, at: usize, tools: &mut Tools) -> bool {
+        let Some((_, gather)) = &mut tools.gather else { return false };
+        let one = &mut tools.one;
         one.items.clear();
         one.sides.clear();
-        let (mut ranked, items) = (false, &self.items.list);
+        let (mut sure, mut ranked, items) = (true, false, &self.items.list);
         gather.drain(|number| {
             one.items.push(number);
             let Some(special) = &items[number as usize].special else { return };
@@ -198,7 +225,8 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// Decides someone who is simple; false where they are not, and nothing was done.
+    /// Decides someone who is simple; false where they are not, and nothing was done. `has` is what they have, where it is
+    /// to be told whether that is what they should have.
     fn simple(
         &self,
         interp: &mut Interp<'a>,
@@ -206,6 +234,7 @@ impl<'a> Side<'a> {
         row: u32,
         tools: &mut Tools,
         out: &mut BlockResult,
+        has: Option<Has<'_>>,
     ) -> bool {
         let (program, statics) = (interp.world.program, &self.of.statics);
         let schema = &program.schema;
@@ -214,7 +243,26 @@ impl<'a> Side<'a> {
         let def = lifecycle.and_then(|l| l.defs.get(state as usize));
         let leaver = def.is_some_and(|d| d.leaver);
         let unclear = state == NO_STATE && lifecycle.is_some();
-        if unclear || self.is_told(def) || !self.find(interp, at, row, tools) {
+        if unclear || self.is_told(def) || !self.rules(interp, at, row, tools) {
+            return false;
+        }
+        let drops = def.filter(|d| d.leaver || !d.verbs.is_empty());
+        let watched = has.is_some();
+        // Who leaves, or is in a state that does something, has more to them than what they hold.
+        let has = has.filter(|_| drops.is_none());
+        let sure = self.gather(row, tools);
+        if let Some(has) = has
+            && sure
+            && self.bare
+            && has.accounts.is_empty()
+            && let Some((_, gather)) = &mut tools.gather
+            && gather.is(has.numbers())
+        {
+            gather.clear();
+            out.settle(state);
+            return true;
+        }
+        if !self.items(at, tools) || !sure {
             return false;
         }
         let mut accounts = Vec::new();
@@ -230,23 +278,49 @@ impl<'a> Side<'a> {
             }
             accounts = list;
         }
+        let mut told = false;
         if !leaver && !schema.writebacks.is_empty() {
             interp.turn_to(Subject::Identity(self.ty, row));
             let writes = interp.writes(&accounts);
+            told = !writes.is_empty();
             out.tell(at as u32, writes);
         }
-        let drops = def.filter(|d| d.leaver || !d.verbs.is_empty());
-        let held = tools.one.items.iter().filter(|number| {
-            let app = self.items.list[**number as usize].app;
+        tools.one.items.retain(|number| {
+            let app = self.items.list[*number as usize].app;
             let dropped = drops.is_some_and(|d: &StateDef| d.drops(app));
             !dropped && has_account(interp, app, &accounts)
         });
-        out.holdings.push(held.map(|number| EntId(number | STATIC)));
+        if let Some(has) = has
+            && !told
+            && same_accounts(&accounts, has.accounts)
+        {
+            let same = empty(&mut tools.same, self);
+            same.add(&tools.one.items);
+            let is = same.is(has.numbers());
+            same.clear();
+            if is {
+                out.settle(state);
+                return true;
+            }
+        }
+        if watched {
+            out.matched(at as u32, &tools.one.rules);
+        }
+        out.holdings.push(tools.one.items.iter().map(|number| EntId(number | STATIC)));
         out.states.push(state);
         out.flags.push(IdentityFlags::default());
         out.accounts.push(accounts);
         true
     }
+}
+
+/// A gatherer of a side's items, with nothing in it.
+fn empty<'t>(of: &'t mut Option<(IdentityId, Gather)>, side: &Side<'_>) -> &'t mut Gather {
+    let other = of.as_ref().is_none_or(|(ty, _)| *ty != side.ty);
+    if other {
+        *of = None;
+    }
+    &mut of.get_or_insert_with(|| (side.ty, Gather::new(side.items.list.len()))).1
 }
 
 /// Whether something can be held in an app: it has no accounts, or one is wanted.

@@ -6,24 +6,49 @@
 pub(crate) struct Gather {
     words: Vec<u64>,
     full: Vec<u64>,
+    /// How many there are.
+    count: u32,
 }
 
 impl Gather {
     pub(crate) fn new(bound: usize) -> Gather {
         let words = bound.div_ceil(64);
-        Gather { words: vec![0; words], full: vec![0; words.div_ceil(64)] }
+        Gather { words: vec![0; words], full: vec![0; words.div_ceil(64)], count: 0 }
     }
 
     pub(crate) fn add(&mut self, numbers: &[u32]) {
         for &number in numbers {
             let word = number as usize / 64;
-            self.words[word] |= 1 << (number % 64);
+            let bit = 1 << (number % 64);
+            self.count += u32::from(self.words[word] & bit == 0);
+            self.words[word] |= bit;
             self.full[word / 64] |= 1 << (word % 64);
+        }
+    }
+
+    /// Whether these, of which none is there twice, are just the numbers that are in it.
+    pub(crate) fn is(&self, numbers: impl ExactSizeIterator<Item = u32>) -> bool {
+        let has = |number: u32| {
+            let word = self.words.get(number as usize / 64);
+            word.is_some_and(|word| word >> (number % 64) & 1 == 1)
+        };
+        numbers.len() == self.count as usize && { numbers }.all(has)
+    }
+
+    /// Takes all numbers out.
+    pub(crate) fn clear(&mut self) {
+        self.count = 0;
+        for (at, full) in self.full.iter_mut().enumerate() {
+            while *full != 0 {
+                self.words[at * 64 + full.trailing_zeros() as usize] = 0;
+                *full &= *full - 1;
+            }
         }
     }
 
     /// Takes all numbers out, in order.
     pub(crate) fn drain(&mut self, mut f: impl FnMut(u32)) {
+        self.count = 0;
         for (at, full) in self.full.iter_mut().enumerate() {
             while *full != 0 {
                 let word = at * 64 + full.trailing_zeros() as usize;

@@ -6,6 +6,7 @@
 //!
 //! Invariant: the result is the interpreter's, whoever is decided here.
 
+mod against;
 mod block;
 mod canon;
 mod coding;
@@ -16,7 +17,9 @@ mod matcher;
 mod plain;
 mod statics;
 
+pub(crate) use against::Against;
 pub(crate) use block::{STATIC, Side, Tools};
+pub(crate) use plain::Matched;
 pub use plain::{PlainOne, Plains};
 pub(crate) use statics::Static;
 
@@ -148,7 +151,12 @@ impl Columns {
         let plain = of.statics.plain.iter().zip(exact).map(|(plain, exact)| *plain && exact).collect();
         let mut items = of.statics.items.clone();
         let computed = computed(of, world, shape, states, ty, &mut items);
-        Side { ty, of, matcher, plain, items, computed, forbids }
+        let app = |number: usize| &world.program.schema.app(items.list[number].app).account;
+        let bare = |(number, item): (usize, &Static)| item.special.is_none() && app(number).is_none();
+        let bare = shape.accounts[ty.index()].is_empty()
+            && world.program.schema.writebacks.is_empty()
+            && items.list.iter().enumerate().all(bare);
+        Side { ty, of, matcher, plain, items, computed, forbids, bare }
     }
 }
 

@@ -301,6 +301,7 @@ impl World {
             names: Vec::new(),
             links: Vec::new(),
             writes: Vec::new(),
+            settled: Vec::new(),
             conflicts: Default::default(),
             entitlements: Entitlements::default(),
             counts: self.counts.clone(),
