@@ -295,8 +295,8 @@ impl Builder {
             _ => cell_value(RawCell::Text(&spelled), ty, &world.program.schema, &world.moment.zone)
                 .map_or(spelled.clone(), |v| key_spelling(&v, ty, &world.program.schema)),
         };
-        match rosters[of.index()].index.get(spelled.as_str()) {
-            Some(row) => Value::Int(i64::from(*row)),
+        match rosters[of.index()].find(&spelled) {
+            Some(row) => Value::Int(i64::from(row)),
             None => {
                 // Absence from a source that may lack rows proves nothing.
                 if let Some(source) = rosters[of.index()].lacking {

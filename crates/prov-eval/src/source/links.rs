@@ -3,6 +3,7 @@
 
 use super::examples;
 use super::mapper::Mapper;
+use super::roster::NOBODY;
 use crate::world::World;
 use prov_model::{DataWarning, Date, Oddity, Rejection, Type};
 use rustc_hash::FxHashMap;
@@ -40,16 +41,31 @@ pub(super) struct Links {
 
 /// Identities by a value of theirs.
 pub(super) enum By<'t> {
+    /// By row, which was found before: nobody shares a key.
+    Row(&'t [u32]),
     /// By their keys, which nobody shares.
-    Key(&'t FxHashMap<Box<str>, u32>),
+    Key(&'t dyn Fn(&str) -> Option<u32>),
     Value(FxHashMap<&'t str, Vec<u32>>),
 }
 
+/// Who is found.
+enum Whose<'t> {
+    Nobody,
+    One(u32),
+    Several(&'t [u32]),
+}
+
 impl By<'_> {
-    fn get(&self, value: &str) -> &[u32] {
+    fn get(&self, row: usize, key: &str, ty: &Type) -> Whose<'_> {
+        let one = |found: Option<u32>| found.map_or(Whose::Nobody, Whose::One);
         match self {
-            By::Key(index) => index.get(value).map(std::slice::from_ref).unwrap_or_default(),
-            By::Value(map) => map.get(value).map(Vec::as_slice).unwrap_or_default(),
+            By::Row(members) => one(members.get(row).copied().filter(|m| *m != NOBODY)),
+            By::Key(find) => one(find(&compared(key, ty))),
+            By::Value(map) => match map.get(&*compared(key, ty)).map(Vec::as_slice) {
+                None | Some([]) => Whose::Nobody,
+                Some(&[one]) => Whose::One(one),
+                Some(several) => Whose::Several(several),
+            },
         }
     }
 }
@@ -108,15 +124,27 @@ impl Links {
         let mut strays: Vec<&str> = Vec::new();
         for (row, key) in keys.iter().enumerate() {
             let Some(key) = key else { continue };
-            match targets.by.get(&compared(key, &joins.ty)) {
-                &[member] => match dates.as_ref().map(|d| d[row]) {
+            match targets.by.get(row, key, &joins.ty) {
+                Whose::One(member) => match dates.as_ref().map(|d| d[row]) {
                     None => placed.push((member, None, row as u32)),
                     Some(Some(date)) => placed.push((member, Some(date), row as u32)),
                     Some(None) => undated.push((member, row as u32)),
                 },
-                several @ [_, _, ..] => shared.push((row as u32, several)),
-                [] => strays.push(key),
+                Whose::Several(several) => shared.push((row as u32, several)),
+                Whose::Nobody => strays.push(key),
             }
+        }
+        // Most have one row, and that is theirs; only of the others has one to be chosen.
+        if dates.is_none() && !mapper.is_of_elements() {
+            let mut rows = vec![0u32; targets.count];
+            placed.iter().for_each(|(member, ..)| rows[*member as usize] += 1);
+            placed.retain(|&(member, _, row)| {
+                let alone = rows[member as usize] == 1;
+                if alone {
+                    links.picks[member as usize] = Pick::One(row);
+                }
+                !alone
+            });
         }
         placed.sort_unstable();
         let mut start = 0;

@@ -4,6 +4,7 @@
 
 mod circles;
 mod columns;
+mod index;
 mod links;
 mod mapper;
 mod merge;

@@ -1,22 +1,25 @@
 //! Who there is: the identities of a type by key, with the rows that each source has of them.
 //! Invariant: only authoritative sources say who there is; others find those or nobody.
 
+use super::index::KeyIndex;
 use super::links::{By, Links, Targets, compared};
 use super::mapper::{Mapped, Mapper};
 use super::merge::{Interps, Merged, Sources};
 use crate::world::World;
-use prov_model::{AttrId, DataWarning, Date, IdentityId, Rejection};
+use prov_model::{AttrId, DataWarning, Date, IdentityId, Rejection, Type};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// The identities of a type.
 pub(super) struct Roster {
     /// Keys as spelled, in order.
     pub keys: Vec<Box<str>>,
-    /// By key, as references spell it (folded where keys are `text`).
-    pub index: FxHashMap<Box<str>, u32>,
+    key_ty: Type,
+    /// Made once somebody is looked for.
+    index: OnceLock<KeyIndex>,
     /// The rows of each source of the type, by position of its mapper.
     pub links: Vec<(usize, Links)>,
     pub rejections: Vec<(usize, Rejection)>,
@@ -30,6 +33,19 @@ pub(super) struct Roster {
 /// The values by which the rows of a mapper find their identities.
 type Keys = (usize, Vec<Option<Box<str>>>);
 
+/// A key that an authoritative source brings.
+struct Known<'k> {
+    compared: Cow<'k, str>,
+    /// Of several spellings of one key, that of the preferred source counts; in one source the least.
+    rank: Option<usize>,
+    spelled: &'k str,
+    /// The position of the source's keys, and the row.
+    from: (u32, u32),
+}
+
+/// No row has such a key.
+pub(super) const NOBODY: u32 = u32::MAX;
+
 impl Roster {
     pub fn new<'a>(mappers: &'a [Mapper<'a>], world: World<'a>, ty: IdentityId) -> Roster {
         let schema = &world.program.schema;
@@ -37,26 +53,34 @@ impl Roster {
         let key_ty = &def.attributes[def.key.index()].ty;
         let of_type: Vec<usize> = (0..mappers.len()).filter(|m| mappers[*m].def.identity == ty).collect();
         let keys: Vec<Keys> = of_type.iter().map(|&m| (m, mappers[m].keys())).collect();
-        // Of several spellings of one key, that of the preferred source counts; in one source the least.
         let rank = |m: usize| {
             let order = &world.program.brought[ty.index()][def.key.index()];
             order.iter().position(|s| *s == mappers[m].program.source)
         };
-        let mut known: Vec<(Cow<'_, str>, Option<usize>, &str)> = keys
-            .iter()
-            .filter(|(m, _)| mappers[*m].def.is_authoritative())
-            .flat_map(|(m, keys)| keys.iter().flatten().map(|k| (compared(k, key_ty), rank(*m), &**k)))
+        let authoritative = keys.iter().zip(0..).filter(|((m, _), _)| mappers[*m].def.is_authoritative());
+        let known: Vec<Known<'_>> = authoritative
+            .flat_map(|((m, keys), number)| {
+                let rank = rank(*m);
+                keys.iter().zip(0..).filter_map(move |(key, row)| {
+                    let spelled = key.as_deref()?;
+                    Some(Known { compared: compared(spelled, key_ty), rank, spelled, from: (number, row) })
+                })
+            })
             .collect();
-        known.par_sort_unstable();
-        known.dedup_by(|next, first| next.0 == first.0);
-        known.sort_by(|a, b| a.2.cmp(b.2));
+        let (firsts, members) = members(&known, key_ty);
+        let mut by_row: Vec<Option<Vec<u32>>> = keys
+            .iter()
+            .map(|(m, keys)| mappers[*m].def.is_authoritative().then(|| vec![NOBODY; keys.len()]))
+            .collect();
+        for (known, member) in known.iter().zip(members) {
+            if let Some(rows) = &mut by_row[known.from.0 as usize] {
+                rows[known.from.1 as usize] = member;
+            }
+        }
         let mut roster = Roster {
-            keys: known.iter().map(|k| Box::from(k.2)).collect(),
-            index: known
-                .into_iter()
-                .enumerate()
-                .map(|(i, (compared, ..))| (compared.into(), i as u32))
-                .collect(),
+            keys: firsts.into_iter().map(|i| Box::from(known[i as usize].spelled)).collect(),
+            key_ty: key_ty.clone(),
+            index: OnceLock::new(),
             links: Vec::new(),
             rejections: Vec::new(),
             warnings: Vec::new(),
@@ -64,9 +88,11 @@ impl Roster {
             lacking: None,
         };
         let first = |m: &usize| mappers[*m].def.is_authoritative();
-        let (authoritative, others): (Vec<&Keys>, Vec<&Keys>) = keys.iter().partition(|(m, _)| first(m));
-        for (m, keys) in authoritative.into_iter().chain(others) {
-            let links = roster.link(mappers, *m, keys, world, ty);
+        let all = || keys.iter().zip(&by_row);
+        let (authoritative, others) =
+            (all().filter(|(_, r)| r.is_some()), all().filter(|(_, r)| r.is_none()));
+        for ((m, keys), rows) in authoritative.chain(others) {
+            let links = roster.link(mappers, *m, (keys, rows.as_deref()), world, ty);
             roster.links.push((*m, links));
         }
         let lacks = roster.links.iter().filter(|(m, links)| first(m) && links.incomplete);
@@ -85,12 +111,17 @@ impl Roster {
         roster
     }
 
+    /// Who has a key, as references spell it (folded where keys are `text`).
+    pub fn find(&self, key: &str) -> Option<u32> {
+        self.index.get_or_init(|| KeyIndex::new(&self.keys, &self.key_ty)).get(&self.keys, key)
+    }
+
     /// The rows of a mapper by identity. Authoritative ones come before those that join what they bring.
     fn link<'a>(
         &self,
         mappers: &'a [Mapper<'a>],
         m: usize,
-        keys: &[Option<Box<str>>],
+        (keys, rows): (&[Option<Box<str>>], Option<&[u32]>),
         world: World<'a>,
         ty: IdentityId,
     ) -> Links {
@@ -99,8 +130,9 @@ impl Roster {
         let mapper = &mappers[m];
         let (attr, def, _) = mapper.join();
         if attr == schema.identity(ty).key {
+            let find = |key: &str| self.find(key);
             let targets = Targets {
-                by: By::Key(&self.index),
+                by: rows.map_or(By::Key(&find), By::Row),
                 unknown: Vec::new(),
                 apart: Vec::new(),
                 id: &id,
@@ -179,4 +211,44 @@ impl Roster {
             self.rejections.extend(said.into_iter().map(|r| (m, r)));
         }
     }
+}
+
+/// Who is who among known keys: the first of each identity, in order of the spelling of these, and by key its identity.
+fn members(known: &[Known<'_>], ty: &Type) -> (Vec<u32>, Vec<u32>) {
+    // Most keys differ in their first bytes, so that sorting looks no further.
+    let mut order: Vec<(u64, u32)> =
+        known.par_iter().enumerate().map(|(i, k)| (prefix(&k.compared), i as u32)).collect();
+    let whole = |i: u32| {
+        let known = &known[i as usize];
+        (&*known.compared, known.rank, known.spelled)
+    };
+    order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| whole(a.1).cmp(&whole(b.1))));
+    let mut firsts: Vec<u32> = Vec::with_capacity(known.len());
+    let mut members = vec![0; known.len()];
+    for &(_, i) in &order {
+        if firsts.last().is_none_or(|first| known[*first as usize].compared != known[i as usize].compared) {
+            firsts.push(i);
+        }
+        members[i as usize] = firsts.len() as u32 - 1;
+    }
+    if *ty.required() == Type::Text {
+        let mut places: Vec<u32> = (0..firsts.len() as u32).collect();
+        let spelled = |place: &u32| known[firsts[*place as usize] as usize].spelled;
+        places.sort_by(|a, b| spelled(a).cmp(spelled(b)));
+        let mut moved = vec![0; places.len()];
+        for (to, from) in places.iter().enumerate() {
+            moved[*from as usize] = to as u32;
+        }
+        members.iter_mut().for_each(|member| *member = moved[*member as usize]);
+        firsts = places.iter().map(|place| firsts[*place as usize]).collect();
+    }
+    (firsts, members)
+}
+
+/// The first bytes as a number, which is in order as texts are.
+fn prefix(text: &str) -> u64 {
+    let mut bytes = [0; 8];
+    let len = text.len().min(8);
+    bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
+    u64::from_be_bytes(bytes)
 }
