@@ -63,6 +63,8 @@ pub(crate) struct Context<'a> {
     pub common: Vec<u32>,
     /// By actual id: its app, and whether it is ours, whoever granted it.
     pub class: Vec<(AppId, Class)>,
+    /// By actual id: the bit of its app, where it is ours whoever granted it and apps are few enough for one word.
+    pub managed_in: Vec<u64>,
     pub claims: Claims,
     pub quiet: Quiet,
     /// By [`Ent`]: the guards that are of it; empty where no guard is of single entitlements.
@@ -83,7 +85,7 @@ impl<'a> Context<'a> {
         let PlanInput { schema, desired, actual, memory, .. } = input;
         let world = World { schema, desired, memory, actual };
         let after = desired.entitlements.len() as u32;
-        let (common, class) = actual
+        let (common, class): (Vec<u32>, Vec<(AppId, Class)>) = actual
             .entitlements
             .iter()
             .map(|(id, e)| {
@@ -95,6 +97,9 @@ impl<'a> Context<'a> {
                 (common, (e.app, class(schema, e.app, e.kind, &e.value)))
             })
             .unzip();
+        let few = schema.apps.len() <= 64;
+        let bit = |(app, class): &(AppId, Class)| u64::from(few && *class == Class::Managed) << (app.0 % 64);
+        let managed_in = class.iter().map(bit).collect();
         let trusted = trusted(&world);
         let order = AppOrder::new(schema);
         let all = || desired.entitlements.iter().chain(actual.entitlements.iter()).map(|(_, e)| e);
@@ -111,6 +116,7 @@ impl<'a> Context<'a> {
             trusted,
             common,
             class,
+            managed_in,
             claims,
             quiet,
             guarded,

@@ -204,9 +204,7 @@ impl Plan {
     /// Writes the plan as JSON Lines. Give it a buffered writer.
     pub fn write_jsonl(&self, out: &mut impl Write) -> io::Result<()> {
         write_line(out, &HeaderLine { ty: "plan", version: VERSION, header: &self.header })?;
-        for action in self.actions() {
-            write_line(out, &action)?;
-        }
+        crate::lines::write(self, out)?;
         self.findings.iter().try_for_each(|finding| write_line(out, finding))
     }
 

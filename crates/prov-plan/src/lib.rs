@@ -12,6 +12,7 @@ mod guards;
 pub mod human;
 mod json;
 mod limit;
+mod lines;
 mod memory;
 mod names;
 mod order;

@@ -267,19 +267,32 @@ fn measure(
     held: &[EntId],
     granted: Option<&Granted>,
 ) {
-    for account in accounts {
-        part.tally.base(account.app, 1);
-        buffers.counted[account.app.index()] = true;
-    }
-    for &ent in held {
-        let (app, _) = context.class[ent.0 as usize];
-        let counted = &mut buffers.counted[app.index()];
-        if !*counted && context.class_for(ent, granted) == Class::Managed {
-            *counted = true;
-            part.tally.base(app, 1);
+    // Most policies have few enough apps for one word.
+    let apps = context.input.schema.apps.len();
+    if apps <= 64 && granted.is_none() {
+        let mut counted = 0u64;
+        for account in accounts {
+            part.tally.base(account.app, 1);
+            counted |= 1 << account.app.0;
         }
+        let direct = held.iter().fold(0, |apps, ent| apps | context.managed_in[ent.0 as usize]) & !counted;
+        let each = (0..apps).filter(|app| direct >> app & 1 == 1);
+        each.for_each(|app| part.tally.base(AppId(app as u32), 1));
+    } else {
+        for account in accounts {
+            part.tally.base(account.app, 1);
+            buffers.counted[account.app.index()] = true;
+        }
+        for &ent in held {
+            let (app, _) = context.class[ent.0 as usize];
+            let counted = &mut buffers.counted[app.index()];
+            if !*counted && context.class_for(ent, granted) == Class::Managed {
+                *counted = true;
+                part.tally.base(app, 1);
+            }
+        }
+        buffers.counted.fill(false);
     }
-    buffers.counted.fill(false);
     if context.guarded_none() {
         return;
     }

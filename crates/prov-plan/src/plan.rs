@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// No account, no entitlement, in [`Action`].
 pub(crate) const NONE: u32 = u32::MAX;
@@ -96,7 +96,7 @@ pub struct ActionId(pub(crate) [u8; 10]);
 
 impl fmt::Display for ActionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+        self.digits().iter().try_for_each(|digit| f.write_char(char::from(*digit)))
     }
 }
 
@@ -107,6 +107,16 @@ impl fmt::Debug for ActionId {
 }
 
 impl ActionId {
+    /// What its `Display` writes, as bytes.
+    pub(crate) fn digits(self) -> [u8; 20] {
+        let mut digits = [0; 20];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        digits
+    }
+
     /// Reads what its `Display` writes.
     pub fn parse(s: &str) -> Option<ActionId> {
         let mut bytes = [0; 10];
@@ -454,9 +464,14 @@ impl<'p> ActionView<'p> {
         self.raw().report
     }
 
+    /// The number of its list of causes in the plan.
+    pub(crate) fn cause(self) -> usize {
+        self.raw().because as usize
+    }
+
     /// The rules that are its cause.
     pub fn because(self) -> &'p [Because] {
-        self.plan.causes.get(self.raw().because as usize).map_or(&[], |c| c)
+        self.plan.causes.get(self.cause()).map_or(&[], |c| c)
     }
 
     /// Its risk.

@@ -172,7 +172,10 @@ proptest! {
 
     #[test]
     fn plans_are_read_back_as_they_were_written(w in world()) {
-        let text = jsonl(&w.plan());
+        let (plan, text) = (w.plan(), jsonl(&w.plan()));
+        for (action, line) in plan.actions().zip(text.lines().skip(1)) {
+            prop_assert_eq!(serde_json::to_string(&action).unwrap(), line);
+        }
         let read = Plan::from_jsonl(text.as_bytes()).unwrap();
         prop_assert_eq!(jsonl(&read), text);
         prop_assert_eq!(verify_order(&read, &w.schema), Ok(()));
