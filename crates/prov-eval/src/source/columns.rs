@@ -68,6 +68,7 @@ pub(super) fn build(
         builders.par_iter_mut().enumerate().for_each(|(a, builder)| {
             let ty = &def.attributes[a].ty;
             let mut odd = odd.iter().zip(&rows).peekable();
+            let alone = plainly.as_ref().and_then(|(plain, _)| plain.alone(a)).filter(|_| builder.repeats);
             for (i, key) in chunk.iter().enumerate() {
                 let number = (start + i) as u32;
                 match (odd.next_if(|(o, _)| **o == i), &plainly) {
@@ -76,8 +77,27 @@ pub(super) fn build(
                         builder.push_key(key, ty, number, world, rosters);
                     }
                     (None, Some((plain, chunk))) => {
+                        let row = |l| plain.row(l, start + i);
+                        let alone = alone.and_then(|(l, codes)| Some((l, codes[row(l)? as usize] as usize)));
+                        if builder.repeat(alone) {
+                            continue;
+                        }
                         let found = plain.found(chunk, i, a);
+                        let cell = alone.or(match found {
+                            Found::Code(link, code) if builder.repeats => {
+                                Some((link as usize, code as usize))
+                            }
+                            Found::Code(..) | Found::Nothing | Found::Row(_) => None,
+                        });
+                        if alone.is_none() && builder.repeat(cell) {
+                            continue;
+                        }
+                        let told = builder.told();
                         builder.push_plain(found, (plain, chunk, i, a), ty, number, world, rosters);
+                        // A reference that leads nowhere is told for each row.
+                        if let (Some(cell), true) = (cell, told == builder.told()) {
+                            builder.note(cell, number);
+                        }
                     }
                     (None, None) => {}
                 }
@@ -188,7 +208,7 @@ impl Builder {
         }
     }
 
-    /// An attribute of someone plain; what an equal cell gave before is not worked out again.
+    /// An attribute of someone plain.
     fn push_plain(
         &mut self,
         found: Found,
@@ -198,17 +218,6 @@ impl Builder {
         world: World<'_>,
         rosters: &[Roster],
     ) {
-        let mut note = None;
-        if let (Found::Code(link, code), true) = (found, self.repeats) {
-            let (link, code) = (link as usize, code as usize);
-            match self.seen[link].get(code) {
-                Some(&earlier) if earlier != u32::MAX => return self.column.repeat(earlier as usize),
-                Some(_) => {}
-                None => self.seen[link].resize(code + 1, u32::MAX),
-            }
-            note = Some((link, code));
-        }
-        let told = (self.lost.len(), self.beyond.len());
         match plain.value(chunk, i, attribute, found) {
             Some(value) => self.push(value, ty, row, world, rosters),
             None => {
@@ -217,10 +226,27 @@ impl Builder {
                 self.nothing = nothing;
             }
         }
-        // A reference that leads nowhere is told for each row.
-        if let (Some((link, code)), true) = (note, told == (self.lost.len(), self.beyond.len())) {
-            self.seen[link][code] = row;
+    }
+
+    /// Adds what a cell gave before; false where it has not come yet.
+    fn repeat(&mut self, cell: Option<(usize, usize)>) -> bool {
+        let Some(&earlier) = cell.and_then(|(link, code)| self.seen[link].get(code)) else { return false };
+        if earlier == u32::MAX {
+            return false;
         }
+        self.column.repeat(earlier as usize);
+        true
+    }
+
+    fn note(&mut self, (link, code): (usize, usize), row: u32) {
+        let seen = &mut self.seen[link];
+        seen.resize(seen.len().max(code + 1), u32::MAX);
+        seen[code] = row;
+    }
+
+    /// How much was told of references that lead nowhere.
+    fn told(&self) -> (usize, usize) {
+        (self.lost.len(), self.beyond.len())
     }
 
     fn push(&mut self, value: &Mapped<'_>, ty: &Type, row: u32, world: World<'_>, rosters: &[Roster]) {

@@ -13,10 +13,22 @@ use rayon::prelude::*;
 enum Reader<'a> {
     /// The source says nothing of it.
     Nothing,
-    /// By the one column that it reads: what each distinct cell gives, `None` where that is an error.
-    ByCode(&'a [u32], Vec<Option<Mapped<'a>>>),
+    /// By the one column that it reads.
+    ByCode(ByCode<'a>),
     /// Row by row.
     ByRow,
+}
+
+/// What the cells of a column give.
+struct ByCode<'a> {
+    /// By row, the number of the cell.
+    codes: &'a [u32],
+    /// By number, what the cell gives, `None` where that is an error.
+    values: Vec<Option<Mapped<'a>>>,
+    /// No cell of a row is an error.
+    sound: bool,
+    /// Every cell of a row gives something.
+    full: bool,
 }
 
 /// The readers of an identity type.
@@ -27,9 +39,10 @@ pub(super) struct Plain<'m, 'a> {
     readers: Vec<Vec<Reader<'a>>>,
     /// By attribute, the links that may bring it, in order of preference.
     order: Vec<Vec<usize>>,
-    /// By attribute, whether it may have nothing.
-    optional: Vec<bool>,
-    key: AttrId,
+    /// By link, the attributes of which a row may be in error.
+    unsound: Vec<Vec<usize>>,
+    /// Attributes that must have something, with the link of which every row gives it.
+    needed: Vec<(usize, Option<usize>)>,
 }
 
 /// What an attribute is, for one identity of a chunk.
@@ -64,11 +77,11 @@ impl<'m, 'a> Plain<'m, 'a> {
             return None;
         }
         let def = program.schema.identity(ty);
-        let readers = links
+        let readers: Vec<Vec<Reader<'_>>> = links
             .iter()
             .map(|(m, _)| (0..def.attributes.len()).map(|a| reader(&mappers[*m], a)).collect())
             .collect();
-        let order = program.brought[ty.index()]
+        let order: Vec<Vec<usize>> = program.brought[ty.index()]
             .iter()
             .map(|sources| {
                 let link = |source| links.iter().position(|(m, _)| mappers[*m].program.source == source);
@@ -76,8 +89,24 @@ impl<'m, 'a> Plain<'m, 'a> {
             })
             .collect();
         let optional = |ty: &Type| ty.is_optional() || matches!(ty, Type::Set(_) | Type::List(_));
-        let optional = def.attributes.iter().map(|a| optional(&a.ty)).collect();
-        Some(Plain { mappers, links, readers, order, optional, key: def.key })
+        let needed = (0..def.attributes.len())
+            .filter(|a| AttrId(*a as u32) != def.key && !optional(&def.attributes[*a].ty))
+            .map(|a| {
+                let full = |l: &&usize| matches!(&readers[**l][a], Reader::ByCode(by) if by.full);
+                (a, order[a].first().filter(full).copied())
+            })
+            .collect();
+        let sound = |reader: &Reader<'_>| match reader {
+            Reader::Nothing => true,
+            Reader::ByCode(by) => by.sound,
+            Reader::ByRow => false,
+        };
+        let of_link = |readers: &Vec<Reader<'_>>| {
+            let unsound = readers.iter().enumerate().filter(|(_, r)| !sound(r));
+            unsound.map(|(a, _)| a).collect()
+        };
+        let unsound = readers.iter().map(of_link).collect();
+        Some(Plain { mappers, links, readers, order, unsound, needed })
     }
 
     /// Reads what has to be read row by row, of as many identities, and finds who is not plain.
@@ -88,7 +117,7 @@ impl<'m, 'a> Plain<'m, 'a> {
             .zip(&self.readers)
             .map(|((m, links), readers)| {
                 let of_attribute = |(a, reader): (usize, &Reader<'a>)| match reader {
-                    Reader::Nothing | Reader::ByCode(..) => Vec::new(),
+                    Reader::Nothing | Reader::ByCode(_) => Vec::new(),
                     Reader::ByRow => (start..start + len)
                         .into_par_iter()
                         .with_min_len(256)
@@ -121,18 +150,36 @@ impl<'m, 'a> Plain<'m, 'a> {
             Pick::Nothing => !links.incomplete,
             Pick::Apart => true,
             Pick::Several(..) | Pick::Unreadable | Pick::Unfound => false,
-            Pick::One(row) => self.readers[l].iter().enumerate().all(|(a, reader)| match reader {
+            Pick::One(row) => self.unsound[l].iter().all(|&a| match &self.readers[l][a] {
                 Reader::Nothing => true,
-                Reader::ByCode(codes, values) => values[codes[row as usize] as usize].is_some(),
+                Reader::ByCode(by) => by.values[by.codes[row as usize] as usize].is_some(),
                 Reader::ByRow => chunk.by_row[l][a][i].is_some(),
             }),
         });
-        let whole = |a: usize| {
-            AttrId(a as u32) == self.key
-                || self.optional[a]
-                || !matches!(self.found(chunk, i, a), Found::Nothing)
+        let given = |link: usize| matches!(self.links[link].1.picks[member], Pick::One(_));
+        let whole = |&(a, by): &(usize, Option<usize>)| {
+            by.is_some_and(given) || !matches!(self.found(chunk, i, a), Found::Nothing)
         };
-        !readable || !(0..self.optional.len()).all(whole)
+        !readable || !self.needed.iter().all(whole)
+    }
+
+    /// The cells that alone say what an attribute is: the link, and by row the number of the cell.
+    pub fn alone(&self, attribute: usize) -> Option<(usize, &'a [u32])> {
+        match self.order[attribute][..] {
+            [link] => match &self.readers[link][attribute] {
+                Reader::ByCode(by) => Some((link, by.codes)),
+                Reader::Nothing | Reader::ByRow => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The row that a source has of someone plain.
+    pub fn row(&self, link: usize, member: usize) -> Option<u32> {
+        match self.links[link].1.picks[member] {
+            Pick::One(row) => Some(row),
+            Pick::Nothing | Pick::Apart | Pick::Several(..) | Pick::Unreadable | Pick::Unfound => None,
+        }
     }
 
     /// Where an attribute of someone plain stands: with the first source that gives something, else with the first that
@@ -143,7 +190,7 @@ impl<'m, 'a> Plain<'m, 'a> {
             let Pick::One(row) = self.links[link].1.picks[chunk.start + i] else { continue };
             let found = match &self.readers[link][attribute] {
                 Reader::Nothing => continue,
-                Reader::ByCode(codes, _) => Found::Code(link as u32, codes[row as usize]),
+                Reader::ByCode(by) => Found::Code(link as u32, by.codes[row as usize]),
                 Reader::ByRow => Found::Row(link as u32),
             };
             match self.value(chunk, i, attribute, found) {
@@ -167,7 +214,7 @@ impl<'m, 'a> Plain<'m, 'a> {
         match found {
             Found::Nothing => None,
             Found::Code(link, code) => match &self.readers[link as usize][attribute] {
-                Reader::ByCode(_, values) => values.get(code as usize)?.as_ref(),
+                Reader::ByCode(by) => by.values.get(code as usize)?.as_ref(),
                 Reader::Nothing | Reader::ByRow => None,
             },
             Found::Row(link) => chunk.by_row[link as usize][attribute].get(i)?.as_ref(),
@@ -200,8 +247,9 @@ fn reader<'a>(mapper: &'a Mapper<'a>, attribute: usize) -> Reader<'a> {
     for (row, code) in codes.iter().enumerate().rev() {
         first[*code as usize] = row as u32;
     }
-    let values = first
-        .into_par_iter()
+    let values: Vec<Option<Mapped<'_>>> = first
+        .par_iter()
+        .copied()
         .with_min_len(64)
         .map_init(
             || mapper.interp(),
@@ -211,5 +259,8 @@ fn reader<'a>(mapper: &'a Mapper<'a>, attribute: usize) -> Reader<'a> {
             },
         )
         .collect();
-    Reader::ByCode(codes, values)
+    let used = || values.iter().zip(&first).filter(|(_, row)| **row != u32::MAX).map(|(value, _)| value);
+    let sound = used().all(Option::is_some);
+    let full = used().all(|v| v.as_ref().is_some_and(Mapped::is_something));
+    Reader::ByCode(ByCode { codes, values, sound, full })
 }
