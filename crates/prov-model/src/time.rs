@@ -7,14 +7,17 @@ use std::fmt;
 
 /// A civil day, counted from 1970-01-01. Holds years -9999 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[repr(transparent)]
 pub struct Date(pub i32);
 
 /// A point in time, in seconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[repr(transparent)]
 pub struct Instant(pub i64);
 
 /// A calendar duration: months and days are kept apart, since a month has no fixed number of days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[repr(C)]
 pub struct Duration {
     /// Months; twelve a year.
     pub months: i32,
@@ -24,6 +27,7 @@ pub struct Duration {
 
 /// A clock duration in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[repr(transparent)]
 pub struct Elapsed(pub i64);
 
 /// Units that durations are written in and spans are counted in.
@@ -47,7 +51,7 @@ pub enum Unit {
 
 const EPOCH: civil::Date = civil::Date::constant(1970, 1, 1);
 /// First and last day that a date can be.
-const FIRST: Date = Date(-4_371_953);
+const FIRST: Date = Date(-4_371_587);
 const LAST: Date = Date(2_932_896);
 
 impl Date {
@@ -443,6 +447,8 @@ mod tests {
 
     #[test]
     fn the_calendar_ends_where_it_says() {
+        assert_eq!(Date::from_ymd(-9999, 1, 1), Some(FIRST));
+        assert_eq!(Date::from_ymd(9999, 12, 31), Some(LAST));
         assert_eq!(FIRST.ymd(), (-9999, 1, 1));
         assert_eq!(LAST.ymd(), (9999, 12, 31));
         assert_eq!(LAST.plus(Duration { months: 1, days: 1 }), LAST);
