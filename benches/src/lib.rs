@@ -5,6 +5,7 @@ pub mod draw;
 pub mod gate;
 pub mod inside;
 pub mod org;
+pub mod pairs;
 pub mod run;
 pub mod table;
 pub mod w;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use prov_benches::gate::{self, Verdict};
-use prov_benches::{Error, inside, org, table, w};
+use prov_benches::{Error, inside, org, pairs, table, w};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -70,6 +70,18 @@ enum What {
         seed: u64,
         /// The folder
         dir: PathBuf,
+    },
+    /// Time the backends on policies whose conditions read several attributes, in this process
+    Pairs {
+        /// People × rules
+        #[arg(long, value_delimiter = ',', value_parser = cell, default_value = "1000x12,10000x12,100000x12,100000x120")]
+        cells: Vec<(u32, u32)>,
+        /// How often each runs
+        #[arg(long, default_value_t = 3)]
+        runs: usize,
+        /// Threads
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
     },
     /// Compare a plan in JSON Lines with the answer of a folder that `write` made
     Check {
@@ -193,6 +205,23 @@ fn run(what: What) -> Result<(), Error> {
         }
         What::WriteCompany { people, rules, seed, dir } => {
             org::write(org::Company { people, rules, seed }, &dir)
+        }
+        What::Pairs { cells, runs, threads } => {
+            use prov::Backend::{Auto, Columns, Interpreter, Jit};
+            println!(
+                "| people × rules | for | interpreter | columns | jit | auto |\n| --- | --- | --- | --- | --- | --- |"
+            );
+            for (people, rules) in cells {
+                for narrow in [false, true] {
+                    let of = pairs::Pairs { people, rules, narrow };
+                    let found = pairs::measure(of, &[Interpreter, Columns, Jit, Auto], runs, threads)?;
+                    let times: Vec<String> =
+                        found.times.iter().map(|t| format!("{:.1} ms", t.as_secs_f64() * 1e3)).collect();
+                    let whom = if narrow { "one department" } else { "all" };
+                    println!("| {people} × {rules} | {whom} | {} |", times.join(" | "));
+                }
+            }
+            Ok(())
         }
         What::Check { plan, dir } => {
             let answer = w::Answer::read(&dir)?;

@@ -229,7 +229,7 @@ impl Run {
     }
 
     /// Evaluates, if not done yet: on one thread and on three, in the order of rows and against it, one after another and
-    /// by columns.
+    /// by columns, without machine code and with.
     fn evaluated(&mut self) -> Result<Result<(), String>, Error> {
         if self.desired.is_some() {
             return Ok(Ok(()));
@@ -239,8 +239,11 @@ impl Run {
         let (one, three) = ([1, 3].map(|n| self.engine.clone().with_threads(Some(n)))).into();
         let desired = one.evaluate_with(&people, at, &background);
         let other = three.evaluate_with(&self.population(true)?, at, &background);
-        let columns = self.engine.policy().compile(Backend::Columns)?.with_threads(Some(1)).with_block(3);
-        let by_columns = columns.evaluate_with(&people, at, &background);
+        let by = |backend| -> Result<Desired, Error> {
+            let engine = self.engine.policy().compile(backend)?.with_threads(Some(1)).with_block(3);
+            Ok(engine.evaluate_with(&people, at, &background))
+        };
+        let (by_columns, by_jit) = (by(Backend::Columns)?, by(Backend::Jit)?);
         // Names that this run gives are known to whoever looks at one person afterwards.
         let actual = self.actual()?;
         let plan = self.engine.plan(&desired, &actual, &self.memory);
@@ -253,6 +256,7 @@ impl Run {
             for (how, json) in [
                 ("with the rows reversed, on three threads", other.json(id)),
                 ("by columns", by_columns.json(id)),
+                ("by the JIT", by_jit.json(id)),
                 ("alone", one.json()),
             ] {
                 if json != desired.json(id) {

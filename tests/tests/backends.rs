@@ -57,11 +57,13 @@ fn compare(seed: u64) -> Option<String> {
     let law = outcome(&made, &engine(Backend::Interpreter).with_threads(Some(1)), false);
     let block = BLOCKS[seed as usize % BLOCKS.len()];
     let threads = [1, 2, 7][seed as usize % 3];
-    let columns = engine(Backend::Columns).with_threads(Some(threads)).with_block(block);
-    let found = outcome(&made, &columns, true);
-    let line = law.lines().zip(found.lines()).find(|(a, b)| a != b);
-    (law != found).then(|| {
-        format!("seed {seed}: columns, {threads} threads, blocks of {block}: {:?}", line.unwrap_or_default())
+    [Backend::Columns, Backend::Jit].into_iter().find_map(|backend| {
+        let found = outcome(&made, &engine(backend).with_threads(Some(threads)).with_block(block), true);
+        let line = law.lines().zip(found.lines()).find(|(a, b)| a != b);
+        (law != found).then(|| {
+            let line = line.unwrap_or_default();
+            format!("seed {seed}: {backend:?}, {threads} threads, blocks of {block}: {line:?}")
+        })
     })
 }
 

@@ -70,6 +70,8 @@ pub enum BackendArg {
     Interpreter,
     /// Everyone at once, over columns
     Columns,
+    /// Columns, with conditions over several attributes compiled to machine code
+    Jit,
 }
 
 #[derive(Debug, Subcommand)]

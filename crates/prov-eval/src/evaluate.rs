@@ -3,7 +3,7 @@
 //! order.
 
 use crate::by_hand::{ByHand, stray};
-use crate::columns::{Against, Columns, Matched, Plains, STATIC, Side, Static, Tools};
+use crate::columns::{Against, Columns, Matched, Part, Plains, STATIC, Side, Static, Tools, Use};
 use crate::decide::{Decision, Hold};
 use crate::exceptions::idle;
 use crate::index::RuleIndex;
@@ -13,7 +13,7 @@ use crate::shape::Shape;
 use crate::trial::Trials;
 use crate::world::{Catalogs, LookupTable, NO_STATE, World};
 use crate::writes::Write;
-use prov_ir::Program;
+use prov_ir::{Compiler, Coverage, ExprId, Kernels, Program};
 use prov_model::{
     Actual, AppId, AssignmentIssue, Background, Csr, Desired, DesiredAccount, EntId, Entered, Entitlement,
     EntitlementIssue, Entitlements, GuestOut, HoldReason, IdentityFlags, IdentityId, Keep, KindId,
@@ -39,6 +39,20 @@ pub enum Backend {
     Interpreter,
     /// Everyone at once, over columns; the interpreter for whoever is not simple.
     Columns,
+    /// Columns, with conditions over several inputs compiled to machine code; as [`Backend::Columns`] where there is no
+    /// compiler ([`Engine::with_compiler`]).
+    Jit,
+}
+
+/// A condition over several inputs, and whether there is a kernel for it.
+#[derive(Clone, Debug)]
+pub struct Covered {
+    /// Whose it is.
+    pub identity: IdentityId,
+    /// The condition, an expression of the program.
+    pub condition: ExprId,
+    /// Whether it is compiled, or why not.
+    pub coverage: Coverage,
 }
 
 /// A policy ready to run: cheap to clone, safe to share.
@@ -47,6 +61,7 @@ pub struct Engine {
     ready: Arc<Ready>,
     backend: Backend,
     block: usize,
+    compiler: Option<Arc<dyn Compiler>>,
 }
 
 pub(crate) struct Ready {
@@ -57,6 +72,8 @@ pub(crate) struct Ready {
     pub trials: Option<Trials>,
     /// For the columnar engine, once asked for.
     columns: OnceLock<Columns>,
+    /// By identity type: kernels of its lifecycle and of its rules, once asked for.
+    kernels: Vec<[OnceLock<Box<dyn Kernels>>; 2]>,
 }
 
 /// The results of one block.
@@ -104,17 +121,23 @@ impl Engine {
         let tables: Arc<[LookupTable]> = tables.into();
         let trials = Trials::of(&program, &tables, catalogs);
         let shape = Shape::of(&program, catalogs);
-        Engine::of(Ready { program, tables, shape, trials, columns: OnceLock::new() })
+        Engine::of(Ready::new(program, tables, shape, trials))
     }
 
     fn of(ready: Ready) -> Engine {
-        Engine { ready: Arc::new(ready), backend: Backend::Auto, block: BLOCK }
+        Engine { ready: Arc::new(ready), backend: Backend::Auto, block: BLOCK, compiler: None }
     }
 
     /// The same engine with another way to evaluate.
     #[must_use]
     pub fn with_backend(self, backend: Backend) -> Engine {
         Engine { backend, ..self }
+    }
+
+    /// The same engine with a compiler for conditions over several inputs.
+    #[must_use]
+    pub fn with_compiler(self, compiler: Arc<dyn Compiler>) -> Engine {
+        Engine { compiler: Some(compiler), ..self }
     }
 
     /// The same engine with another number of identities that are decided together, at least one. For tests: the result
@@ -125,13 +148,18 @@ impl Engine {
     }
 
     pub(crate) fn tuned_as(&self, other: &Engine) -> Engine {
-        Engine { ready: self.ready.clone(), backend: other.backend, block: other.block }
+        Engine {
+            ready: self.ready.clone(),
+            backend: other.backend,
+            block: other.block,
+            compiler: other.compiler.clone(),
+        }
     }
 
     /// The same for a policy as it would be: it is compared with nothing.
     pub(crate) fn alone(program: Arc<Program>, tables: Arc<[LookupTable]>, catalogs: &Catalogs) -> Engine {
         let shape = Shape::of(&program, catalogs);
-        Engine::of(Ready { program, tables, shape, trials: None, columns: OnceLock::new() })
+        Engine::of(Ready::new(program, tables, shape, None))
     }
 
     /// The program.
@@ -188,9 +216,12 @@ impl Engine {
         let known = self.known(world, &Rows::All);
         let world = World { names: known.names.as_ref(), ..world };
         let types = (0..population.types.len()).map(|ty| IdentityId(ty as u32));
+        let kernels = self.kernel_use();
         let ways: Vec<Way<'_>> = types
             .map(|ty| match self.columns(population.of(ty).len()) {
-                Some(columns) => Way::Columns(columns.side(world, &ready.shape, &states, ty).into()),
+                Some(columns) => {
+                    Way::Columns(columns.side(world, &ready.shape, &states, ty, &kernels).into())
+                }
                 None => Way::Rows(RuleIndex::new(world.program, population, ty)),
             })
             .collect();
@@ -254,7 +285,9 @@ impl Engine {
             if !world.program.lifecycles.iter().any(|l| l.identity == id) {
                 return vec![NO_STATE; rows];
             }
-            let by_columns = self.columns(rows).and_then(|c| c.states(world, &ready.shape, id, self.block));
+            let kernels = self.kernel_use();
+            let by_columns =
+                self.columns(rows).and_then(|c| c.states(world, &ready.shape, id, self.block, &kernels));
             if let Some(states) = by_columns {
                 return states;
             }
@@ -281,9 +314,50 @@ impl Engine {
         let wanted = match self.backend {
             Backend::Auto => rows >= FEW,
             Backend::Interpreter => false,
-            Backend::Columns => true,
+            Backend::Columns | Backend::Jit => true,
         };
         wanted.then(|| self.ready.columns())
+    }
+
+    /// Whether kernels are used in columns.
+    pub(crate) fn kernel_use(&self) -> Use<'_> {
+        match self.backend {
+            // Until it is measured where it wins.
+            Backend::Auto | Backend::Interpreter | Backend::Columns => Use::Never,
+            Backend::Jit => Use::Always(self),
+        }
+    }
+
+    /// Kernels for the conditions of a type that no formula says, in the order of [`Columns::open`]; none where there is
+    /// no compiler.
+    pub(crate) fn kernels(&self, ty: IdentityId, part: Part) -> Option<&dyn Kernels> {
+        let compiler = self.compiler.as_ref()?;
+        let [states, rules] = self.ready.kernels.get(ty.index())?;
+        let place = match part {
+            Part::States => states,
+            Part::Rules => rules,
+        };
+        let made = place
+            .get_or_init(|| compiler.compile(&self.ready.program, ty, &self.ready.columns().open(ty, part)));
+        Some(&**made)
+    }
+
+    /// What becomes of each condition that reads several inputs of an identity, type by type; nothing without a compiler.
+    /// Compiles them, if that was not done.
+    pub fn coverage(&self) -> Vec<Covered> {
+        let types = (0..self.ready.program.schema.identities.len() as u32).map(IdentityId);
+        let parts = types.flat_map(|ty| [(ty, Part::States), (ty, Part::Rules)]);
+        let of = |(identity, part)| {
+            let kernels = self.kernels(identity, part)?;
+            let conditions = self.ready.columns().open(identity, part).into_iter();
+            let coverage = kernels.coverage().iter().cloned();
+            Some(conditions.zip(coverage).map(move |(condition, coverage)| Covered {
+                identity,
+                condition,
+                coverage,
+            }))
+        };
+        parts.filter_map(of).flatten().collect()
     }
 
     pub(crate) fn ready(&self) -> &Ready {
@@ -317,6 +391,11 @@ impl<'a> Way<'a> {
 }
 
 impl Ready {
+    fn new(program: Arc<Program>, tables: Arc<[LookupTable]>, shape: Shape, trials: Option<Trials>) -> Ready {
+        let kernels = program.schema.identities.iter().map(|_| Default::default()).collect();
+        Ready { program, tables, shape, trials, columns: OnceLock::new(), kernels }
+    }
+
     fn columns(&self) -> &Columns {
         self.columns.get_or_init(|| Columns::of(&self.program, &self.shape))
     }

@@ -45,7 +45,7 @@ mod writes;
 pub use asks::Bound;
 pub use columns::{PlainOne, Plains};
 pub use cover::{Cover, Seen};
-pub use evaluate::{Backend, Engine};
+pub use evaluate::{Backend, Covered, Engine};
 pub use explain::Explanation;
 pub use one::{Cause, Caused, Causes, Matches, OneDesired, Withheld};
 pub use source::{build_population, build_population_with};

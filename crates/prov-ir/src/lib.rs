@@ -3,12 +3,14 @@
 //!
 //! Invariant: a program that passes [`verify`] can be run on any population of its schema, and the run ends with a value.
 
+mod kernel;
 mod observed;
 mod print;
 mod program;
 mod timely;
 mod verify;
 
+pub use kernel::{Compiler, Coverage, Kernel, Kernels};
 pub use observed::Observed;
 pub use print::print;
 pub use program::{

@@ -37,6 +37,12 @@ impl Validity {
     pub fn all(&self) -> bool {
         self.words.is_none()
     }
+
+    /// A bit a row, from the lowest of the first word; none where every row holds a value. Bits behind the last row mean
+    /// nothing.
+    pub fn words(&self) -> Option<&[u64]> {
+        self.words.as_deref()
+    }
 }
 
 /// Distinct spellings in order of first sight, with their folded forms where the type is `text`.

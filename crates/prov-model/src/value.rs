@@ -6,6 +6,7 @@ use std::fmt;
 
 /// Fixed point with four places: the number times 10,000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[repr(transparent)]
 pub struct Decimal(pub i64);
 
 impl Decimal {

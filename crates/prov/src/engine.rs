@@ -5,6 +5,7 @@ use crate::identity::{Entitlement, Identity, OneResult, show};
 use crate::policy::Policy;
 use crate::population::{Actual, Population};
 use crate::reasons::EngineReasons;
+use prov_diag::Span;
 use prov_eval::Explanation;
 use prov_model::{Background, IdentityId, Memory, Moment};
 use prov_plan::{Plan, PlanInput};
@@ -21,6 +22,8 @@ pub enum Backend {
     Interpreter,
     /// Everyone at once, over columns; the interpreter for whoever is not simple.
     Columns,
+    /// Columns, with conditions over several inputs compiled to machine code. Without the feature `jit`, columns alone.
+    Jit,
 }
 
 /// A policy that can be asked. `Send + Sync`, cheap to clone.
@@ -49,6 +52,17 @@ pub struct Engine {
     policy: Policy,
     inner: prov_eval::Engine,
     threads: Option<usize>,
+}
+
+/// A condition that reads several inputs of an identity, and what becomes of it: see [`Engine::coverage`].
+#[derive(Clone, Debug)]
+pub struct CoveredCondition {
+    /// Whose it is.
+    pub identity: String,
+    /// Its text in the policy.
+    pub span: Option<Span>,
+    /// Why it is not compiled; none where it is.
+    pub refused: Option<Cow<'static, str>>,
 }
 
 /// An account that an identity should have.
@@ -107,10 +121,12 @@ impl Engine {
             Backend::Auto => prov_eval::Backend::Auto,
             Backend::Interpreter => prov_eval::Backend::Interpreter,
             Backend::Columns => prov_eval::Backend::Columns,
+            Backend::Jit => prov_eval::Backend::Jit,
         };
         let inner =
             prov_eval::Engine::new(policy.0.program.clone(), policy.0.tables.clone(), &policy.0.catalogs)
                 .with_backend(backend);
+        let inner = crate::jit::with_compiler(inner);
         Engine { policy, inner, threads: None }
     }
 
@@ -130,6 +146,23 @@ impl Engine {
     #[must_use]
     pub fn with_block(self, block: usize) -> Engine {
         Engine { inner: self.inner.clone().with_block(block), ..self }
+    }
+
+    /// Conditions that read several inputs of an identity, in the order of their text, and whether each is compiled to
+    /// machine code; empty without the feature `jit`. Compiles them, if that was not done.
+    pub fn coverage(&self) -> Vec<CoveredCondition> {
+        let program = self.inner.program();
+        let of = |c: prov_eval::Covered| CoveredCondition {
+            identity: program.schema.identity(c.identity).name.clone(),
+            span: program.exprs.get(c.condition.0 as usize).map(|e| e.span),
+            refused: match c.coverage {
+                prov_ir::Coverage::Compiled => None,
+                prov_ir::Coverage::Not(why) => Some(why),
+            },
+        };
+        let mut list: Vec<CoveredCondition> = self.inner.coverage().into_iter().map(of).collect();
+        list.sort_by_key(|c| c.span.map(|s| (s.source, s.start, s.end)));
+        list
     }
 
     /// The policy.

@@ -34,6 +34,7 @@ mod error;
 mod export;
 mod graph;
 mod identity;
+mod jit;
 mod memory;
 mod policy;
 mod population;
@@ -46,7 +47,7 @@ pub mod template;
 pub mod testing;
 
 pub use by_hand::ByHand;
-pub use engine::{AccountView, Backend, Desired, Engine, Planned};
+pub use engine::{AccountView, Backend, CoveredCondition, Desired, Engine, Planned};
 pub use error::{Error, Report};
 pub use export::explanation_json;
 pub use graph::{GraphFormat, graph};

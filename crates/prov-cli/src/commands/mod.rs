@@ -54,6 +54,7 @@ pub fn setting(dir: &Path, when: &When, out: &Output, progress: &Progress) -> Re
         BackendArg::Auto => Backend::Auto,
         BackendArg::Interpreter => Backend::Interpreter,
         BackendArg::Columns => Backend::Columns,
+        BackendArg::Jit => Backend::Jit,
     };
     let engine = policy.compile(backend)?.with_threads(out.global.threads.map(usize::from));
     progress.doing("reading the population");

@@ -6,7 +6,7 @@ use super::formula::{Formulas, Node, NodeId, Test, is_input};
 use crate::interp::{Interp, Subject};
 use crate::shape::Shape;
 use crate::world::World;
-use prov_ir::{ExprId, ExprKind};
+use prov_ir::{ExprId, ExprKind, Kernel};
 use prov_model::{Column, CompareOp, IdentityId, IdentityTable, Value, compare};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -75,6 +75,8 @@ pub(crate) struct Encoded<'a> {
     pub truths: Vec<Truth>,
     /// Closed formulas and what is open after all, by node; others are as they stand.
     pub nodes: Vec<Node>,
+    /// What decides open conditions without the interpreter.
+    pub kernels: Vec<Box<dyn Kernel + 'a>>,
 }
 
 impl<'a> Encoded<'a> {
@@ -127,7 +129,19 @@ impl<'a> Encoded<'a> {
                 node => node.clone(),
             })
             .collect();
-        Encoded { inputs, truths, nodes }
+        Encoded { inputs, truths, nodes, kernels: Vec::new() }
+    }
+
+    /// Has kernels decide what is open, where there are any for it.
+    pub(crate) fn take_kernels(&mut self, mut kernels: FxHashMap<ExprId, Box<dyn Kernel + 'a>>) {
+        for node in &mut self.nodes {
+            if let Node::Open(id) = node
+                && let Some(kernel) = kernels.remove(id)
+            {
+                *node = Node::Kernel(self.kernels.len() as u32);
+                self.kernels.push(kernel);
+            }
+        }
     }
 
     /// For each formula one that is true at least wherever it is, with nothing open in it, and whether it is the same.
@@ -155,7 +169,7 @@ impl<'a> Encoded<'a> {
         let node = self.nodes[id as usize].clone();
         let found = match node {
             Node::Open(_) => (self.add(if upper { Node::True } else { Node::False }), false),
-            Node::False | Node::True | Node::Closed(_) | Node::Atom(_) => (id, true),
+            Node::False | Node::True | Node::Closed(_) | Node::Atom(_) | Node::Kernel(_) => (id, true),
             Node::Not(of) => {
                 let (of, exact) = self.bound(of, !upper, known);
                 match self.nodes[of as usize] {
@@ -217,7 +231,7 @@ impl<'a> Encoded<'a> {
     pub(crate) fn guess(&self, id: NodeId, rows: u64) -> u64 {
         match &self.nodes[id as usize] {
             Node::False => 0,
-            Node::True | Node::Closed(_) | Node::Open(_) => rows,
+            Node::True | Node::Closed(_) | Node::Open(_) | Node::Kernel(_) => rows,
             Node::Atom(atom) => self.truths[*atom as usize].rows,
             Node::Not(of) => rows.saturating_sub(self.guess(*of, rows)),
             Node::And(list) => list.iter().map(|n| self.guess(*n, rows)).min().unwrap_or(rows),

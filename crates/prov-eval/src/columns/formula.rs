@@ -3,6 +3,7 @@
 //! Invariant: where all that is read can be known, a formula is true exactly where the condition holds. Operands that
 //! the checker proved present only behind a guard may be anything where the guard fails: the guard decides there.
 
+use super::statics::asks_steps;
 use prov_ir::{ExprId, ExprKind, GrantProgram, GrantValue, Program};
 use prov_model::{AttrId, IdentityId, Type, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -51,8 +52,10 @@ pub(crate) enum Node {
     Not(NodeId),
     And(Box<[NodeId]>),
     Or(Box<[NodeId]>),
-    /// What no formula says: the interpreter is asked.
+    /// What no formula says: the interpreter is asked, or a kernel.
     Open(ExprId),
+    /// What a kernel says; by position in [`super::encode::Encoded::kernels`].
+    Kernel(u32),
 }
 
 /// The conditions of one identity type.
@@ -67,6 +70,23 @@ pub(crate) struct Formulas {
     pub states: Vec<Option<NodeId>>,
     /// By forbid of the program; none where it is for another type.
     pub forbids: Vec<Option<NodeId>>,
+}
+
+impl Formulas {
+    /// Conditions that no formula says, each once.
+    pub(crate) fn open(&self) -> impl Iterator<Item = ExprId> + '_ {
+        self.nodes.iter().filter_map(|node| match node {
+            Node::Open(id) => Some(*id),
+            Node::False
+            | Node::True
+            | Node::Closed(_)
+            | Node::Atom(_)
+            | Node::Not(_)
+            | Node::And(_)
+            | Node::Or(_)
+            | Node::Kernel(_) => None,
+        })
+    }
 }
 
 /// What an expression reads of a row.
@@ -208,9 +228,12 @@ impl<'p> Builder<'p> {
             Node::True => self.node(Node::False),
             Node::False => self.node(Node::True),
             Node::Not(of) => of,
-            Node::Closed(_) | Node::Atom(_) | Node::And(_) | Node::Or(_) | Node::Open(_) => {
-                self.node(Node::Not(of))
-            }
+            Node::Closed(_)
+            | Node::Atom(_)
+            | Node::And(_)
+            | Node::Or(_)
+            | Node::Open(_)
+            | Node::Kernel(_) => self.node(Node::Not(of)),
         }
     }
 
@@ -353,10 +376,10 @@ impl<'p> Builder<'p> {
 
     fn has_open(&self, node: NodeId) -> bool {
         match &self.out.nodes[node as usize] {
-            Node::Open(_) => true,
+            Node::Open(id) => asks_steps(self.program, *id),
             Node::Not(of) => self.has_open(*of),
             Node::And(list) | Node::Or(list) => list.iter().any(|n| self.has_open(*n)),
-            Node::False | Node::True | Node::Closed(_) | Node::Atom(_) => false,
+            Node::False | Node::True | Node::Closed(_) | Node::Atom(_) | Node::Kernel(_) => false,
         }
     }
 

@@ -56,6 +56,8 @@ pub(crate) struct Scratch {
     classes: Vec<u16>,
     /// By input, then class of element, a bit a row.
     elements: Vec<u64>,
+    /// By kernel, a bit a row that it holds for.
+    kernels: Vec<u64>,
     /// By dense formula, a bit a row.
     words: Vec<u64>,
     /// By row: rules that hold or may hold, without doubles.
@@ -142,7 +144,32 @@ impl<'a> Matcher<'a> {
         scratch.odd.clear();
         scratch.odd.resize(rows.len(), false);
         self.classify(rows.clone(), scratch);
-        self.mark_elements(rows, scratch);
+        self.mark_elements(rows.clone(), scratch);
+        self.run_kernels(rows, scratch);
+    }
+
+    /// What kernels say of a block of rows. Who is to be asked about is known by nobody else.
+    fn run_kernels(&self, rows: Range<u32>, scratch: &mut Scratch) {
+        let span = scratch.span;
+        scratch.kernels.clear();
+        scratch.kernels.resize(self.encoded.kernels.len() * span, 0);
+        if span == 0 {
+            return;
+        }
+        let mut asks = std::mem::take(&mut scratch.words);
+        asks.clear();
+        asks.resize(span, 0);
+        for (kernel, holds) in self.encoded.kernels.iter().zip(scratch.kernels.chunks_exact_mut(span)) {
+            kernel.fill(rows.clone(), holds, &mut asks);
+            for (at, &word) in asks.iter().enumerate() {
+                let mut word = word;
+                while word != 0 {
+                    scratch.odd[at * 64 + word.trailing_zeros() as usize] = true;
+                    word &= word - 1;
+                }
+            }
+        }
+        scratch.words = asks;
     }
 
     /// The classes of all rows.
@@ -232,6 +259,9 @@ impl<'a> Matcher<'a> {
         match &self.encoded.nodes[id as usize] {
             Node::False => false,
             Node::True | Node::Closed(_) | Node::Open(_) => true,
+            Node::Kernel(kernel) => {
+                scratch.kernels[*kernel as usize * scratch.span + at / 64] >> (at % 64) & 1 == 1
+            }
             Node::Atom(atom) => self.test_atom(*atom, at, scratch),
             Node::Not(of) => !self.test(*of, at, scratch),
             Node::And(list) => list.iter().all(|n| self.test(*n, at, scratch)),
@@ -268,6 +298,10 @@ impl<'a> Matcher<'a> {
             match &self.encoded.nodes[id as usize] {
                 Node::False => {}
                 Node::True | Node::Closed(_) | Node::Open(_) => out.fill(u64::MAX),
+                Node::Kernel(kernel) => {
+                    let from = *kernel as usize * span;
+                    out.copy_from_slice(&scratch.kernels[from..from + span]);
+                }
                 Node::Atom(atom) => self.fill(*atom, scratch, out),
                 Node::Not(of) => out.iter_mut().zip(part(of)).for_each(|(o, a)| *o = !a),
                 Node::And(list) => {
@@ -410,7 +444,7 @@ fn place(nodes: &[Node], id: NodeId, order: &mut Vec<NodeId>, slots: &mut FxHash
     match &nodes[id as usize] {
         Node::Not(of) => place(nodes, *of, order, slots),
         Node::And(list) | Node::Or(list) => list.iter().for_each(|n| place(nodes, *n, order, slots)),
-        Node::False | Node::True | Node::Closed(_) | Node::Atom(_) | Node::Open(_) => {}
+        Node::False | Node::True | Node::Closed(_) | Node::Atom(_) | Node::Open(_) | Node::Kernel(_) => {}
     }
     slots.insert(id, order.len() as u32);
     order.push(id);

@@ -13,12 +13,14 @@ mod coding;
 mod encode;
 mod formula;
 mod gather;
+mod kernels;
 mod matcher;
 mod plain;
 mod statics;
 
 pub(crate) use against::Against;
 pub(crate) use block::{STATIC, Side, Tools};
+pub(crate) use kernels::{Part, Use};
 pub(crate) use plain::Matched;
 pub use plain::{PlainOne, Plains};
 pub(crate) use statics::Static;
@@ -31,7 +33,7 @@ use coding::{Coding, UNKNOWN};
 use encode::Encoded;
 use formula::{Builder, Formulas, NodeId, Read};
 use matcher::{Matcher, Scratch};
-use prov_ir::Program;
+use prov_ir::{ExprId, Program};
 use prov_model::{Entitlement, IdentityId};
 use rayon::prelude::*;
 use statics::{Items, Statics};
@@ -78,6 +80,15 @@ impl Columns {
         Columns { types: (0..program.schema.identities.len()).map(of_type).collect() }
     }
 
+    /// Conditions of a type that no formula says.
+    pub(crate) fn open(&self, ty: IdentityId, part: Part) -> Vec<ExprId> {
+        let of = &self.types[ty.index()];
+        match part {
+            Part::States => of.states.open().collect(),
+            Part::Rules => of.rules.open().collect(),
+        }
+    }
+
     /// The state of every identity of a type by row; none where that takes the states of others.
     pub(crate) fn states(
         &self,
@@ -85,6 +96,7 @@ impl Columns {
         shape: &Shape,
         ty: IdentityId,
         block: usize,
+        kernels: &Use<'_>,
     ) -> Option<Vec<u32>> {
         let formulas = &self.types[ty.index()].states;
         if formulas.inputs.iter().any(|i| i.read == Read::State) {
@@ -93,6 +105,7 @@ impl Columns {
         let table = world.population?.of(ty);
         let mut encoded = Encoded::new(formulas, world, shape, &[], ty);
         let roots: Vec<_> = formulas.states.iter().flatten().copied().collect();
+        kernels.bring(&mut encoded, formulas, world, ty, Part::States, &[]);
         let bounds = encoded.upper(&roots);
         let conditions: Vec<_> = formulas.states.iter().map(|c| c.map(|c| bounds[&c])).collect();
         let matcher = Matcher::plain(formulas, encoded);
@@ -138,10 +151,12 @@ impl Columns {
         shape: &'a Shape,
         states: &'a [Vec<u32>],
         ty: IdentityId,
+        kernels: &Use<'a>,
     ) -> Side<'a> {
         let of = &self.types[ty.index()];
         let rows = world.population.map_or(0, |p| p.of(ty).len());
         let mut encoded = Encoded::new(&of.rules, world, shape, states, ty);
+        kernels.bring(&mut encoded, &of.rules, world, ty, Part::Rules, states);
         let roots: Vec<NodeId> = of.rules.forbids.iter().flatten().copied().collect();
         let bounds = encoded.upper(&roots);
         // One whose upper bound is false for someone does not act on them.

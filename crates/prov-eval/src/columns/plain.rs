@@ -107,7 +107,8 @@ impl<'a> Plains<'a> {
         let side = self.sides.get(ty.index())?.get_or_init(|| {
             let rows = self.world.population?.of(ty).len();
             let columns = self.engine.columns(rows)?;
-            let side = columns.side(self.world, self.shape(), self.world.states?, ty);
+            let kernels = self.engine.kernel_use();
+            let side = columns.side(self.world, self.shape(), self.world.states?, ty, &kernels);
             side.of.statics.flat.then(|| OfType { side: side.into(), givers: OnceLock::new() })
         });
         side.as_ref()
