@@ -68,6 +68,14 @@ impl ByHand {
         out
     }
 
+    /// Adds what is said of others.
+    pub(crate) fn add(&mut self, other: ByHand) {
+        self.assignments.extend(other.assignments);
+        self.unreadable.extend(other.unreadable);
+        self.exceptions.extend(other.exceptions);
+        self.perhaps.extend(other.perhaps);
+    }
+
     /// The exceptions that act on an identity, or did: whoever asks looks at the time.
     pub(crate) fn exceptions(&self, ty: IdentityId, row: u32) -> &[Acting] {
         self.exceptions.get(&(ty, row)).map_or(&[], Vec::as_slice)

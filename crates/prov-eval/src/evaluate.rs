@@ -261,7 +261,7 @@ impl Engine {
         let conflicts = known.conflicts.into_iter();
         desired.conflicts = conflicts.map(|((ty, row, app), c)| ((first(ty) + row, app), c)).collect();
         if let Some(trials) = &ready.trials {
-            trials.compare(self, &mut desired, population, moment, background);
+            trials.compare(self, &mut desired, |engine| engine.run(population, moment, background));
         }
         let sides = ways.into_iter().map(|way| match way {
             Way::Rows(_) => None,
@@ -608,6 +608,18 @@ fn common_ids(
         });
     });
     numbers
+}
+
+/// The results of blocks that were decided one identity after another, put together.
+pub(crate) fn put_together(
+    results: Vec<BlockResult>,
+    blocks: &[(IdentityId, Range<u32>)],
+    population: &Population,
+    moment: &Moment,
+    ready: &Ready,
+) -> Desired {
+    let ways: Vec<Way<'_>> = population.types.iter().map(|_| Way::Rows(RuleIndex::nobody())).collect();
+    merge(results, blocks, &ways, population, moment, ready)
 }
 
 fn merge(

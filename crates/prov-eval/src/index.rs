@@ -56,6 +56,11 @@ impl<'a> RuleIndex<'a> {
         RuleIndex { always, attributes }
     }
 
+    /// That of a type of which nobody is asked.
+    pub(crate) fn nobody() -> RuleIndex<'a> {
+        RuleIndex { always: Vec::new(), attributes: Vec::new() }
+    }
+
     pub(crate) fn candidates(&self) -> Candidates {
         Candidates { wanted: self.always.clone(), called: Vec::new(), all: false }
     }

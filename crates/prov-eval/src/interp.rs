@@ -347,9 +347,8 @@ impl<'a> Interp<'a> {
     fn inverse(&self, ty: IdentityId, row: u32, number: u32) -> Option<Seq<'a>> {
         let population = self.world.population?;
         let def = self.world.program.schema.identity(ty).inverses.get(number as usize)?;
-        let (offsets, rows) = population.of(ty).inverses.get(number as usize)?;
-        let range = offsets[row as usize] as usize..offsets[row as usize + 1] as usize;
-        Some(Seq::Refs(&population.of(def.from).table, &rows[range]))
+        let lists = population.of(ty).inverses.get(number as usize)?;
+        Some(Seq::Refs(&population.of(def.from).table, lists.get(row)))
     }
 
     /// `if`: where the condition can't be known, both sides that agree still give a value.

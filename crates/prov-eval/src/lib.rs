@@ -26,6 +26,7 @@ mod interner;
 mod interp;
 mod keep;
 mod links;
+pub mod live;
 mod names;
 mod one;
 mod ran_out;

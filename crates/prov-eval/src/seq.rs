@@ -49,8 +49,8 @@ impl<'a> Seq<'a> {
             return None;
         }
         match column {
-            Column::Set(offsets, elements, _) => Some(Seq::Column(elements, offsets[row]..offsets[row + 1])),
-            Column::List(offsets, table, _) => Some(Seq::Table(table, offsets[row]..offsets[row + 1])),
+            Column::Set(offsets, elements, _) => Some(Seq::Column(elements, offsets.range(row))),
+            Column::List(offsets, table, _) => Some(Seq::Table(table, offsets.range(row))),
             Column::Bool(..)
             | Column::Int(..)
             | Column::Decimal(..)

@@ -6,7 +6,7 @@ use crate::evaluate::Engine;
 use crate::shape::Shape;
 use crate::world::{Catalogs, LookupTable};
 use prov_ir::Program;
-use prov_model::{Background, Desired, EntId, Entitlements, Moment, Population};
+use prov_model::{Desired, EntId, Entitlements};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,16 +37,9 @@ impl Trials {
     }
 
     /// Notes in what everyone should have how it would be otherwise.
-    pub(crate) fn compare(
-        &self,
-        tuned: &Engine,
-        desired: &mut Desired,
-        population: &Population,
-        moment: &Moment,
-        background: &Background,
-    ) {
+    pub(crate) fn compare(&self, tuned: &Engine, desired: &mut Desired, run: impl Fn(&Engine) -> Desired) {
         let shape = &tuned.ready().shape;
-        let run = |engine: &Engine| engine.tuned_as(tuned).run(population, moment, background);
+        let run = |engine: &Engine| run(&engine.tuned_as(tuned));
         let all = run(&self.all);
         let giving = self.giving.as_ref().map(run);
         let giving = giving.as_ref().unwrap_or(&all);

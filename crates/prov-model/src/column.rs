@@ -1,7 +1,11 @@
 //! Columns and tables: one column variant a type, text dictionary-encoded and folded once a distinct spelling.
 //! Invariant: all columns of a table have as many rows as the table; codes are within their dictionary.
 
-use crate::{Date, Decimal, Duration, Elapsed, Instant, RowRef, Text, Type, Value, fold};
+mod put;
+
+pub use put::Codes;
+
+use crate::{Date, Decimal, Duration, Elapsed, Instant, Offsets, RowRef, Text, Type, Value, fold};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -97,10 +101,10 @@ pub enum Column {
     Elapsed(Vec<Elapsed>, Validity),
     /// An enum: numbers of variants
     Enum(Vec<u32>, Validity),
-    /// `set of T`: row r holds elements `offsets[r]..offsets[r+1]`, sorted
-    Set(Vec<u32>, Box<Column>, Validity),
-    /// `list of RECORD`: row r holds rows `offsets[r]..offsets[r+1]` of the table
-    List(Vec<u32>, Box<Table>, Validity),
+    /// `set of T`: the elements of each row, sorted
+    Set(Offsets, Box<Column>, Validity),
+    /// `list of RECORD`: the rows of the table that each row holds
+    List(Offsets, Box<Table>, Validity),
     /// A record, row by row
     Record(Box<Table>, Validity),
     /// A reference: rows of the identity's table; [`Column::NOBODY`] where absent
@@ -140,7 +144,7 @@ impl Column {
             Column::Instant(v, _) => v.len(),
             Column::Duration(v, _) => v.len(),
             Column::Elapsed(v, _) => v.len(),
-            Column::Set(o, _, _) | Column::List(o, _, _) => o.len() - 1,
+            Column::Set(o, _, _) | Column::List(o, _, _) => o.len(),
             Column::Record(t, _) => t.rows,
         }
     }
@@ -170,11 +174,9 @@ impl Column {
             Column::Elapsed(v, _) => Value::Elapsed(v[row]),
             Column::Enum(v, _) => Value::Enum(v[row]),
             Column::Set(o, elements, _) => {
-                Value::Set((o[row]..o[row + 1]).map(|i| elements.get(i as usize)).collect())
+                Value::Set(o.range(row).map(|i| elements.get(i as usize)).collect())
             }
-            Column::List(o, table, _) => {
-                Value::List((o[row]..o[row + 1]).map(|row| RowRef { table, row }).collect())
-            }
+            Column::List(o, table, _) => Value::List(o.range(row).map(|row| RowRef { table, row }).collect()),
             Column::Record(table, _) => Value::Row(RowRef { table, row: row as u32 }),
             Column::Ref(rows) => Value::Int(i64::from(rows[row])),
         }
@@ -208,6 +210,8 @@ pub struct ColumnBuilder {
     codes: HashMap<Box<str>, u32>,
     elements: Option<Box<ColumnBuilder>>,
     fields: Vec<ColumnBuilder>,
+    /// How many rows all lists have together.
+    listed: usize,
 }
 
 impl ColumnBuilder {
@@ -230,7 +234,7 @@ impl ColumnBuilder {
             Type::Identity(_) => Column::Ref(vec![]),
             Type::Set(t) => {
                 let inner = ColumnBuilder::new(t, record_fields);
-                let column = Column::Set(vec![0], Box::new(inner.column.clone()), v());
+                let column = Column::Set(Offsets::default(), Box::new(inner.column.clone()), v());
                 elements = Some(Box::new(inner));
                 column
             }
@@ -238,7 +242,7 @@ impl ColumnBuilder {
                 if let Type::Record(r) = t.required() {
                     fields = record_fields(*r).iter().map(|t| ColumnBuilder::new(t, record_fields)).collect();
                 }
-                Column::List(vec![0], Box::default(), v())
+                Column::List(Offsets::default(), Box::default(), v())
             }
             Type::Record(r) => {
                 fields = record_fields(*r).iter().map(|t| ColumnBuilder::new(t, record_fields)).collect();
@@ -246,7 +250,7 @@ impl ColumnBuilder {
             }
             Type::Optional(_) => unreachable!("`required` takes the option off"),
         };
-        ColumnBuilder { column, codes: HashMap::new(), elements, fields }
+        ColumnBuilder { column, codes: HashMap::new(), elements, fields, listed: 0 }
     }
 
     fn code(dict: &mut Dict, codes: &mut HashMap<Box<str>, u32>, s: &str, folds: bool) -> u32 {
@@ -293,7 +297,7 @@ impl ColumnBuilder {
                 if let Value::Set(elements) = value {
                     elements.iter().for_each(|e| inner.push(e));
                 }
-                offsets.push(inner.len() as u32);
+                offsets.push(inner.len());
                 valid.push(present);
             }
             Column::Ref(rows) => rows.push(match value {
@@ -352,8 +356,8 @@ impl ColumnBuilder {
             Column::Ref(rows) => rows.push(rows[row]),
             Column::Set(offsets, _, valid) => {
                 let inner = self.elements.as_mut().expect("a set has an element builder");
-                (offsets[row]..offsets[row + 1]).for_each(|i| inner.repeat(i as usize));
-                offsets.push(inner.len() as u32);
+                offsets.range(row).for_each(|i| inner.repeat(i as usize));
+                offsets.push(inner.len());
                 valid.push(valid.get(row));
             }
             Column::List(..) | Column::Record(..) => {
@@ -369,9 +373,10 @@ impl ColumnBuilder {
                 builder.push(value);
             }
         }
+        let listed = &mut self.listed;
         if let Column::List(offsets, _, valid) = &mut self.column {
-            let last = offsets.last().copied().unwrap_or(0);
-            offsets.push(last + rows.len() as u32);
+            *listed += rows.len();
+            offsets.push(*listed);
             valid.push(true);
         }
     }
@@ -379,7 +384,7 @@ impl ColumnBuilder {
     /// Adds the absence of a list, which is not the empty one.
     pub fn push_no_list(&mut self) {
         if let Column::List(offsets, _, valid) = &mut self.column {
-            offsets.push(offsets.last().copied().unwrap_or(0));
+            offsets.push(self.listed);
             valid.push(false);
         }
     }
@@ -413,7 +418,7 @@ impl ColumnBuilder {
                 Column::Set(offsets, Box::new(elements), valid)
             }
             Column::List(offsets, _, valid) => {
-                let rows = offsets.last().copied().unwrap_or(0) as usize;
+                let rows = self.listed;
                 let columns = self.fields.into_iter().map(ColumnBuilder::finish).collect();
                 Column::List(offsets, Box::new(Table { columns, rows, keys: vec![] }), valid)
             }

@@ -1,8 +1,8 @@
 //! Populations: identities in columns, sorted by key, with their references resolved.
 //! Invariant: the order of rows in a source leaves no trace here.
 
-use crate::{AttrId, Column, Date, IdentityId, Instant, Schema, Table};
-use std::collections::BTreeMap;
+use crate::{AttrId, Column, Date, IdentityId, Instant, Lists, Schema, Table};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Identities of all types, with what could not be read.
 #[derive(Clone, Debug, Default)]
@@ -70,8 +70,12 @@ pub struct IdentityTable {
     pub members: Vec<(u32, Vec<Membership>)>,
     /// The next day from which another row of a source counts, where there is one (`effective from`).
     pub upcoming: BTreeMap<u32, Date>,
-    /// For each inverse of the type: who refers to row r is `1[0[r]..0[r+1]]`, in order of key.
-    pub inverses: Vec<(Vec<u32>, Vec<u32>)>,
+    /// For each inverse of the type: who refers to each row, in order of key.
+    pub inverses: Vec<Lists>,
+    /// Who came after the table was made, by key: their rows stand behind the others, in the order in which they came.
+    pub late: BTreeMap<Box<str>, u32>,
+    /// Rows of whom there is nobody any more.
+    pub gone: BTreeSet<u32>,
 }
 
 /// How many rows a source had.
@@ -117,7 +121,9 @@ impl IdentityTable {
 
     /// The row of a key.
     pub fn row(&self, key: &str) -> Option<u32> {
-        self.table.keys.binary_search_by(|known| (**known).cmp(key)).ok().map(|row| row as u32)
+        let first = &self.table.keys[..self.table.keys.len() - self.late.len()];
+        let found = first.binary_search_by(|known| (**known).cmp(key)).ok().map(|row| row as u32);
+        found.or_else(|| self.late.get(key).copied()).filter(|row| !self.gone.contains(row))
     }
 
     /// How many identities.
@@ -200,21 +206,12 @@ impl Population {
                 .iter()
                 .map(|inverse| {
                     let from = &self.types[inverse.from.index()].table;
-                    let mut lists = vec![Vec::new(); rows];
-                    if let Some(Column::Ref(targets)) = from.columns.get(inverse.attribute.index()) {
-                        for (row, &target) in targets.iter().enumerate() {
-                            if target != Column::NOBODY {
-                                lists[target as usize].push(row as u32);
-                            }
-                        }
-                    }
-                    let mut offsets = vec![0u32];
-                    let mut flat = Vec::new();
-                    for list in lists {
-                        flat.extend(list);
-                        offsets.push(flat.len() as u32);
-                    }
-                    (offsets, flat)
+                    let targets = match from.columns.get(inverse.attribute.index()) {
+                        Some(Column::Ref(targets)) => targets.as_slice(),
+                        _ => &[],
+                    };
+                    let pairs = targets.iter().zip(0..).filter(|(target, _)| **target != Column::NOBODY);
+                    Lists::of_pairs(rows, pairs.map(|(target, row)| (*target, row)))
                 })
                 .collect();
             self.types[index].inverses = inverses;

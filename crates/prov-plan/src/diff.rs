@@ -81,7 +81,7 @@ pub(crate) struct Context<'a> {
 pub(crate) type Ent = u32;
 
 impl<'a> Context<'a> {
-    fn new(input: PlanInput<'a>) -> Self {
+    pub(crate) fn new(input: PlanInput<'a>) -> Self {
         let PlanInput { schema, desired, actual, memory, .. } = input;
         let world = World { schema, desired, memory, actual };
         let after = desired.entitlements.len() as u32;
@@ -240,7 +240,7 @@ fn protect<'a>(
     }
 }
 
-fn work<'a>(context: &Context<'a>, chunks: &[(Range, Range)], which: &[usize]) -> Vec<Part<'a>> {
+pub(crate) fn work<'a>(context: &Context<'a>, chunks: &[(Range, Range)], which: &[usize]) -> Vec<Part<'a>> {
     let input = &context.input;
     which
         .par_iter()
@@ -257,10 +257,10 @@ fn work<'a>(context: &Context<'a>, chunks: &[(Range, Range)], which: &[usize]) -
         .collect()
 }
 
-type Range = std::ops::Range<usize>;
+pub(crate) type Range = std::ops::Range<usize>;
 
 /// Pairs of ranges of both lists of ids that hold the same span of ids.
-fn chunks(desired: &[Box<str>], actual: &[Box<str>]) -> Vec<(Range, Range)> {
+pub(crate) fn chunks(desired: &[Box<str>], actual: &[Box<str>]) -> Vec<(Range, Range)> {
     let by_desired = desired.len() >= actual.len();
     let (long, short) = if by_desired { (desired, actual) } else { (actual, desired) };
     let starts: Vec<usize> = (0..long.len()).step_by(CHUNK).collect();

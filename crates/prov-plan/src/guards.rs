@@ -109,6 +109,19 @@ impl Tally {
         self.of[guard as usize].1 += 1;
     }
 
+    /// The same without effects: what shares are of.
+    pub fn bases_only(self) -> Tally {
+        let effects = std::array::from_fn(|i| vec![Count::default(); self.effects[i].len()]);
+        let of = self.of.into_iter().map(|(_, held)| (Count::default(), held)).collect();
+        Tally { effects, of, ..self }
+    }
+
+    /// Takes what shares are of from another.
+    pub fn take_bases(&mut self, of: &Tally) {
+        self.bases.clone_from(&of.bases);
+        self.of.iter_mut().zip(&of.of).for_each(|(mine, theirs)| mine.1 = theirs.1);
+    }
+
     pub fn add(&mut self, other: Tally) {
         for (mine, theirs) in self.effects.iter_mut().zip(other.effects) {
             mine.iter_mut().zip(theirs).for_each(|(m, t)| m.add(t));

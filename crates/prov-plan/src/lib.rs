@@ -24,6 +24,7 @@ mod reasons;
 mod simulate;
 mod standing;
 mod violations;
+mod window;
 mod would;
 
 pub use diff::{PlanInput, plan};
@@ -34,3 +35,4 @@ pub use order::verify_order;
 pub use plan::{ActionId, ActionKind, ActionView, Because, Change, Header, Plan, SourceRows, Verdict};
 pub use reasons::{AccountQuestion, Cause, Loss, NoReasons, Reasons};
 pub use simulate::{apply_if, apply_to};
+pub use window::{Everyone, Totals, judge_some};

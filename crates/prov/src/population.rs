@@ -62,63 +62,63 @@ fn changed(path: &Path) -> Option<Instant> {
     i64::try_from(passed.as_secs()).ok().map(Instant)
 }
 
+/// The rows of all sources: from `wiring`, else from the files that prov.toml names.
+pub(crate) fn raws(policy: &Policy, wiring: &Wiring) -> Result<Vec<(u32, Raw)>, Error> {
+    let schema = policy.schema();
+    for name in wiring.sources.keys().chain(wiring.as_of.keys()) {
+        if !schema.sources.iter().any(|s| s.name == *name) {
+            let near = did_you_mean(name, schema.sources.iter().map(|s| s.name.as_str()));
+            let help = near
+                .map_or_else(|| "name a source of the policy".to_owned(), |n| format!("did you mean `{n}`?"));
+            return Err(Error::input(format!("the policy has no source `{name}`"), help));
+        }
+    }
+    let mut raws = Vec::new();
+    let mut errors = Vec::new();
+    for (index, source) in schema.sources.iter().enumerate() {
+        let wired = policy.project().sources.get(&source.name);
+        let (path, shown) = match (wiring.sources.get(&source.name), wired) {
+            (Some(path), _) => (path.clone(), path.display().to_string()),
+            (None, Some(path)) => (policy.dir().join(path), path.clone()),
+            (None, None) => {
+                errors.push(
+                    Diagnostic::new(&codes::NOT_WIRED, format!("no file is named for source `{}`", source.name))
+                        .help(format!("add `{0} = \"data/{0}.csv\"` under `[sources]` in prov.toml, or say `--source {0}=FILE`", source.name)),
+                );
+                continue;
+            }
+        };
+        let read = read_file(&path).map_err(|e| {
+            vec![Diagnostic::new(&codes::CANNOT_READ, e.to_string()).in_data(shown.clone(), None, None).help(
+                format!(
+                    "name the file of source `{0}` in prov.toml, or say `--source {0}=FILE`",
+                    source.name
+                ),
+            )]
+        });
+        let wanted = wanted(policy, index as u32);
+        match read.and_then(|bytes| read_table_keeping(&shown, bytes.into(), &|c| wanted.contains(c))) {
+            Ok(raw) => {
+                let mut raw = raw.of_source(&source.name);
+                raw.table.as_of = wiring.as_of.get(&source.name).copied().unwrap_or_else(|| changed(&path));
+                raws.push((index as u32, raw));
+            }
+            Err(found) => errors.extend(found),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Error::data(errors));
+    }
+    Ok(raws)
+}
+
 impl Population {
     /// Reads the population of all sources: from `wiring`, else from the files that prov.toml names.
     ///
     /// # Errors
     /// [`Error::Report`] where a source has no file, a file can't be read as a table, or a column is missing.
     pub fn load(policy: &Policy, wiring: &Wiring, at: &Moment) -> Result<Population, Error> {
-        let schema = policy.schema();
-        for name in wiring.sources.keys().chain(wiring.as_of.keys()) {
-            if !schema.sources.iter().any(|s| s.name == *name) {
-                let near = did_you_mean(name, schema.sources.iter().map(|s| s.name.as_str()));
-                let help = near.map_or_else(
-                    || "name a source of the policy".to_owned(),
-                    |n| format!("did you mean `{n}`?"),
-                );
-                return Err(Error::input(format!("the policy has no source `{name}`"), help));
-            }
-        }
-        let mut raws = Vec::new();
-        let mut errors = Vec::new();
-        for (index, source) in schema.sources.iter().enumerate() {
-            let wired = policy.project().sources.get(&source.name);
-            let (path, shown) = match (wiring.sources.get(&source.name), wired) {
-                (Some(path), _) => (path.clone(), path.display().to_string()),
-                (None, Some(path)) => (policy.dir().join(path), path.clone()),
-                (None, None) => {
-                    errors.push(
-                        Diagnostic::new(&codes::NOT_WIRED, format!("no file is named for source `{}`", source.name))
-                            .help(format!("add `{0} = \"data/{0}.csv\"` under `[sources]` in prov.toml, or say `--source {0}=FILE`", source.name)),
-                    );
-                    continue;
-                }
-            };
-            let read = read_file(&path).map_err(|e| {
-                vec![
-                    Diagnostic::new(&codes::CANNOT_READ, e.to_string())
-                        .in_data(shown.clone(), None, None)
-                        .help(format!(
-                            "name the file of source `{0}` in prov.toml, or say `--source {0}=FILE`",
-                            source.name
-                        )),
-                ]
-            });
-            let wanted = wanted(policy, index as u32);
-            match read.and_then(|bytes| read_table_keeping(&shown, bytes.into(), &|c| wanted.contains(c))) {
-                Ok(raw) => {
-                    let mut raw = raw.of_source(&source.name);
-                    raw.table.as_of =
-                        wiring.as_of.get(&source.name).copied().unwrap_or_else(|| changed(&path));
-                    raws.push((index as u32, raw));
-                }
-                Err(found) => errors.extend(found),
-            }
-        }
-        if !errors.is_empty() {
-            return Err(Error::data(errors));
-        }
-        Population::of_raws(policy, raws, at)
+        Population::of_raws(policy, raws(policy, wiring)?, at)
     }
 
     /// Reads identities of a type from a CSV file, by the type's source.

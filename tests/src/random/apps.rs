@@ -159,10 +159,10 @@ impl Gen {
         let mut out = format!("    account{}{for_type}{when}{comes} {{\n", block.second);
         let found: Vec<String> =
             block.keys.iter().map(|k| format!("{k} = {}", self.found_by(&clear(&env), t))).collect();
-        if !found.is_empty() {
+        if self.m.draws.names && !found.is_empty() {
             out += &format!("        correlate {}\n", found.join(", "));
         }
-        let once = block.unique && self.rng.chance(85);
+        let once = block.unique && self.rng.chance(85) && self.m.draws.names;
         for (i, (name, ty)) in block.names.iter().enumerate() {
             let e = if i == 0 && once {
                 self.unique_name(&clear(&env))

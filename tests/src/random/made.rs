@@ -87,13 +87,17 @@ impl Made {
             self.project.write(name, text).map_err(io)?;
         }
         let policy = self.engine.policy();
-        let wiring = Wiring { as_of: self.times.clone(), ..Wiring::default() };
-        Ok((Population::load(policy, &wiring, &self.at)?, ByHand::load(policy, None, None)?))
+        Ok((Population::load(policy, &self.wiring(), &self.at)?, ByHand::load(policy, None, None)?))
     }
 
     /// What an evaluation reads beside the population.
     pub fn background(&self) -> Background {
         background(&self.memory, &self.actual, &self.by_hand)
+    }
+
+    /// Where the sources of the case are, and of when.
+    pub fn wiring(&self) -> Wiring {
+        Wiring { as_of: self.times.clone(), ..Wiring::default() }
     }
 
     /// Of when the sources of a case are.

@@ -110,15 +110,41 @@ pub struct Draws {
     pub seconds: bool,
     /// Files of sources that are cut off.
     pub cut: bool,
+    /// Names by `unique`, and `correlate`.
+    pub names: bool,
 }
 
 impl Draws {
     /// Everything.
-    pub const ALL: Draws =
-        Draws { protect: true, limit: true, stage: true, params: true, seconds: true, cut: true };
+    pub const ALL: Draws = Draws {
+        protect: true,
+        limit: true,
+        stage: true,
+        params: true,
+        seconds: true,
+        cut: true,
+        names: true,
+    };
+    /// Nothing that makes what one should have hang on what all others have.
+    pub const ONE_BY_ONE: Draws = Draws {
+        protect: false,
+        limit: false,
+        stage: true,
+        params: true,
+        seconds: true,
+        cut: false,
+        names: false,
+    };
     /// What the oracle reads.
-    pub const COMPARED: Draws =
-        Draws { protect: true, limit: true, stage: true, params: true, seconds: true, cut: false };
+    pub const COMPARED: Draws = Draws {
+        protect: true,
+        limit: true,
+        stage: true,
+        params: true,
+        seconds: true,
+        cut: false,
+        names: true,
+    };
 }
 
 impl Case {
@@ -130,6 +156,11 @@ impl Case {
     /// The case of a seed for a comparison with the oracle.
     pub fn compared(seed: u64) -> Case {
         Case::drawn(seed, 0, Draws::COMPARED)
+    }
+
+    /// The case of a seed in which nothing of one hangs on what all others have.
+    pub fn one_by_one(seed: u64) -> Case {
+        Case::drawn(seed, 0, Draws::ONE_BY_ONE)
     }
 
     /// The case of a seed with other names of everything that is declared; style 0 is the ordinary one.

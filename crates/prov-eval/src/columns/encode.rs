@@ -266,6 +266,7 @@ impl<'a> Coder<'_, 'a> {
         if let super::formula::Read::Attr(attr) = input.read
             && input.through.is_empty()
             && let Some(Column::Set(offsets, elements, _)) = table.table.columns.get(attr.index())
+            && let Some(offsets) = offsets.bounds()
             && atoms.iter().all(|a| matches!(self.formulas.atoms[*a as usize].test, Test::Has(_)))
         {
             return self.set(table.table.columns.get(attr.index()), offsets, elements, atoms);

@@ -150,7 +150,8 @@ impl Links {
         let mut start = 0;
         while let Some(&(member, ..)) = placed.get(start) {
             let end = start + placed[start..].partition_point(|p| p.0 == member);
-            links.choose(mapper, keys, &placed[start..end], targets, world.moment.today);
+            let key = |row: u32| keys[row as usize].as_deref().unwrap_or("");
+            links.choose(mapper, &key, &placed[start..end], &targets.id, world.moment.today);
             start = end;
         }
         if let (false, Some(mut interp)) = (undated.is_empty(), mapper.interp()) {
@@ -185,12 +186,12 @@ impl Links {
     }
 
     /// What of the rows of one identity counts, in order of day and row.
-    fn choose<'a>(
+    fn choose<'k>(
         &mut self,
-        mapper: &'a Mapper<'a>,
-        keys: &[Option<Box<str>>],
+        mapper: &Mapper<'_>,
+        key: &dyn Fn(u32) -> &'k str,
         rows: &[Placed],
-        targets: &Targets<'_>,
+        id: &dyn Fn(u32) -> String,
         today: Date,
     ) {
         let Some(&(member, ..)) = rows.first() else { return };
@@ -211,10 +212,9 @@ impl Links {
             let end = start + rows[start..].partition_point(|p| p.1 == date);
             let pick = if end - start == 1 { Pick::One(row) } else { Pick::Unreadable };
             if pick == Pick::Unreadable {
-                let key = keys[row as usize].as_deref().unwrap_or("");
                 let lines = rows[start..end].iter().map(|r| mapper.rows.row(r.2 as usize).line());
                 let lines: Vec<u64> = lines.collect();
-                self.rejections.extend(mapper.doubles(&lines, key, date, &(targets.id)(member)));
+                self.rejections.extend(mapper.doubles(&lines, key(row), date, &id(member)));
             }
             if date == chosen {
                 self.picks[member as usize] = pick;
@@ -230,6 +230,40 @@ impl Links {
 }
 
 impl Mapper<'_> {
+    /// What the rows of one identity by its key, and no others, are to it.
+    pub fn links_of(&self, rows: &[u32], key: &str, id: &str) -> Links {
+        let mut links = Links {
+            picks: vec![Pick::Nothing],
+            rows: Vec::new(),
+            incomplete: false,
+            upcoming: BTreeMap::new(),
+            rejections: Vec::new(),
+            warning: None,
+        };
+        let mut placed: Vec<Placed> = Vec::with_capacity(rows.len());
+        let mut undated: Vec<u32> = Vec::new();
+        match (self.program.effective.is_some(), self.interp()) {
+            (true, Some(mut interp)) => {
+                for &row in rows {
+                    match self.effective_of(&mut interp, row as usize) {
+                        Some(date) => placed.push((0, Some(date), row)),
+                        None => undated.push(row),
+                    }
+                }
+                placed.sort_unstable();
+            }
+            _ => placed.extend(rows.iter().map(|row| (0, None, *row))),
+        }
+        links.choose(self, &|_| key, &placed, &|_| id.to_owned(), self.world.moment.today);
+        if let (false, Some(mut interp)) = (undated.is_empty(), self.interp()) {
+            links.picks[0] = Pick::Unreadable;
+            for row in undated {
+                links.rejections.extend(self.no_effective(&mut interp, row as usize, id));
+            }
+        }
+        links
+    }
+
     /// Rows that have one key, from one day.
     fn doubles(&self, lines: &[u64], key: &str, date: Option<Date>, id: &str) -> Vec<Rejection> {
         let (_, def, of) = self.join();

@@ -130,23 +130,35 @@ impl<'a> Mapper<'a> {
 
     /// By row, the value by which it finds its identity, as spelled.
     pub fn keys(&'a self) -> Vec<Option<Box<str>>> {
+        self.each_row(|interp, row| self.key_at(interp, row))
+    }
+
+    /// That of one row.
+    pub fn key(&self, row: usize) -> Option<Box<str>> {
+        self.key_at(&mut self.interp()?, row)
+    }
+
+    fn key_at<'m>(&'m self, interp: &mut Interp<'m>, row: usize) -> Option<Box<str>> {
         let (_, def, of) = self.join();
-        self.each_row(|interp, row| {
-            let value = self.value(interp, of, def, row, None, &mut Vec::new())?;
-            let Mapped::Value(value) = value else { return None };
-            let spelled = value.plain(&def.ty, &self.world.program.schema);
-            (!value.is_absent()).then(|| Box::from(&*nfc(&spelled)))
-        })
+        let value = self.value(interp, of, def, row, None, &mut Vec::new())?;
+        let Mapped::Value(value) = value else { return None };
+        let spelled = value.plain(&def.ty, &self.world.program.schema);
+        (!value.is_absent()).then(|| Box::from(&*nfc(&spelled)))
     }
 
     /// By row, the day from which it counts; `None` where that can't be read.
     pub fn effective(&'a self) -> Option<Vec<Option<Date>>> {
+        self.program.effective.as_ref()?;
+        Some(self.each_row(|interp, row| self.effective_of(interp, row)))
+    }
+
+    /// That of one row.
+    pub fn effective_of<'m>(&'m self, interp: &mut Interp<'m>, row: usize) -> Option<Date> {
         let of = self.program.effective.as_ref()?;
-        let def = effective_field();
-        Some(self.each_row(|interp, row| match self.value(interp, of, &def, row, None, &mut Vec::new()) {
+        match self.value(interp, of, &effective_field(), row, None, &mut Vec::new()) {
             Some(Mapped::Value(Value::Date(date))) => Some(date),
             _ => None,
-        }))
+        }
     }
 
     /// Why the day from which a row counts can't be read.

@@ -8,11 +8,14 @@ mod index;
 mod links;
 mod mapper;
 mod merge;
+mod one;
 mod plain;
 mod roster;
 
 use crate::shape::Shape;
 use crate::world::{Catalogs, LookupTable, World};
+pub(crate) use one::{Cell, Feed, OneRead, key_of, keys_of, read_one};
+
 use circles::circles;
 use mapper::Mapper;
 use prov_ir::Program;

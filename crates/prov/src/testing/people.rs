@@ -89,7 +89,7 @@ fn read(table: &Table, row: u32, fields: &[FieldDef], schema: &Schema, people: &
             (Column::List(offsets, inner, _), Type::List(element)) => match element.required() {
                 Type::Record(id) if column.is_present(at) => {
                     let fields = &schema.records[id.index()].fields;
-                    let rows = offsets[at]..offsets[at + 1];
+                    let rows = offsets.range(at);
                     Datum::Rows(rows.map(|r| read(inner, r, fields, schema, people)).collect())
                 }
                 _ => Datum::Rows(Vec::new()),
