@@ -1,6 +1,7 @@
 //! Workloads that are made, not kept: people, a policy, what everyone has, and the answer, all drawn from a seed.
 //! Invariant: equal arguments make equal bytes on every machine and any number of threads.
 
+pub mod delta;
 pub mod draw;
 pub mod gate;
 pub mod inside;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use prov_benches::gate::{self, Verdict};
-use prov_benches::{Error, inside, org, pairs, table, w};
+use prov_benches::{Error, delta, inside, org, pairs, table, w};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -82,6 +82,18 @@ enum What {
         /// Threads
         #[arg(long, default_value_t = 1)]
         threads: usize,
+    },
+    /// A day of changes of single people in a session, on a folder that `write` or `write-company` made: the answer is compared
+    /// with a plan of everyone, then a histogram of latencies is printed
+    Delta {
+        /// How many changes
+        #[arg(long, default_value_t = 50_000)]
+        changes: u32,
+        /// What they are drawn from
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The folder
+        dir: PathBuf,
     },
     /// Compare a plan in JSON Lines with the answer of a folder that `write` made
     Check {
@@ -221,6 +233,10 @@ fn run(what: What) -> Result<(), Error> {
                     println!("| {people} × {rules} | {whom} | {} |", times.join(" | "));
                 }
             }
+            Ok(())
+        }
+        What::Delta { changes, seed, dir } => {
+            print!("{}", delta::delta(&dir, changes, seed)?);
             Ok(())
         }
         What::Check { plan, dir } => {

@@ -299,14 +299,14 @@ identity person {
 }
 source hr of person authoritative {}
 lifecycle person {
-    state gone leaver when not active { drop entitlements }
+    state gone when not active { leaver  drop entitlements }
     state here otherwise
 }
 app crm via file { managed all  entitlement role(text) }
 role seller when department == "Sales" { grant crm.role("seller") }
-role lead when count(reports) > 0 { grant crm.role("lead") }
-role of_sales when boss.department == "Sales" ?? false { grant crm.role("of sales") }
-guard grants <= 2
+role lead when any r in reports where (r.active) { grant crm.role("lead") }
+role of_sales when boss is present and boss.department == "Sales" { grant crm.role("of sales") }
+guard grants at most 2
 "#;
 
 fn company() -> (tempfile::TempDir, prov::Engine) {

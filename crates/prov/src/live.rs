@@ -387,3 +387,8 @@ fn totals(
         engine: crate::VERSION,
     })
 }
+
+/// The guide, whose example is run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/sessions.md")]
+struct Guide;

@@ -192,7 +192,7 @@ impl Session {
         // Who refers to somebody who comes or goes has another reference for it.
         let mut again: Vec<Who> = Vec::new();
         if was != is {
-            again = self.people.referrers(&program.schema, who, &compared);
+            again = self.people.referrers(who, &compared);
             again.retain(|other| *other != who);
             self.people.set_gone(who, !is);
         }

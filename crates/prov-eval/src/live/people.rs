@@ -109,7 +109,17 @@ fn refers_to(schema: &Schema, ty: &Type, out: &mut Vec<IdentityId>) {
         Type::Record(id) => {
             schema.records[id.index()].fields.iter().for_each(|f| refers_to(schema, &f.ty, out));
         }
-        _ => {}
+        Type::Bool
+        | Type::Int
+        | Type::Decimal
+        | Type::Str
+        | Type::Text
+        | Type::Date
+        | Type::Instant
+        | Type::Duration
+        | Type::Elapsed
+        | Type::Enum(_)
+        | Type::Optional(_) => {}
     }
 }
 
@@ -125,8 +135,23 @@ fn targets(schema: &Schema, column: &Column, ty: &Type, row: usize, of: Identity
         (Column::List(offsets, table, _), Type::List(element)) => {
             offsets.range(row).for_each(|i| in_record(schema, table, element, i as usize, of, out));
         }
-        (Column::Record(table, _), ty) => in_record(schema, table, ty, row, of, out),
-        _ => {}
+        (Column::Record(table, _), _) => in_record(schema, table, ty, row, of, out),
+        (
+            Column::Bool(..)
+            | Column::Int(..)
+            | Column::Decimal(..)
+            | Column::Str(..)
+            | Column::Text(..)
+            | Column::Date(..)
+            | Column::Instant(..)
+            | Column::Duration(..)
+            | Column::Elapsed(..)
+            | Column::Enum(..)
+            | Column::Set(..)
+            | Column::List(..)
+            | Column::Ref(_),
+            _,
+        ) => {}
     }
 }
 
@@ -253,7 +278,7 @@ impl People {
     }
 
     /// Who refers to somebody, or would if they were there.
-    pub fn referrers(&self, schema: &Schema, (ty, row): Who, key: &str) -> Vec<Who> {
+    pub fn referrers(&self, (ty, row): Who, key: &str) -> Vec<Who> {
         let mut out: Vec<Who> = Vec::new();
         for (from, of) in self.types.iter().enumerate() {
             for (_, to, lists) in &of.back {
@@ -262,7 +287,6 @@ impl People {
                 }
             }
         }
-        let _ = schema;
         out.extend(self.lost.get(&(ty, key.into())).into_iter().flatten().copied());
         out.retain(|(ty, row)| !self.is_gone(*ty, *row));
         out.sort_unstable();
@@ -477,8 +501,10 @@ fn spelled(key: &Value<'_>, of: IdentityId, world: World<'_>) -> Box<str> {
     let def = schema.identity(of);
     let ty = def.attributes[def.key.index()].ty.required();
     let spelled = key.plain(&Type::Str, schema);
+    if *ty == Type::Text {
+        return fold(&spelled).into();
+    }
     match ty {
-        Type::Text => fold(&spelled).into(),
         Type::Str | Type::Identity(_) => spelled.into(),
         // A number may be written in more than one way.
         _ => match cell_value(RawCell::Text(&spelled), ty, schema, &world.moment.zone) {
@@ -542,6 +568,22 @@ fn same(a: &Value<'_>, b: &Value<'_>) -> bool {
         (Value::Duration(a), Value::Duration(b)) => a == b,
         (Value::Elapsed(a), Value::Elapsed(b)) => a == b,
         (Value::Enum(a), Value::Enum(b)) => a == b,
-        _ => false,
+        (
+            Value::Absent
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Decimal(_)
+            | Value::Str(_)
+            | Value::Text(_)
+            | Value::Date(_)
+            | Value::Instant(_)
+            | Value::Duration(_)
+            | Value::Elapsed(_)
+            | Value::Enum(_)
+            | Value::Set(_)
+            | Value::List(_)
+            | Value::Row(_),
+            _,
+        ) => false,
     }
 }

@@ -180,7 +180,17 @@ impl Walk<'_> {
             Type::Record(id) => {
                 self.program.schema.records[id.index()].fields.iter().any(|f| self.leads(&f.ty))
             }
-            _ => false,
+            Type::Bool
+            | Type::Int
+            | Type::Decimal
+            | Type::Str
+            | Type::Text
+            | Type::Date
+            | Type::Instant
+            | Type::Duration
+            | Type::Elapsed
+            | Type::Enum(_)
+            | Type::Optional(_) => false,
         }
     }
 
@@ -193,15 +203,11 @@ impl Walk<'_> {
                 self.unclear = true;
                 continue;
             };
-            match element(ty) {
-                Type::Identity(to) => {
-                    path.push(Step::Ref(of, attr, *to));
-                    out.insert((path, None));
-                }
-                _ if self.leads(ty) => {
-                    out.insert((path, Some(attr)));
-                }
-                _ => {}
+            if let Type::Identity(to) = element(ty) {
+                path.push(Step::Ref(of, attr, *to));
+                out.insert((path, None));
+            } else if self.leads(ty) {
+                out.insert((path, Some(attr)));
             }
         }
         out
@@ -268,9 +274,42 @@ impl Walk<'_> {
                 }
                 Origins::new()
             }
-            kind => {
+            ExprKind::Const(_)
+            | ExprKind::Today
+            | ExprKind::TodayIn(_)
+            | ExprKind::Now
+            | ExprKind::Not(_)
+            | ExprKind::Neg(_)
+            | ExprKind::And(_)
+            | ExprKind::Or(_)
+            | ExprKind::Compare(..)
+            | ExprKind::TextTest(..)
+            | ExprKind::Contains(..)
+            | ExprKind::InRange(..)
+            | ExprKind::Matches(..)
+            | ExprKind::IsPresent(_)
+            | ExprKind::Coalesce(..)
+            | ExprKind::Arith(..)
+            | ExprKind::ToText(_)
+            | ExprKind::If(..)
+            | ExprKind::Match(..)
+            | ExprKind::Interpolate(_)
+            | ExprKind::Slice(..)
+            | ExprKind::Set(_)
+            | ExprKind::Between(..)
+            | ExprKind::AtTime(..)
+            | ExprKind::Call(..)
+            | ExprKind::Named(..)
+            | ExprKind::Lookup(..)
+            | ExprKind::HasRole(_)
+            | ExprKind::HasInstance(..)
+            | ExprKind::HasEntitlement(..)
+            | ExprKind::AccountAttr(..)
+            | ExprKind::Unique(_)
+            | ExprKind::InSource(_)
+            | ExprKind::Cell(_) => {
                 let mut children = Vec::new();
-                kind.children(|child| children.push(child));
+                expr.kind.children(|child| children.push(child));
                 let mut all = Origins::new();
                 for child in children {
                     all.extend(self.origins(child));
@@ -283,8 +322,6 @@ impl Walk<'_> {
 }
 
 fn element(ty: &Type) -> &Type {
-    match ty.required() {
-        Type::Set(of) | Type::List(of) => of.required(),
-        ty => ty,
-    }
+    let ty = ty.required();
+    if let Type::Set(of) | Type::List(of) = ty { of.required() } else { ty }
 }
