@@ -1,8 +1,9 @@
-//! One question each: what do parsing and checking, reading people, matching rules, comparing with the actual state, and one
-//! person's decision cost? Over one corpus, W(10,000, R), through the library's public face.
+//! One question each: what do parsing and checking, reading people, matching rules, conditions over several attributes, comparing
+//! with the actual state, and one person's decision cost? Over one corpus, W(10,000, R), through the library's public face.
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use prov::{Actual, Backend, Engine, Memory, Moment, Policy, Population};
+use prov_benches::pairs::{self, Pairs};
 use prov_benches::w::{self, Cell, Matcher, Room, Rows, Rules};
 use std::hint::black_box;
 use std::time::Duration;
@@ -41,6 +42,23 @@ fn kernels(c: &mut Criterion) {
         evaluating(c, count, &corpus);
         comparing(c, count, &corpus);
     }
+    several(c);
+}
+
+/// Conditions over several attributes, which nothing decides once a value: twelve rules of one each, on one thread. Compiling
+/// is not among it.
+fn several(c: &mut Criterion) {
+    let mut group = c.benchmark_group("several attributes");
+    let of = Pairs { people: PEOPLE, rules: 12, narrow: false };
+    let (policy, people, at) = pairs::made(of).expect("the workload is made");
+    group.sample_size(10).throughput(Throughput::Elements(u64::from(PEOPLE)));
+    for (name, backend) in
+        [("interpreter", Backend::Interpreter), ("columns", Backend::Columns), ("jit", Backend::Jit)]
+    {
+        let engine = policy.compile(backend).expect("it compiles").with_threads(Some(1));
+        group.bench_function(name, |b| b.iter(|| engine.evaluate(&people, &at)));
+    }
+    group.finish();
 }
 
 /// Text to a checked policy, and that to an engine.

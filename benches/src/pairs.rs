@@ -1,4 +1,5 @@
-//! Policies whose conditions read several attributes at once, and what each backend needs for them: where machine code pays.
+//! Policies whose conditions read several attributes at once, and what each backend needs for them: where machine code pays,
+//! and the constants by which `auto` decides (crates/prov-eval/src/columns/kernels.rs).
 //! Invariant: times are told only of backends that said the same of everyone.
 
 use crate::Error;
@@ -25,7 +26,7 @@ const COUNTRIES: usize = 30;
 pub fn policy(of: Pairs) -> String {
     let mut text = String::from(
         "identity person {\n    id : string key\n    department : text\n    country : string\n    works_in : string\n    \
-         level : int\n    grade : int\n    hired : date\n    reviewed : date?\n    ends : date?\n    manager : person?\n}\n\n\
+         level : int\n    grade : int\n    hired : date\n    reviewed : date?\n    leaves : date?\n    manager : person?\n}\n\n\
          source hr of person authoritative {}\n\napp a via file {\n    managed all\n    entitlement e(string)\n}\n\n",
     );
     for rule in 0..of.rules {
@@ -33,7 +34,7 @@ pub fn policy(of: Pairs) -> String {
         let condition = match rule % 6 {
             0 => format!("level + {n} < grade"),
             1 => format!("reviewed is present and hired + {n} months <= reviewed"),
-            2 => format!("ends is present and years between hired and ends >= {}", n % 10),
+            2 => format!("leaves is present and years between hired and leaves >= {}", n % 10),
             3 => format!("works_in != country and level - grade > {n}"),
             4 => format!("manager is present and manager.level > level + {n}"),
             _ => format!("manager is present and department == manager.department and grade < level + {n}"),
@@ -43,16 +44,13 @@ pub fn policy(of: Pairs) -> String {
         } else {
             String::new()
         };
-        let _ = writeln!(
-            text,
-            "birthright \"r{rule}\" for person when {narrow}{condition} {{ grant a.e(\"e{rule}\") }}\n"
-        );
+        let _ = writeln!(text, "birthright r{rule} when {narrow}{condition} {{ grant a.e(\"e{rule}\") }}\n");
     }
     text
 }
 
 fn people(of: Pairs) -> Vec<u8> {
-    let mut out = String::from("id,department,country,works_in,level,grade,hired,reviewed,ends,manager\n");
+    let mut out = String::from("id,department,country,works_in,level,grade,hired,reviewed,leaves,manager\n");
     let mut draws = Draws::new(1, 7);
     let date = |draws: &mut Draws, from: usize| {
         let (y, m, d) = (from + draws.below(8), 1 + draws.below(12), 1 + draws.below(28));
@@ -64,11 +62,11 @@ fn people(of: Pairs) -> Vec<u8> {
         let (level, grade) = (draws.below(60), draws.below(60));
         let hired = date(&mut draws, 2012);
         let reviewed = if draws.below(3) == 0 { String::new() } else { date(&mut draws, 2018) };
-        let ends = if draws.below(3) == 0 { date(&mut draws, 2019) } else { String::new() };
+        let leaves = if draws.below(3) == 0 { date(&mut draws, 2019) } else { String::new() };
         let manager = if id == 0 { String::new() } else { format!("p{:07}", draws.below(id as usize)) };
         let _ = writeln!(
             out,
-            "p{id:07},d{department},c{country},c{works_in},{level},{grade},{hired},{reviewed},{ends},{manager}"
+            "p{id:07},d{department},c{country},c{works_in},{level},{grade},{hired},{reviewed},{leaves},{manager}"
         );
     }
     out.into_bytes()
@@ -82,16 +80,28 @@ pub struct Measured {
     pub times: Vec<Duration>,
 }
 
+fn wrong(e: prov::Error) -> Error {
+    Error::Other(e.to_string())
+}
+
+/// An instance in memory.
+///
+/// # Errors
+/// Where the policy or people are not right.
+pub fn made(of: Pairs) -> Result<(Policy, Population, Moment), Error> {
+    let text = policy(of);
+    let policy = Policy::from_strings([("pairs.prov", text.as_str())]).map_err(wrong)?;
+    let at = policy.at("2026-11-23").map_err(wrong)?;
+    let people = Population::from_csv_bytes(&policy, "person", "people.csv", &people(of)).map_err(wrong)?;
+    Ok((policy, people, at))
+}
+
 /// Runs each backend on an instance so many times.
 ///
 /// # Errors
 /// Where the policy or people are not right, or backends differ.
 pub fn measure(of: Pairs, backends: &[Backend], runs: usize, threads: usize) -> Result<Measured, Error> {
-    let wrong = |e: prov::Error| Error::Other(e.to_string());
-    let text = policy(of);
-    let policy = Policy::from_strings([("pairs.prov", text.as_str())]).map_err(wrong)?;
-    let at = policy.at("2026-11-23").map_err(wrong)?;
-    let people = Population::from_csv_bytes(&policy, "person", "people.csv", &people(of)).map_err(wrong)?;
+    let (policy, people, at) = made(of)?;
     let ready = |backend| -> Result<Engine, Error> {
         Ok(policy.compile(backend).map_err(wrong)?.with_threads(Some(threads)))
     };

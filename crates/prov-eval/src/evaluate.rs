@@ -322,8 +322,8 @@ impl Engine {
     /// Whether kernels are used in columns.
     pub(crate) fn kernel_use(&self) -> Use<'_> {
         match self.backend {
-            // Until it is measured where it wins.
-            Backend::Auto | Backend::Interpreter | Backend::Columns => Use::Never,
+            Backend::Auto => Use::WhereWorth(self),
+            Backend::Interpreter | Backend::Columns => Use::Never,
             Backend::Jit => Use::Always(self),
         }
     }
@@ -340,6 +340,11 @@ impl Engine {
         let made = place
             .get_or_init(|| compiler.compile(&self.ready.program, ty, &self.ready.columns().open(ty, part)));
         Some(&**made)
+    }
+
+    /// Whether a condition of a type would get a kernel.
+    pub(crate) fn takes(&self, ty: IdentityId, condition: ExprId) -> bool {
+        self.compiler.as_ref().is_some_and(|c| c.takes(&self.ready.program, ty, condition))
     }
 
     /// What becomes of each condition that reads several inputs of an identity, type by type; nothing without a compiler.

@@ -13,6 +13,9 @@ pub trait Compiler: Send + Sync {
     /// Kernels for conditions of an identity type, in their order. Never fails: what can't be made is in
     /// [`Kernels::coverage`].
     fn compile(&self, program: &Program, identity: IdentityId, conditions: &[ExprId]) -> Box<dyn Kernels>;
+
+    /// Whether a condition would be compiled, as far as that can be told without compiling it.
+    fn takes(&self, program: &Program, identity: IdentityId, condition: ExprId) -> bool;
 }
 
 /// Conditions made ready, whatever the population.

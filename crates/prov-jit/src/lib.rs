@@ -42,6 +42,10 @@ impl Compiler for Jit {
         });
         Box::new(Compiled { identity, coverage: coverage.collect(), conditions })
     }
+
+    fn takes(&self, program: &Program, identity: IdentityId, condition: ExprId) -> bool {
+        lower::lower(program, identity, condition).is_ok()
+    }
 }
 
 impl Kernels for Compiled {

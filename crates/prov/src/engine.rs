@@ -15,7 +15,7 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backend {
     /// The best that there is for the policy and the population: columns where the population is large enough for them to
-    /// pay, else the interpreter.
+    /// pay, with machine code where that is expected to win, compiling it included; else the interpreter.
     #[default]
     Auto,
     /// One identity after another.

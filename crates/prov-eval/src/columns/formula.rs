@@ -3,6 +3,7 @@
 //! Invariant: where all that is read can be known, a formula is true exactly where the condition holds. Operands that
 //! the checker proved present only behind a guard may be anything where the guard fails: the guard decides there.
 
+use super::kernels::Part;
 use super::statics::asks_steps;
 use prov_ir::{ExprId, ExprKind, GrantProgram, GrantValue, Program};
 use prov_model::{AttrId, IdentityId, Type, Value};
@@ -73,6 +74,15 @@ pub(crate) struct Formulas {
 }
 
 impl Formulas {
+    /// The conditions of states, or of rules, as often as there are some.
+    pub(crate) fn roots(&self, part: Part) -> impl Iterator<Item = NodeId> + '_ {
+        let list = match part {
+            Part::States => &self.states,
+            Part::Rules => &self.rules,
+        };
+        list.iter().flatten().copied()
+    }
+
     /// Conditions that no formula says, each once.
     pub(crate) fn open(&self) -> impl Iterator<Item = ExprId> + '_ {
         self.nodes.iter().filter_map(|node| match node {
