@@ -40,6 +40,9 @@ enum Owned {
     Ranks(#[expect(dead_code, reason = "kept for the addresses that lead to it")] Arc<Ranks>),
 }
 
+/// A bit a row.
+type Bits = Arc<Vec<u64>>;
+
 /// Numbers for texts that are compared: equal where these are, and in their order where that is asked for.
 struct Ranks {
     /// By text of the group, then code; of constants one.
@@ -54,8 +57,8 @@ pub(crate) struct Binder<'a> {
     states: &'a [Vec<u32>],
     identity: IdentityId,
     ranks: FxHashMap<Group, Option<Arc<Ranks>>>,
-    broken: FxHashMap<IdentityId, Option<Arc<Vec<u64>>>>,
-    sources: FxHashMap<u32, (Arc<Vec<u64>>, Arc<Vec<u64>>)>,
+    broken: FxHashMap<IdentityId, Option<Bits>>,
+    sources: FxHashMap<u32, (Bits, Bits)>,
 }
 
 impl<'a> Binder<'a> {
@@ -197,7 +200,7 @@ impl<'a> Binder<'a> {
     }
 
     /// Whose records can't be trusted; none within where all can.
-    fn broken(&mut self, of: IdentityId) -> Option<Option<Arc<Vec<u64>>>> {
+    fn broken(&mut self, of: IdentityId) -> Option<Option<Bits>> {
         let table = self.population.types.get(of.index())?;
         let made = self.broken.entry(of).or_insert_with(|| {
             if table.broken.is_empty() && table.doubtful.is_empty() {
@@ -216,7 +219,7 @@ impl<'a> Binder<'a> {
     }
 
     /// Who has a row in a source, and of whom that can't be known.
-    fn source(&mut self, source: u32) -> Option<(Arc<Vec<u64>>, Arc<Vec<u64>>)> {
+    fn source(&mut self, source: u32) -> Option<(Bits, Bits)> {
         let table = self.population.types.get(self.identity.index())?;
         let made = self.sources.entry(source).or_insert_with(|| {
             let words = table.len().div_ceil(64);

@@ -120,7 +120,7 @@ fn nothing_is_compiled_from_nothing() {
 fn an_expression_that_is_not_there_is_refused() {
     let (program, _) = program(1);
     let kernels = Jit.compile(&program, PERSON, &[ExprId(u32::MAX)]);
-    assert!(matches!(&kernels.coverage()[..], [Coverage::Not(_)]));
+    assert!(matches!(kernels.coverage(), [Coverage::Not(_)]));
     assert!(kernels.over(&population([&[1], &[2]]), &moment(), &[])[0].is_none());
 }
 

@@ -37,10 +37,6 @@ const COMPILE: u64 = 600_000;
 
 impl<'a> Use<'a> {
     /// Puts kernels in place of what is open. `states`: see [`prov_ir::Kernels::over`].
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a type's conditions over a population, and whose they are"
-    )]
     pub(crate) fn bring(
         &self,
         encoded: &mut Encoded<'a>,
