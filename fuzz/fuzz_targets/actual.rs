@@ -94,7 +94,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut table = |name| prov_data::read_csv(name, parts.next().unwrap_or_default()).map(|r| r.table);
     let (Ok(accounts), Ok(entitlements)) = (table("accounts.csv"), table("entitlements.csv")) else { return };
     let (actual, _) = prov_data::read_actual(&SCHEMA, accounts.clone(), entitlements.clone());
-    assert!(actual.ids.windows(2).all(|w| w[0] < w[1]));
+    assert!(actual.ids.is_strictly_sorted());
     assert_eq!(actual.ids.len(), actual.accounts.len());
     assert_eq!(actual.ids.len(), actual.holdings.len());
     for i in 0..actual.ids.len() {

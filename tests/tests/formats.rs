@@ -229,6 +229,11 @@ fn the_actual_state_is_the_same_from_every_format() {
         let actual = Actual::load(&folder.1, &dir).unwrap_or_else(|e| panic!("{name}: {e}"));
         plans.push((name, folder.plan(&people, &actual)));
     }
+    let packed = folder.path("state.provstate");
+    let mut bytes = Vec::new();
+    Actual::pack(folder.path("actual-entitlements.csv")).expect("packed").write(&mut bytes).expect("written");
+    fs::write(&packed, bytes).expect("written");
+    plans.push(("state.provstate", folder.plan(&people, &Actual::load(&folder.1, &packed).expect("read"))));
     assert!(plans[0].1.contains("\"action\":\"revoke\"") && plans[0].1.contains("\"action\":\"grant\""));
     for (name, plan) in &plans[1..] {
         assert!(*plan == plans[0].1, "{name} gives another plan");

@@ -13,8 +13,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub trait Sink: Send {
     /// The number of a spelling; the next cells may name it. Absence is 0 and is not asked for.
     fn code(&mut self, text: &str, json: bool) -> u32;
-    /// The next cell.
-    fn push(&mut self, code: u32);
+    /// The next cells.
+    fn extend(&mut self, codes: &[u32]);
 }
 
 /// Why a file can't be read.
@@ -26,7 +26,8 @@ pub struct Broken {
     pub column: Option<String>,
 }
 
-/// A file that is open: its columns are known, and nothing of them is read.
+/// A file that is open: its columns are known, and nothing of them is read. Its rows come in groups, which can be read at
+/// one time, as can the columns of each.
 #[derive(Debug)]
 pub struct File {
     inner: parquet::Parquet,
@@ -43,18 +44,60 @@ impl File {
         self.inner.columns()
     }
 
-    /// Reads the column of a number; several may be read at one time. How many rows it has.
-    pub fn read(&self, column: usize, sink: &mut dyn Sink) -> Result<usize, Broken> {
-        let name = self.columns().get(column).cloned();
-        let read = guarded(|| self.inner.read(column, sink));
-        read.map_err(|e| Broken { column: e.column.or(name), ..e })
-    }
-
     /// How many rows the file has.
     pub fn rows(&self) -> usize {
-        self.inner.rows()
+        self.groups().iter().sum()
+    }
+
+    /// How many rows each group has.
+    pub fn groups(&self) -> &[usize] {
+        self.inner.groups()
+    }
+
+    /// Reads the column of a number; several may be read at one time.
+    pub fn read(&self, column: usize, sink: &mut dyn Sink) -> Result<(), Broken> {
+        let mut last = None;
+        for group in 0..self.groups().len() {
+            self.guarded_group(group, &[column], &mut |cells| {
+                spell::column(cells.first().ok_or("it has no cells")?, &mut last, sink)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Reads some columns of a group, a stretch of rows at a time: into the sinks, then `full` is called. It says whether
+    /// it took what stands in them, so that spellings are numbered from the start again.
+    pub fn read_group<S: Sink>(
+        &self,
+        group: usize,
+        columns: &[usize],
+        sinks: &mut [S],
+        full: &mut dyn FnMut(&mut [S]) -> bool,
+    ) -> Result<(), Broken> {
+        let mut last = vec![None; columns.len()];
+        self.guarded_group(group, columns, &mut |cells| {
+            for ((cells, last), sink) in cells.iter().zip(&mut last).zip(sinks.iter_mut()) {
+                spell::column(cells, last, sink)?;
+            }
+            if full(sinks) {
+                last.fill(None);
+            }
+            Ok(())
+        })
+    }
+
+    fn guarded_group(&self, group: usize, columns: &[usize], each: &mut EachBatch<'_>) -> Result<(), Broken> {
+        let name = match columns {
+            [one] => self.columns().get(*one).cloned(),
+            _ => None,
+        };
+        guarded(|| self.inner.read(group, columns, each))
+            .map_err(|e| Broken { column: e.column.or(name), ..e })
     }
 }
+
+/// What is done with the columns of a stretch of rows.
+type EachBatch<'f> = dyn FnMut(&[arrow_array::ArrayRef]) -> Result<(), String> + 'f;
 
 impl Broken {
     fn new(message: impl Into<String>) -> Broken {
@@ -75,4 +118,10 @@ fn said(error: &dyn std::fmt::Display) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
+}
+
+/// How many rows a file of so many bytes may say it has. Formats can say in a few bytes that there are billions of equal
+/// rows; no table of people is like that, and such a file was made to do harm.
+fn may_have(rows: usize, bytes: usize) -> bool {
+    rows < u32::MAX as usize && rows <= bytes.saturating_mul(1024).saturating_add(1 << 20)
 }

@@ -1,12 +1,15 @@
-//! Parquet files. Invariant: a column is read by itself, row group by row group, so that an error names both.
+//! Parquet files. Invariant: an error names the row group; a group has as many rows as the file's end says, or there is
+//! one.
 
-use crate::{Broken, Sink, said, spell};
+use crate::{Broken, EachBatch, may_have, said};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
+use parquet::basic::{Encoding, PageType};
+use parquet::file::metadata::ColumnChunkMetaData;
 use std::sync::Arc;
 
 /// How many rows are decoded at one time.
@@ -16,9 +19,12 @@ const BATCH: usize = 1 << 16;
 #[derive(Debug)]
 pub(crate) struct Parquet {
     bytes: Bytes,
-    metadata: ArrowReaderMetadata,
+    /// Text is given as it is.
+    plain: ArrowReaderMetadata,
+    /// Text is given as a dictionary: most is written so, and it is what is wanted.
+    coded: ArrowReaderMetadata,
     columns: Vec<String>,
-    rows: usize,
+    groups: Vec<usize>,
 }
 
 impl Parquet {
@@ -38,56 +44,97 @@ impl Parquet {
         let columns: Vec<String> = plain.schema().fields().iter().map(|f| f.name().clone()).collect();
         let wanted: SchemaRef = with_dictionaries(plain.schema());
         let options = ArrowReaderOptions::new().with_schema(wanted);
-        let metadata = ArrowReaderMetadata::try_new(plain.metadata().clone(), options).unwrap_or(plain);
-        let rows = metadata.metadata().row_groups().iter().try_fold(0usize, |sum, group| {
-            usize::try_from(group.num_rows()).ok().and_then(|n| sum.checked_add(n))
-        });
-        let Some(rows) = rows.filter(|rows| u32::try_from(*rows).is_ok_and(|n| n < u32::MAX)) else {
-            return Err(Broken::new("it says that it has a number of rows that can't be"));
-        };
-        Ok(Parquet { bytes, metadata, columns, rows })
+        let coded = ArrowReaderMetadata::try_new(plain.metadata().clone(), options);
+        let coded = coded.unwrap_or_else(|_| plain.clone());
+        let impossible = || Broken::new("it says that it has a number of rows that can't be");
+        let groups: Option<Vec<usize>> = plain
+            .metadata()
+            .row_groups()
+            .iter()
+            .map(|group| usize::try_from(group.num_rows()).ok())
+            .collect();
+        let groups = groups.ok_or_else(impossible)?;
+        let rows = groups.iter().try_fold(0usize, |sum, rows| sum.checked_add(*rows));
+        if !rows.is_some_and(|rows| may_have(rows, bytes.len())) {
+            return Err(impossible());
+        }
+        Ok(Parquet { bytes, plain, coded, columns, groups })
     }
 
     pub(crate) fn columns(&self) -> &[String] {
         &self.columns
     }
 
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
+    pub(crate) fn groups(&self) -> &[usize] {
+        &self.groups
     }
 
-    pub(crate) fn read(&self, column: usize, sink: &mut dyn Sink) -> Result<usize, Broken> {
+    pub(crate) fn read(
+        &self,
+        number: usize,
+        columns: &[usize],
+        each: &mut EachBatch<'_>,
+    ) -> Result<(), Broken> {
+        let broken =
+            |e: &dyn std::fmt::Display| Broken::new(format!("row group {}: {}", number + 1, said(e)));
+        let group = self.plain.metadata().row_group(number);
+        let has = self.groups[number];
+        // A reader a column: how text is best given is a matter of each.
+        let reader = |column: usize| {
+            let mut chunks = group.columns().iter().filter(|c| root(c, &self.columns) == Some(column));
+            // What is no dictionary in the file would be made one first, by hashing each cell.
+            let of = if chunks.all(is_coded) { &self.coded } else { &self.plain };
+            ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), of.clone())
+                .with_projection(ProjectionMask::roots(group.schema_descr(), [column]))
+                .with_row_groups(vec![number])
+                .with_batch_size(BATCH.min(has.max(1)))
+                .build()
+                .map_err(|e| broken(&e))
+        };
         let mut rows = 0;
-        for (number, group) in self.metadata.metadata().row_groups().iter().enumerate() {
-            let broken =
-                |e: &dyn std::fmt::Display| Broken::new(format!("row group {}: {}", number + 1, said(e)));
-            let mask = ProjectionMask::roots(group.schema_descr(), [column]);
-            let reader =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(self.bytes.clone(), self.metadata.clone())
-                    .with_projection(mask)
-                    .with_row_groups(vec![number])
-                    .with_batch_size(BATCH)
-                    .build()
-                    .map_err(|e| broken(&e))?;
-            let before = rows;
-            for batch in reader {
-                let batch = batch.map_err(|e| broken(&e))?;
-                let Some(cells) = batch.columns().first() else { break };
-                spell::column(cells.as_ref(), sink).map_err(|message| broken(&message))?;
-                rows += cells.len();
+        let mut readers = columns.iter().map(|c| reader(*c)).collect::<Result<Vec<_>, _>>()?;
+        loop {
+            let mut cells = Vec::with_capacity(columns.len());
+            for reader in &mut readers {
+                if let Some(batch) = reader.next() {
+                    cells.extend(batch.map_err(|e| broken(&e))?.columns().first().cloned());
+                }
             }
-            let said = group.num_rows();
-            if i64::try_from(rows - before).ok() != Some(said) {
-                let (number, has) = (number + 1, rows - before);
-                let message = format!("row group {number} has {has} rows and says it has {said}");
-                return Err(Broken::new(message));
+            let Some(first) = cells.first() else { break };
+            if cells.len() != columns.len() || cells.iter().any(|c| c.len() != first.len()) {
+                return Err(broken(&"its columns have different numbers of rows"));
             }
+            rows += first.len();
+            each(&cells).map_err(|message| broken(&message))?;
         }
-        Ok(rows)
+        if rows != has {
+            let message = format!("row group {} has {rows} rows and says it has {has}", number + 1);
+            return Err(Broken::new(message));
+        }
+        Ok(())
     }
 }
 
-/// The same columns, but those of text are given as dictionaries: most are written so, and it is what is wanted.
+/// The top-level column that a chunk belongs to.
+fn root(chunk: &ColumnChunkMetaData, columns: &[String]) -> Option<usize> {
+    let name = chunk.column_path().parts().first()?;
+    columns.iter().position(|c| c == name)
+}
+
+/// Whether all pages of a chunk name values of a dictionary, as far as the file says.
+fn is_coded(chunk: &ColumnChunkMetaData) -> bool {
+    let coded = |e: Encoding| matches!(e, Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY);
+    if let Some(stats) = chunk.page_encoding_stats() {
+        let pages = |t: PageType| matches!(t, PageType::DATA_PAGE | PageType::DATA_PAGE_V2);
+        return stats.iter().filter(|s| pages(s.page_type)).all(|s| coded(s.encoding));
+    }
+    if let Some(mask) = chunk.page_encoding_stats_mask() {
+        return mask.encodings().all(coded);
+    }
+    chunk.dictionary_page_offset().is_some()
+}
+
+/// The same columns, but those of text are given as dictionaries.
 fn with_dictionaries(schema: &SchemaRef) -> SchemaRef {
     let field = |field: &Arc<Field>| match field.data_type() {
         DataType::Utf8 => {

@@ -10,23 +10,32 @@ use arrow_array::types::{
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
     UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrowPrimitiveType};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType};
+use arrow_buffer::ArrowNativeType;
+use arrow_data::ArrayData;
 use arrow_schema::{DataType, TimeUnit};
 use jiff::civil;
 use std::fmt::Write;
 
-/// Gives the cells of a column to its sink.
-pub(crate) fn column(cells: &dyn Array, sink: &mut dyn Sink) -> Result<(), String> {
+/// A dictionary with the codes of those of its values that were named so far: stretches of rows mostly share one.
+#[derive(Clone)]
+pub(crate) struct Known {
+    values: ArrayData,
+    codes: Vec<u32>,
+}
+
+/// Gives the cells of a column to its sink. `last` is what this sink was given of the stretch before.
+pub(crate) fn column(cells: &ArrayRef, last: &mut Option<Known>, sink: &mut dyn Sink) -> Result<(), String> {
     match cells.data_type() {
         DataType::Dictionary(key, _) => match &**key {
-            DataType::Int8 => dictionary::<Int8Type>(cells, sink),
-            DataType::Int16 => dictionary::<Int16Type>(cells, sink),
-            DataType::Int32 => dictionary::<Int32Type>(cells, sink),
-            DataType::Int64 => dictionary::<Int64Type>(cells, sink),
-            DataType::UInt8 => dictionary::<UInt8Type>(cells, sink),
-            DataType::UInt16 => dictionary::<UInt16Type>(cells, sink),
-            DataType::UInt32 => dictionary::<UInt32Type>(cells, sink),
-            DataType::UInt64 => dictionary::<UInt64Type>(cells, sink),
+            DataType::Int8 => dictionary::<Int8Type>(cells, last, sink),
+            DataType::Int16 => dictionary::<Int16Type>(cells, last, sink),
+            DataType::Int32 => dictionary::<Int32Type>(cells, last, sink),
+            DataType::Int64 => dictionary::<Int64Type>(cells, last, sink),
+            DataType::UInt8 => dictionary::<UInt8Type>(cells, last, sink),
+            DataType::UInt16 => dictionary::<UInt16Type>(cells, last, sink),
+            DataType::UInt32 => dictionary::<UInt32Type>(cells, last, sink),
+            DataType::UInt64 => dictionary::<UInt64Type>(cells, last, sink),
             other => Err(format!("keys of a dictionary can't be `{other}`")),
         },
         // Text goes as it is, without a detour.
@@ -42,62 +51,156 @@ pub(crate) fn column(cells: &dyn Array, sink: &mut dyn Sink) -> Result<(), Strin
             texts(cells.as_string_view().iter(), sink);
             Ok(())
         }
+        DataType::Int8 => numbers::<Int8Type>(cells, sink),
+        DataType::Int16 => numbers::<Int16Type>(cells, sink),
+        DataType::Int32 => numbers::<Int32Type>(cells, sink),
+        DataType::Int64 => numbers::<Int64Type>(cells, sink),
+        DataType::UInt32 => numbers::<UInt32Type>(cells, sink),
+        DataType::Date32 => numbers::<Date32Type>(cells, sink),
         _ => {
+            let mut codes = Codes::new(sink);
             let mut text = String::new();
             let mut last: Option<u32> = None;
             let mut before = String::new();
             for row in 0..cells.len() {
                 if cells.is_null(row) {
-                    sink.push(0);
+                    codes.push(0);
                     continue;
                 }
                 text.clear();
-                let json = plain(cells, row, &mut text)?;
+                let json = plain(cells.as_ref(), row, &mut text)?;
                 let code = match last {
                     Some(code) if text == before => code,
-                    Some(_) | None => sink.code(&text, json),
+                    Some(_) | None => codes.sink.code(&text, json),
                 };
-                sink.push(code);
+                codes.push(code);
                 std::mem::swap(&mut text, &mut before);
                 last = Some(code);
             }
+            codes.flush();
             Ok(())
         }
     }
 }
 
-fn texts<'a>(cells: impl Iterator<Item = Option<&'a str>>, sink: &mut dyn Sink) {
-    for cell in cells {
-        let code = cell.map_or(0, |text| sink.code(text, false));
-        sink.push(code);
+/// Codes on their way to a sink, which takes many at a time.
+struct Codes<'s> {
+    sink: &'s mut dyn Sink,
+    held: Vec<u32>,
+}
+
+/// How many of them are held back.
+const HELD: usize = 1 << 10;
+
+impl<'s> Codes<'s> {
+    fn new(sink: &'s mut dyn Sink) -> Codes<'s> {
+        Codes { sink, held: Vec::with_capacity(HELD) }
+    }
+
+    fn push(&mut self, code: u32) {
+        self.held.push(code);
+        if self.held.len() == HELD {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.sink.extend(&self.held);
+        self.held.clear();
     }
 }
 
-/// Each value of the dictionary that a row names is spelled once.
-fn dictionary<K: ArrowDictionaryKeyType>(cells: &dyn Array, sink: &mut dyn Sink) -> Result<(), String> {
-    let cells = cells.as_dictionary::<K>();
-    let values = cells.values();
-    let mut codes = vec![u32::MAX; values.len()];
+fn texts<'a>(cells: impl Iterator<Item = Option<&'a str>>, sink: &mut dyn Sink) {
+    let mut codes = Codes::new(sink);
+    let mut last = ("", 0);
+    for cell in cells {
+        let code = match cell {
+            None => 0,
+            // Rows of one identity mostly stand together.
+            Some(text) if text == last.0 => last.1,
+            Some(text) => {
+                last = (text, codes.sink.code(text, false));
+                last.1
+            }
+        };
+        codes.push(code);
+    }
+    codes.flush();
+}
+
+/// How many numbers are remembered with their codes. Days, levels and the like are few; keys are never the same again.
+const REMEMBERED: usize = 1 << 12;
+
+/// Numbers and days, of which those seen lately are not spelled again.
+fn numbers<T: ArrowPrimitiveType>(cells: &ArrayRef, sink: &mut dyn Sink) -> Result<(), String>
+where
+    T::Native: TryInto<i64>,
+{
+    let mut codes = Codes::new(sink);
     let mut text = String::new();
-    for key in cells.keys_iter() {
-        let Some(key) = key else {
-            sink.push(0);
+    let mut seen: Vec<(i64, u32)> = vec![(0, 0); REMEMBERED.min(cells.len().next_power_of_two())];
+    for (row, value) in cells.as_primitive::<T>().iter().enumerate() {
+        let Some(value) = value.and_then(|v| v.try_into().ok()) else {
+            codes.push(0);
             continue;
         };
-        let Some(code) = codes.get_mut(key) else {
-            return Err("a key stands beyond its dictionary".to_owned());
-        };
+        let slot = (value as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        let slot = &mut seen[slot as usize & (REMEMBERED - 1).min(cells.len().next_power_of_two() - 1)];
+        // Code 0 is absence: a slot that has it is free.
+        if slot.0 != value || slot.1 == 0 {
+            text.clear();
+            plain(cells.as_ref(), row, &mut text)?;
+            *slot = (value, codes.sink.code(&text, false));
+        }
+        codes.push(slot.1);
+    }
+    codes.flush();
+    Ok(())
+}
+
+/// Each value of the dictionary that a row names is spelled once.
+fn dictionary<K: ArrowDictionaryKeyType>(
+    cells: &ArrayRef,
+    last: &mut Option<Known>,
+    sink: &mut dyn Sink,
+) -> Result<(), String> {
+    const BEYOND: &str = "a key stands beyond its dictionary";
+    let cells = cells.as_dictionary::<K>();
+    let values = cells.values();
+    let data = values.to_data();
+    let mut known = match last.take() {
+        Some(known) if known.values.ptr_eq(&data) => known,
+        Some(_) | None => Known { values: data, codes: vec![u32::MAX; values.len()] },
+    };
+    let mut text = String::new();
+    let mut out = Codes::new(sink);
+    let mut spell = |key: usize, out: &mut Codes<'_>| -> Result<u32, String> {
+        let code = known.codes.get_mut(key).ok_or(BEYOND)?;
         if *code == u32::MAX {
             *code = if values.is_null(key) {
                 0
             } else {
                 text.clear();
                 let json = plain(values.as_ref(), key, &mut text)?;
-                sink.code(&text, json)
+                out.sink.code(&text, json)
             };
         }
-        sink.push(*code);
+        Ok(*code)
+    };
+    let keys = cells.keys();
+    if keys.null_count() == 0 {
+        for key in keys.values().iter() {
+            let code = spell(key.as_usize(), &mut out)?;
+            out.push(code);
+        }
+    } else {
+        for key in cells.keys_iter() {
+            let code = key.map_or(Ok(0), |key| spell(key, &mut out))?;
+            out.push(code);
+        }
     }
+    out.flush();
+    *last = Some(known);
     Ok(())
 }
 
@@ -245,7 +348,14 @@ fn json(cells: &dyn Array, row: usize, out: &mut String) -> Result<(), String> {
 }
 
 fn string(text: &str, out: &mut String) {
-    out.push_str(&serde_json::Value::from(text).to_string());
+    // Most text has nothing that must be escaped.
+    if text.bytes().all(|b| b >= b' ' && b != b'"' && b != b'\\' && b != 0x7F) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&serde_json::Value::from(text).to_string());
+    }
 }
 
 /// Digits with a point before the last `scale` of them, without zeros behind it that say nothing.

@@ -96,6 +96,8 @@ pub enum Command {
     ///
     /// Exit code: 0 nothing to do, 2 changes, 3 a guard tripped, 1 an error.
     Plan(PlanArgs),
+    /// What everyone has: pack it into one file that is read at once
+    Actual(ActualArgs),
     /// What changes in the days to come, as the data stand: when, who, what and why
     Schedule(ScheduleArgs),
     /// Why someone holds something, or why not: rules, conditions, values
@@ -242,7 +244,8 @@ pub struct EvalArgs {
     /// Only these identities
     #[arg(long, value_name = "KEY", num_args = 1..)]
     pub id: Vec<String>,
-    /// Write the desired state as an actual state (accounts.csv, entitlements.csv) into this folder
+    /// Write the desired state as an actual state: accounts.csv and entitlements.csv into this folder, or one packed file
+    /// whose name ends in .provstate
     #[arg(long, value_name = "DIR")]
     pub as_actual: Option<PathBuf>,
     #[command(flatten)]
@@ -254,9 +257,13 @@ pub struct PlanArgs {
     /// The policy's folder
     #[arg(default_value = ".")]
     pub dir: PathBuf,
-    /// The actual state: a folder with accounts.csv and entitlements.csv, or `none` for a start from nothing
+    /// The actual state: a folder with accounts.csv and entitlements.csv, a packed file (.provstate), or `none` for a start
+    /// from nothing
     #[arg(long, value_name = "DIR")]
     pub actual: Option<PathBuf>,
+    /// Write what everyone has once the plan has been carried out: into a folder, or one packed file (.provstate)
+    #[arg(long, value_name = "DIR")]
+    pub actual_out: Option<PathBuf>,
     /// Write the plan to this file: JSON Lines, or CSV if its name ends in .csv
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -271,6 +278,28 @@ pub struct PlanArgs {
     pub all: bool,
     #[command(flatten)]
     pub when: When,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ActualArgs {
+    #[command(subcommand)]
+    pub command: ActualCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ActualCommand {
+    /// Pack accounts and entitlements (.csv, .jsonl, .parquet, …) into one file for `--actual`
+    Pack(PackArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct PackArgs {
+    /// The folder that holds them
+    #[arg(value_name = "DIR", default_value = "actual")]
+    pub dir: PathBuf,
+    /// The file to write; its name ends in .provstate
+    #[arg(long, value_name = "FILE", default_value = "state.provstate")]
+    pub out: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]

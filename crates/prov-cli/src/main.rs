@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         Command::Eval(a) => commands::eval::run(a, &out),
         Command::Plan(a) => commands::plan::run(a, &out),
         Command::Prove(a) => commands::prove::run(a, &out),
+        Command::Actual(a) => commands::actual::run(a, &out),
         Command::Schedule(a) => commands::schedule::run(a, &out),
         Command::Explain(a) => commands::explain::run(a, &out),
         Command::ExplainCode(a) => commands::explain_code::run(a, &out),

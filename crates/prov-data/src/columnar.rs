@@ -1,7 +1,7 @@
 //! Parquet files as tables. The number of a row, from 1, stands where other formats have a line.
 //! Invariant: a column that is not kept is never decoded; a file that can't be read whole is refused.
 
-use crate::raw::{self, CELL_LIMIT, Raw};
+use crate::raw::{self, CELL_LIMIT, Parted, Raw};
 use prov_arrow::{Broken, File, Sink};
 use prov_diag::{Diagnostic, codes};
 use prov_model::{RawCell, RawColumn, RawTable};
@@ -10,7 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads a Parquet file; only the cells of some columns are kept.
 pub fn read_parquet(name: &str, bytes: Vec<u8>, keep: &dyn Fn(&str) -> bool) -> Result<Raw, Vec<Diagnostic>> {
-    File::parquet(bytes).map_err(|e| vec![broken(name, &e)]).and_then(|open| read(name, &open, keep))
+    open(name, bytes).and_then(|open| read(name, &open, keep))
+}
+
+/// Opens a Parquet file.
+pub(crate) fn open(name: &str, bytes: Vec<u8>) -> Result<File, Vec<Diagnostic>> {
+    File::parquet(bytes).map_err(|e| vec![broken(name, &e)])
 }
 
 /// A column on its way.
@@ -36,22 +41,25 @@ impl Sink for Cells {
         self.column.code(if json { RawCell::Json(text) } else { RawCell::Text(text) })
     }
 
-    fn push(&mut self, code: u32) {
-        let long = LONG.checked_sub(code).and_then(|i| self.long.get(i as usize));
-        if let Some(&bytes) = long {
-            self.rejected.push((self.rows, bytes));
+    fn extend(&mut self, codes: &[u32]) {
+        if self.long.is_empty() {
+            self.column.extend_codes(codes);
+            self.rows += codes.len();
+            return;
         }
-        self.column.push_code(if long.is_some() { 0 } else { code });
-        self.rows += 1;
+        for &code in codes {
+            let long = LONG.checked_sub(code).and_then(|i| self.long.get(i as usize));
+            if let Some(&bytes) = long {
+                self.rejected.push((self.rows, bytes));
+            }
+            self.column.extend_codes(&[if long.is_some() { 0 } else { code }]);
+            self.rows += 1;
+        }
     }
 }
 
 fn read(name: &str, file: &File, keep: &dyn Fn(&str) -> bool) -> Result<Raw, Vec<Diagnostic>> {
-    let columns = file.columns();
-    raw::check_names(columns.iter().map(String::as_str), &|code, message, help| {
-        Diagnostic::new(code, message).in_data(name, None, None).maybe_help(help)
-    })?;
-    let wanted: Vec<usize> = (0..columns.len()).filter(|c| keep(&columns[*c])).collect();
+    let wanted = wanted(name, file, keep)?;
     let read: Vec<Result<Cells, Broken>> = wanted
         .par_iter()
         .map(|&column| {
@@ -60,21 +68,97 @@ fn read(name: &str, file: &File, keep: &dyn Fn(&str) -> bool) -> Result<Raw, Vec
             Ok(cells)
         })
         .collect();
-    let mut by_column: BTreeMap<usize, Cells> = BTreeMap::new();
+    let mut cells = Vec::with_capacity(wanted.len());
     let mut errors = Vec::new();
-    for (column, cells) in wanted.into_iter().zip(read) {
-        match cells {
-            Ok(cells) => drop(by_column.insert(column, cells)),
+    for column in read {
+        match column {
+            Ok(column) => cells.push(column),
             Err(e) => errors.push(broken(name, &e)),
         }
     }
-    if !errors.is_empty() {
-        return Err(errors);
+    if errors.is_empty() { table(name, file, &wanted, cells, 0) } else { Err(errors) }
+}
+
+/// How many rows make a part, where a group has more.
+const PART: usize = 1 << 20;
+
+/// Reads a file part by part, so that it never stands in memory as a whole.
+pub(crate) fn read_parts<T: Send>(
+    name: &str,
+    file: &File,
+    keep: &dyn Fn(&str) -> bool,
+    each: &(dyn Fn(RawTable) -> T + Sync),
+) -> Result<Parted<T>, Vec<Diagnostic>> {
+    let wanted = wanted(name, file, keep)?;
+    let mut first = 0;
+    let mut groups = Vec::with_capacity(file.groups().len());
+    for (group, rows) in file.groups().iter().enumerate() {
+        groups.push((group, first));
+        first += rows;
     }
-    let rows = file.rows();
+    let fresh = || wanted.iter().map(|_| Cells::default()).collect::<Vec<_>>();
+    let read = |(group, mut first): (usize, usize)| -> Result<Vec<(Raw, T)>, Vec<Diagnostic>> {
+        let mut parts = Vec::new();
+        let mut errors = Vec::new();
+        let mut take = |cells: Vec<Cells>| {
+            let rows = cells.first().map_or(0, |c| c.rows);
+            match table(name, file, &wanted, cells, first) {
+                Ok(mut raw) => {
+                    let value = each(std::mem::take(&mut raw.table));
+                    parts.push((raw, value));
+                }
+                Err(found) => errors.extend(found),
+            }
+            first += rows;
+        };
+        let mut cells = fresh();
+        let read = file.read_group(group, &wanted, &mut cells, &mut |cells| {
+            if cells.first().is_none_or(|c| c.rows < PART) {
+                return false;
+            }
+            take(cells.iter_mut().map(std::mem::take).collect());
+            true
+        });
+        read.map_err(|e| vec![broken(name, &e)])?;
+        if cells.iter().any(|c| c.rows > 0) {
+            take(cells);
+        }
+        if errors.is_empty() { Ok(parts) } else { Err(errors) }
+    };
+    let read: Vec<_> = groups.into_par_iter().map(read).collect();
+    let mut out =
+        Parted { rest: Raw::new(name, file.columns().to_vec()), parts: Vec::with_capacity(read.len()) };
+    for part in read {
+        for (raw, value) in part? {
+            out.rest.rejections.extend(raw.rejections);
+            out.parts.push(value);
+        }
+    }
+    Ok(out)
+}
+
+/// The numbers of the columns that are kept.
+fn wanted(name: &str, file: &File, keep: &dyn Fn(&str) -> bool) -> Result<Vec<usize>, Vec<Diagnostic>> {
+    let columns = file.columns();
+    raw::check_names(columns.iter().map(String::as_str), &|code, message, help| {
+        Diagnostic::new(code, message).in_data(name, None, None).maybe_help(help)
+    })?;
+    Ok((0..columns.len()).filter(|c| keep(&columns[*c])).collect())
+}
+
+/// Columns as a table, whose first row has so many before it in the file.
+fn table(
+    name: &str,
+    file: &File,
+    wanted: &[usize],
+    cells: Vec<Cells>,
+    first: usize,
+) -> Result<Raw, Vec<Diagnostic>> {
+    let columns = file.columns();
+    let rows = cells.first().map_or(file.rows(), |c| c.rows);
     let mut raw = Raw::new(name, columns.to_vec());
     let mut without = BTreeSet::new();
-    for (column, cells) in &by_column {
+    for (column, cells) in wanted.iter().zip(&cells) {
         if cells.rows != rows {
             let message = format!("it has {} rows, others have {rows}", cells.rows);
             let e = Broken { message, column: columns.get(*column).cloned() };
@@ -82,7 +166,7 @@ fn read(name: &str, file: &File, keep: &dyn Fn(&str) -> bool) -> Result<Raw, Vec
         }
         for &(row, bytes) in cells.rejected.iter().filter(|(row, _)| without.insert(*row)) {
             raw.reject(
-                row as u64 + 1,
+                (first + row) as u64 + 1,
                 Some(&columns[*column]),
                 codes::CELL_TOO_LONG.id,
                 raw::too_long(bytes),
@@ -90,11 +174,12 @@ fn read(name: &str, file: &File, keep: &dyn Fn(&str) -> bool) -> Result<Raw, Vec
         }
     }
     raw.rejections.sort();
+    let mut by_column: BTreeMap<usize, Cells> = wanted.iter().copied().zip(cells).collect();
     let kept = columns
         .iter()
         .enumerate()
         .map(|(i, column)| (column.clone(), by_column.remove(&i).map(|cells| cells.column)));
-    raw.table = RawTable::of_columns(name, kept.collect(), rows, &without);
+    raw.table = RawTable::of_columns(name, kept.collect(), first..first + rows, &without);
     Ok(raw)
 }
 

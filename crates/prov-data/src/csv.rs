@@ -5,7 +5,7 @@
 //! both decide what Prov does. Chunks of a file are read at the same time. Invariant: the scanner only hands out ranges, so
 //! a row costs no more than its bytes; where chunks begin leaves no trace.
 
-use crate::raw::{CELL_LIMIT, Raw};
+use crate::raw::{CELL_LIMIT, Parted, Raw};
 use crate::{encoding, raw};
 use prov_diag::{Diagnostic, codes};
 use prov_model::{RawCell, RawTable};
@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use std::borrow::Cow;
 
 /// How many bytes one thread reads at a time.
-const CHUNK: usize = 1 << 22;
+pub(crate) const CHUNK: usize = 1 << 22;
 
 /// Reads a CSV file; its first line names the columns. What concerns the whole file is an error; a row that can't be
 /// read is rejected and the rest read on.
@@ -30,12 +30,27 @@ pub fn read_csv_keeping(
     read_in_chunks(file, bytes, keep, CHUNK)
 }
 
-pub(crate) fn read_in_chunks(
+fn read_in_chunks(
     file: &str,
     bytes: &[u8],
     keep: &dyn Fn(&str) -> bool,
     chunk: usize,
 ) -> Result<Raw, Vec<Diagnostic>> {
+    let Parted { rest: mut raw, parts } = read_parts(file, bytes, keep, chunk, &|table| table)?;
+    raw.table.append_all(parts, |columns| {
+        columns.into_par_iter().for_each(|(column, parts)| column.append(parts));
+    });
+    Ok(raw)
+}
+
+/// The same, but what becomes of the rows of each chunk is up to the caller.
+pub(crate) fn read_parts<T: Send>(
+    file: &str,
+    bytes: &[u8],
+    keep: &dyn Fn(&str) -> bool,
+    chunk: usize,
+    each: &(dyn Fn(RawTable) -> T + Sync),
+) -> Result<Parted<T>, Vec<Diagnostic>> {
     let bytes = encoding::after_mark(file, bytes)?;
     let mut scanner = Scanner { bytes, at: 0, line: 1 };
     let mut cells = Vec::new();
@@ -66,27 +81,25 @@ pub(crate) fn read_in_chunks(
         places.push((start, end, line));
         line += breaks;
     }
-    let mut parts: Vec<Part> =
-        places.par_iter().map(|&(start, end, line)| Part::read(empty(), bytes, start, end, line)).collect();
+    let read = |start, end, line| Part::read(empty(), bytes, start, end, line).map(each);
+    let mut parts: Vec<Part<T>> =
+        places.par_iter().map(|&(start, end, line)| read(start, end, line)).collect();
     // Where a break within quotes was taken for the end of a row, the chunk is read again from where its row begins.
     let (mut at, mut line) = (scanner.at, scanner.line);
     for (part, &(start, end, _)) in parts.iter_mut().zip(&places) {
         if start != at {
-            *part = Part::read(empty(), bytes, at, end.max(at), line);
+            *part = read(at, end.max(at), line);
         }
         (at, line) = (part.at, part.line);
     }
-    let mut tables = Vec::with_capacity(parts.len());
+    let mut values = Vec::with_capacity(parts.len());
     for part in parts {
-        tables.push(part.raw.table);
+        values.push(part.value);
         raw.rejections.extend(part.raw.rejections);
         raw.truncated |= part.raw.truncated;
         raw.notices.extend(part.raw.notices);
     }
-    raw.table.append_all(tables, |columns| {
-        columns.into_par_iter().for_each(|(column, parts)| column.append(parts));
-    });
-    Ok(raw)
+    Ok(Parted { rest: raw, parts: values })
 }
 
 /// Where chunks seem to begin: at the start of a line, though it may stand within quotes.
@@ -105,15 +118,18 @@ fn starts(bytes: &[u8], first: usize, chunk: usize) -> Vec<usize> {
 }
 
 /// The rows that begin in a stretch of the file.
-struct Part {
+struct Part<T> {
+    /// What became of them.
+    value: T,
+    /// What else there is to say of them; it has no rows.
     raw: Raw,
     /// Where the next row begins, and on which line.
     at: usize,
     line: u64,
 }
 
-impl Part {
-    fn read(mut raw: Raw, bytes: &[u8], start: usize, end: usize, line: u64) -> Part {
+impl Part<RawTable> {
+    fn read(mut raw: Raw, bytes: &[u8], start: usize, end: usize, line: u64) -> Part<RawTable> {
         let mut scanner = Scanner { bytes, at: start, line };
         let mut cells = Vec::new();
         // One look at all of it, where that is text.
@@ -122,7 +138,11 @@ impl Part {
             let Some(row) = scanner.row_before(end, &mut cells) else { break };
             read_row(&mut raw, bytes, text, &row, &cells);
         }
-        Part { raw, at: scanner.at, line: scanner.line }
+        Part { value: std::mem::take(&mut raw.table), raw, at: scanner.at, line: scanner.line }
+    }
+
+    fn map<T>(self, each: impl Fn(RawTable) -> T) -> Part<T> {
+        Part { value: each(self.value), raw: self.raw, at: self.at, line: self.line }
     }
 }
 

@@ -13,10 +13,14 @@ mod jsonl;
 mod lookup;
 mod packed;
 mod raw;
+mod state;
 
-pub use actual::read_actual;
+pub use actual::{EntitlementRows, join_actual, read_actual};
 pub use by_hand::{ByHandRows, perhaps_allowed, read_assignments, read_exceptions};
 pub use csv::{read_csv, read_csv_keeping};
 pub use jsonl::read_json;
 pub use lookup::{read_catalog, read_lookup};
 pub use raw::{CELL_LIMIT, Raw, read_table, read_table_keeping};
+#[doc(hidden)]
+pub use state::with_checksums;
+pub use state::{PackedState, pack_state, read_state};

@@ -4,7 +4,7 @@
 use crate::columnar::read_parquet;
 use crate::csv::read_csv_keeping;
 use crate::jsonl::read_json_keeping;
-use crate::packed;
+use crate::{columnar, csv, packed};
 use prov_diag::{Code, Diagnostic, Severity, codes};
 use prov_model::{RawTable, Rejection, shorten};
 use std::borrow::Cow;
@@ -112,18 +112,65 @@ pub fn read_table_keeping(
     keep: &dyn Fn(&str) -> bool,
 ) -> Result<Raw, Vec<Diagnostic>> {
     let (plain, bytes) = packed::unpacked(name, bytes)?;
-    let file = plain.rsplit(['/', '\\']).next().unwrap_or(plain);
-    match file.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase()).as_deref() {
-        Some("csv") => read_csv_keeping(name, &bytes, keep),
-        Some("jsonl" | "ndjson" | "json") => read_json_keeping(name, &bytes, keep),
-        Some("parquet") => read_parquet(name, bytes.into_owned(), keep),
-        _ => Err(vec![
-            Diagnostic::new(&codes::UNKNOWN_FORMAT, format!("`{name}` is of no format that can be read"))
-                .help(
-                    "files end in `.csv` (comma-separated, the first line names the columns), `.jsonl` or `.ndjson` \
-                     (a JSON object a line), `.json` (an array of objects) or `.parquet`",
-                ),
-        ]),
+    match Format::of(name, plain)? {
+        Format::Csv => read_csv_keeping(name, &bytes, keep),
+        Format::Json => read_json_keeping(name, &bytes, keep),
+        Format::Parquet => read_parquet(name, bytes.into_owned(), keep),
+    }
+}
+
+/// A file of which the rows were worked off part by part.
+pub(crate) struct Parted<T> {
+    /// All that is to be said of it, and its columns, without rows.
+    pub rest: Raw,
+    /// What became of the rows, in order.
+    pub parts: Vec<T>,
+}
+
+/// Reads a file part by part: `each` is called with the rows of every part, perhaps at one time, and perhaps with some
+/// that turn out to be none. A part may lack columns that hold nothing in it.
+pub(crate) fn read_parts<T: Send>(
+    name: &str,
+    bytes: Cow<'_, [u8]>,
+    keep: &dyn Fn(&str) -> bool,
+    each: &(dyn Fn(RawTable) -> T + Sync),
+) -> Result<Parted<T>, Vec<Diagnostic>> {
+    let (plain, bytes) = packed::unpacked(name, bytes)?;
+    match Format::of(name, plain)? {
+        Format::Csv => csv::read_parts(name, &bytes, keep, csv::CHUNK, each),
+        Format::Json => {
+            let mut rest = read_json_keeping(name, &bytes, keep)?;
+            let head = RawTable::new(name, rest.table.columns.clone());
+            let table = std::mem::replace(&mut rest.table, head);
+            Ok(Parted { rest, parts: if table.is_empty() { vec![] } else { vec![each(table)] } })
+        }
+        Format::Parquet => columnar::read_parts(name, &columnar::open(name, bytes.into_owned())?, keep, each),
+    }
+}
+
+/// How a file is written.
+enum Format {
+    Csv,
+    Json,
+    Parquet,
+}
+
+impl Format {
+    /// By the end of its name, the ending of a compression taken off.
+    fn of(name: &str, plain: &str) -> Result<Format, Vec<Diagnostic>> {
+        let file = plain.rsplit(['/', '\\']).next().unwrap_or(plain);
+        match file.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase()).as_deref() {
+            Some("csv") => Ok(Format::Csv),
+            Some("jsonl" | "ndjson" | "json") => Ok(Format::Json),
+            Some("parquet") => Ok(Format::Parquet),
+            _ => Err(vec![
+                Diagnostic::new(&codes::UNKNOWN_FORMAT, format!("`{name}` is of no format that can be read"))
+                    .help(
+                        "files end in `.csv` (comma-separated, the first line names the columns), `.jsonl` or `.ndjson` \
+                         (a JSON object a line), `.json` (an array of objects) or `.parquet`",
+                    ),
+            ]),
+        }
     }
 }
 

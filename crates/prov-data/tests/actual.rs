@@ -4,7 +4,9 @@
 mod common;
 
 use common::{errors, rejected};
-use prov_data::{read_actual, read_catalog, read_csv, read_json, read_lookup};
+use prov_data::{
+    join_actual, pack_state, read_actual, read_catalog, read_csv, read_json, read_lookup, read_state,
+};
 use prov_diag::Diagnostic;
 use prov_model::{
     Account, AccountDef, Actual, AppDef, AttrId, Column, EnumDef, EnumId, FieldDef, IdentityDef, KindDef,
@@ -258,7 +260,7 @@ fn ids_of_several_types_keep_their_prefix() {
     schema.identities.push(guest);
     let accounts = "app,account,identity,enabled\nad,a,guest:007,true\nad,b,person:007,true\nad,c,x,true\n";
     let (actual, _) = read_actual(&schema, table("accounts.csv", accounts), table("e.csv", NO_ENTITLEMENTS));
-    assert_eq!(actual.ids.iter().map(|i| &**i).collect::<Vec<_>>(), ["guest:7", "person:007", "x"]);
+    assert_eq!(actual.ids.iter().collect::<Vec<_>>(), ["guest:7", "person:007", "x"]);
 }
 
 #[test]
@@ -365,4 +367,107 @@ fn catalogs_keep_the_order_of_the_file() {
           `value`, stands one value a line)"
         ]
     );
+}
+
+/// A packed state of two tables, as bytes.
+fn packed(accounts: &str, entitlements: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let packed = pack_state(&table("accounts.csv", accounts), &table("entitlements.csv", entitlements));
+    packed.write(&mut out).unwrap();
+    out
+}
+
+fn unpacked(bytes: &[u8]) -> Result<(Actual, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let (accounts, entitlements) = read_state(&schema(), "state.provstate", bytes)?;
+    Ok(join_actual(&schema(), &accounts, entitlements))
+}
+
+const ACCOUNTS: &str = "app,account,identity,enabled,mail\nad,blee,2,yes,b@x\nad,alee,1,false,\nad,ghost,,true,g@x\n\
+    ad,,3,true,\nad,x,4,perhaps,\nadd,y,5,true,\nad,BLEE,2,yes,b@x\nbadge,z,6,true,\n";
+const HELD: &str = "app,identity,kind,value,since\nad,3,group,all,x\nad,1,group,All,\nad,1,group,all,\nad,1,license,e3,\n\
+    badge,1,door,007,\nad,2,groop,a,\nadd,9,group,a,\nad,3,group,,\nad,,group,all,\nad,3,group,all,\nadd,8,group,a,\n\
+    ad,é,share,a|1,\nadd,7,group,b,\nadd,7,group,b,\n,1,group,all,\n\"ad \",2,group,zz,\nad,1,groop,a,\n";
+
+#[test]
+fn a_packed_state_is_what_its_tables_say() {
+    for (accounts, held) in [
+        (ACCOUNTS, HELD),
+        (ACCOUNTS, NO_ENTITLEMENTS),
+        ("app,account,identity,enabled\n", HELD),
+        (
+            "app,account,identity,enabled\n",
+            "value,kind,identity,app\nb,group,1,ad\na,group,1,ad\na,group,0,ad\n",
+        ),
+    ] {
+        let (want, told) = read(accounts, held);
+        let (got, found) = unpacked(&packed(accounts, held)).unwrap();
+        assert_eq!(shown(&got), shown(&want));
+        assert_eq!(got.rejections, want.rejections);
+        assert_eq!(got.unreadable, want.unreadable);
+        assert_eq!(errors(&found), errors(&told));
+        assert_eq!((got.ids, &got.accounts, &got.holdings), (want.ids, &want.accounts, &want.holdings));
+    }
+}
+
+#[test]
+fn a_packed_state_is_the_same_whatever_the_order_of_rows() {
+    let mut rows: Vec<&str> =
+        HELD.lines().skip(1).filter(|r| !r.contains("group,,") && !r.contains(",,group")).collect();
+    let head = HELD.lines().next().unwrap();
+    let of = |rows: &[&str]| {
+        shown(&unpacked(&packed(ACCOUNTS, &format!("{head}\n{}\n", rows.join("\n")))).unwrap().0)
+    };
+    let want = of(&rows);
+    rows.reverse();
+    assert_eq!(of(&rows), want);
+    rows.rotate_left(5);
+    assert_eq!(of(&rows), want);
+}
+
+#[test]
+fn packed_bytes_that_are_cut_or_changed_are_refused() {
+    let bytes = packed(ACCOUNTS, HELD);
+    let refusal = |bytes: &[u8]| match unpacked(bytes) {
+        Ok(_) => panic!("{} bytes were read", bytes.len()),
+        Err(found) => errors(&found).join("\n"),
+    };
+    for len in 0..bytes.len() {
+        assert!(refusal(&bytes[..len]).contains("P0623"), "{len} bytes");
+    }
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1 << (at % 8);
+        // Between sections stand bytes that say nothing.
+        if unpacked(&changed).is_ok() {
+            assert_eq!(bytes[at], 0, "byte {at}");
+        }
+    }
+    assert!(refusal(&[&bytes[..], b"x"].concat()).contains("behind its end"));
+    let mut newer = bytes.clone();
+    newer[8] = 2;
+    assert!(refusal(&newer).contains("version 2"));
+}
+
+#[test]
+fn packed_bytes_whose_checksums_fit_never_panic() {
+    let bytes = packed(ACCOUNTS, HELD);
+    let mut state = 11u64;
+    let mut next = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize
+    };
+    let mut read = 0;
+    for _ in 0..20_000 {
+        let mut broken = bytes.clone();
+        for _ in 0..1 + next() % 3 {
+            let at = next() % broken.len();
+            broken[at] = [next() as u8, 0, 1, 0x7F, 0xFF][next() % 5];
+        }
+        if let Ok((actual, _)) = unpacked(&prov_data::with_checksums(broken)) {
+            read += 1;
+            assert!(actual.ids.is_strictly_sorted());
+            assert_eq!((actual.ids.len(), actual.ids.len()), (actual.accounts.len(), actual.holdings.len()));
+        }
+    }
+    assert!(read > 100, "{read}");
 }

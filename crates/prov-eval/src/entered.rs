@@ -89,7 +89,7 @@ impl<'a> Interp<'a> {
             return Some(Entry { since: since.clone(), facts });
         }
         let actual = background.actual.as_ref()?;
-        let position = actual.ids.binary_search_by(|x| (**x).cmp(id.as_str())).ok();
+        let position = actual.ids.find(&id);
         for &held in position.map_or(&[][..], |p| actual.holdings.get(p)) {
             let item = actual.entitlements.get(held);
             if !def.keeps(item.app)

@@ -189,10 +189,8 @@ fn find(
     steps: bool,
 ) -> Option<Found> {
     let (world, ty) = (interp.world, account.identity);
-    let has_one = actual
-        .ids
-        .binary_search_by(|x| (**x).cmp(id))
-        .is_ok_and(|at| actual.accounts.get(at).iter().any(|a| a.app == account.app));
+    let has_one =
+        actual.ids.find(id).is_some_and(|at| actual.accounts.get(at).iter().any(|a| a.app == account.app));
     // Of whom a record is broken, nothing is certain; they are held.
     if has_one || world.population.is_some_and(|p| p.of(ty).broken.contains_key(&row)) {
         return None;
@@ -248,7 +246,7 @@ fn by_key(actual: &Actual, app: AppId, key: u32, folds: bool) -> ByKey {
     for (owner, account) in orphans.chain(owned).filter(|(_, a)| a.app == app) {
         let value = account.keys.get(key as usize).and_then(Option::as_deref).unwrap_or("");
         if !value.trim().is_empty() {
-            all.entry(compared(value, folds)).or_default().push((account.name.clone(), owner.cloned()));
+            all.entry(compared(value, folds)).or_default().push((account.name.clone(), owner.map(Box::from)));
         }
     }
     all

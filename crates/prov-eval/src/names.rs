@@ -258,7 +258,7 @@ impl<'a> Space<'a> {
     /// What an identity's account is called: of several accounts, the first by name.
     fn observed(&self, id: &str) -> Option<&'a str> {
         let actual: &'a Actual = self.world.background?.actual.as_deref()?;
-        let row = actual.ids.binary_search_by(|x| (**x).cmp(id)).ok()?;
+        let row = actual.ids.find(id)?;
         let accounts = actual.accounts.get(row).iter().filter(|a| a.app == self.id);
         accounts.filter_map(|a| a.attributes.get(self.number)?.as_deref()).find(|n| !n.trim().is_empty())
     }
@@ -270,7 +270,7 @@ impl<'a> Space<'a> {
         if let Some(actual) = background.actual.as_deref() {
             let orphans = actual.orphans.iter().map(|a| (None, a));
             let owned = actual.ids.iter().zip(0..).flat_map(|(id, row)| {
-                actual.accounts.get(row).iter().map(move |account| (Some(&**id), account))
+                actual.accounts.get(row).iter().map(move |account| (Some(id), account))
             });
             for (owner, account) in orphans.chain(owned).filter(|(_, a)| a.app == self.id) {
                 if let Some(name) = account.attributes.get(self.number).and_then(Option::as_deref) {

@@ -2,8 +2,8 @@
 //! Invariant: identities are in order of global id in both states, so that a diff is one merge.
 
 use crate::{
-    AccountLink, AppId, Assignment, AssignmentIssue, Entered, Exception, ExceptionIssue, IdentityId, Keep,
-    KindId, LinkConflict, Moment, Rejection, RuleId, SeparationHit, SourceCount, Would, fold,
+    AccountLink, AppId, Assignment, AssignmentIssue, Entered, Exception, ExceptionIssue, IdentityId, Ids,
+    Keep, KindId, LinkConflict, Moment, Rejection, RuleId, SeparationHit, SourceCount, Would, fold,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -388,7 +388,7 @@ pub struct AccountOrigin {
 #[derive(Clone, Debug, Default)]
 pub struct Actual {
     /// Global ids with an account or an entitlement, sorted.
-    pub ids: Vec<Box<str>>,
+    pub ids: Ids,
     /// Their accounts, each list in order of app, then name.
     pub accounts: Csr<Account>,
     /// Their entitlements, each list in order of [`Entitlements::same_as`], without doubles.

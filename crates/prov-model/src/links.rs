@@ -64,7 +64,7 @@ impl Actual {
             }
         }
         let mut all: BTreeMap<&str, Option<usize>> =
-            self.ids.iter().zip(0..).map(|(id, row)| (&**id, Some(row))).collect();
+            self.ids.iter().zip(0..).map(|(id, row)| (id, Some(row))).collect();
         for owner in found.keys() {
             all.entry(owner).or_insert(None);
         }
@@ -77,7 +77,7 @@ impl Actual {
             holdings.push(row.map_or(&[][..], |row| self.holdings.get(row)).iter().copied());
         }
         Actual {
-            ids: all.keys().map(|id| Box::from(*id)).collect(),
+            ids: all.keys().collect(),
             accounts,
             holdings,
             orphans,

@@ -5,6 +5,7 @@
 use crate::Instant;
 use std::collections::BTreeSet;
 use std::hash::Hasher;
+use std::ops::Range;
 
 /// What a cell holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,22 +85,22 @@ impl RawTable {
     }
 
     /// A table of columns that are there already, of as many cells as there are rows; `None` is one that is not kept. Rows
-    /// are on lines of their own, from 1; some are left out.
+    /// are on lines of their own, that of number 0 on line 1; some are left out, by position from the first.
     pub fn of_columns(
         file: impl Into<String>,
         columns: Vec<(String, Option<RawColumn>)>,
-        rows: usize,
+        rows: Range<usize>,
         without: &BTreeSet<usize>,
     ) -> RawTable {
         let mut table = RawTable { file: file.into(), ..RawTable::default() };
         let mut next = 0;
-        for &row in without.iter().chain([&rows]) {
-            table.lines.extend(next as u64 + 1, row.saturating_sub(next));
+        for &row in without.iter().chain([&rows.len()]) {
+            table.lines.extend((rows.start + next) as u64 + 1, row.saturating_sub(next));
             next = row + 1;
         }
         for (name, cells) in columns {
             let mut cells = cells.unwrap_or_else(|| RawColumn { left_out: true, ..RawColumn::default() });
-            debug_assert!(cells.left_out || cells.codes.len() == rows);
+            debug_assert!(cells.left_out || cells.codes.len() == rows.len());
             if !without.is_empty() {
                 let mut row = 0..;
                 cells.codes.retain(|_| row.next().is_none_or(|row| !without.contains(&row)));
@@ -108,6 +109,42 @@ impl RawTable {
             table.cells.push(cells);
         }
         table
+    }
+
+    /// A table of parts that come from outside; `None` where they are at odds. `stretches` are as [`RawTable::stretches`]
+    /// gives them.
+    pub fn of_parts(
+        file: String,
+        names: Vec<String>,
+        columns: Vec<Option<RawColumn>>,
+        rows: usize,
+        stretches: Vec<(usize, u64)>,
+    ) -> Option<RawTable> {
+        let whole = |c: &RawColumn| {
+            c.codes.len() == rows && c.codes.iter().max().is_none_or(|code| (*code as usize) < c.spellings())
+        };
+        if names.len() != columns.len() || !columns.iter().flatten().all(whole) {
+            return None;
+        }
+        let begins = stretches.first().map_or(rows == 0, |first| first.0 == 0);
+        let rise =
+            stretches.is_sorted_by(|a, b| a.0 < b.0) && stretches.last().is_none_or(|last| last.0 < rows);
+        if !begins || !rise || stretches.iter().any(|s| s.1 > u64::from(u32::MAX) << 16) {
+            return None;
+        }
+        let left_out = || RawColumn { left_out: true, ..RawColumn::default() };
+        Some(RawTable {
+            file,
+            columns: names,
+            cells: columns.into_iter().map(|c| c.unwrap_or_else(left_out)).collect(),
+            lines: Lines { len: rows, starts: stretches },
+            ..RawTable::default()
+        })
+    }
+
+    /// The first row of each stretch of rows that begin on lines behind one another, and its line.
+    pub fn stretches(&self) -> &[(usize, u64)] {
+        &self.lines.starts
     }
 
     /// Adds a row; it must have as many cells as there are columns.
@@ -233,11 +270,28 @@ impl RawColumn {
         self.codes.push(code);
     }
 
-    /// Adds a cell of a known spelling.
-    pub fn push_code(&mut self, code: u32) {
-        debug_assert!((code as usize) < self.spellings());
+    /// Adds a spelling without looking whether it is there; its number, 0 where it is blank.
+    pub fn spell_anew(&mut self, cell: RawCell<'_>) -> u32 {
+        // Who looks for its like would not find it.
+        self.index.given_up = true;
+        match cell {
+            RawCell::Absent => 0,
+            RawCell::Text(text) | RawCell::Json(text) if blank(text) => 0,
+            RawCell::Text(text) => self.add(text, false),
+            RawCell::Json(text) => self.add(text, true),
+        }
+    }
+
+    /// Whether its cells are not kept.
+    pub fn is_left_out(&self) -> bool {
+        self.left_out
+    }
+
+    /// Adds cells of known spellings.
+    pub fn extend_codes(&mut self, codes: &[u32]) {
+        debug_assert!(codes.iter().all(|code| (*code as usize) < self.spellings()));
         if !self.left_out {
-            self.codes.push(code);
+            self.codes.extend_from_slice(codes);
         }
     }
 

@@ -13,7 +13,7 @@ use crate::protect::{self, Members, Protected};
 use crate::quiet::Quiet;
 use crate::standing::World;
 use crate::{Because, Cause, Finding, Header, Plan, Reasons, SourceRows};
-use prov_model::{Actual, AppId, Desired, EntId, Granted, KindId, Memory, Schema, Type};
+use prov_model::{Actual, AppId, Desired, EntId, Granted, Ids, KindId, Memory, Schema, Type};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -260,16 +260,18 @@ pub(crate) fn work<'a>(context: &Context<'a>, chunks: &[(Range, Range)], which: 
 pub(crate) type Range = std::ops::Range<usize>;
 
 /// Pairs of ranges of both lists of ids that hold the same span of ids.
-pub(crate) fn chunks(desired: &[Box<str>], actual: &[Box<str>]) -> Vec<(Range, Range)> {
+pub(crate) fn chunks(desired: &[Box<str>], actual: &Ids) -> Vec<(Range, Range)> {
     let by_desired = desired.len() >= actual.len();
-    let (long, short) = if by_desired { (desired, actual) } else { (actual, desired) };
-    let starts: Vec<usize> = (0..long.len()).step_by(CHUNK).collect();
+    let (long, short) =
+        if by_desired { (desired.len(), actual.len()) } else { (actual.len(), desired.len()) };
+    let starts: Vec<usize> = (0..long).step_by(CHUNK).collect();
     let mut chunks = Vec::with_capacity(starts.len());
     let mut from = 0;
     for (i, &start) in starts.iter().enumerate() {
         let (end, until) = match starts.get(i + 1) {
-            Some(&next) => (next, short.partition_point(|id| *id < long[next])),
-            None => (long.len(), short.len()),
+            Some(&next) if by_desired => (next, actual.partition_point(|id| *id < *desired[next])),
+            Some(&next) => (next, desired.partition_point(|id| **id < actual[next])),
+            None => (long, short),
         };
         let (l, s) = (start..end, from..until);
         chunks.push(if by_desired { (l, s) } else { (s, l) });
@@ -292,7 +294,7 @@ fn merge<'a>(
     };
     while d.get() < desired.end || a.get() < actual.end {
         let left = (d.get() < desired.end).then(|| &*input.desired.ids[d.get()]);
-        let right = (a.get() < actual.end).then(|| &*input.actual.ids[a.get()]);
+        let right = (a.get() < actual.end).then(|| &input.actual.ids[a.get()]);
         match (left, right) {
             (Some(l), Some(r)) if l == r => f(l, next(&d), next(&a)),
             (Some(l), r) if r.is_none_or(|r| l < r) => f(l, next(&d), None),

@@ -93,7 +93,7 @@ fn named(schema: &Schema, app: &str, kind: &str) -> Option<(AppId, KindId)> {
 
 /// What of that which someone was granted is still held once something has been taken.
 fn left(schema: &Schema, actual: &Actual, id: &str, granted: &Granted, takes: &[ActionView<'_>]) -> Granted {
-    let row = actual.ids.binary_search_by(|x| (**x).cmp(id)).ok();
+    let row = actual.ids.find(id);
     // Of whom a row can't be read it is not known what they hold no more.
     let unreadable = actual.unreadable.binary_search_by(|x| (**x).cmp(id)).is_ok();
     let mut held: Vec<&Entitlement> = row

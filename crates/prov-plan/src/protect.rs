@@ -366,15 +366,16 @@ fn nobody(
 
 /// A protected identity that is in no source and in no app.
 fn unmatched(input: &PlanInput<'_>, protect: u32, id: &str, folds: bool, findings: &mut Vec<Finding>) {
-    let lists = [&input.desired.ids, &input.actual.ids];
-    let there = |list: &Vec<Box<str>>| match folds {
-        false => list.binary_search_by(|x| (**x).cmp(id)).is_ok(),
-        true => list.iter().any(|x| fold(x) == fold(id)),
+    let (desired, actual) = (input.desired, input.actual);
+    let known = || desired.ids.iter().map(|x| &**x).chain(actual.ids.iter());
+    let there = match folds {
+        false => desired.position(id).is_some() || actual.ids.find(id).is_some(),
+        true => known().any(|x| fold(x) == fold(id)),
     };
-    if lists.into_iter().any(there) {
+    if there {
         return;
     }
-    let near = did_you_mean(id, lists.into_iter().flatten().map(|x| &**x));
+    let near = did_you_mean(id, known());
     let hint = near.map_or(String::new(), |n| format!("; is `{n}` meant?"));
     let message = format!("`{id}` is protected, and in no source and no app{hint}");
     let mut finding = Finding::new(FindingKind::UnmatchedProtect, codes::UNMATCHED_PROTECT.id, message);

@@ -3,7 +3,7 @@
 
 use crate::diff::folds;
 use crate::{ActionKind, ActionView, Plan};
-use prov_model::{Account, AccountOrigin, Actual, AppId, Csr, Entitlements, KindId, Schema, fold};
+use prov_model::{Account, AccountOrigin, Actual, AppId, Csr, Entitlements, Ids, KindId, Schema, fold};
 use std::collections::BTreeMap;
 
 /// One identity's accounts and entitlements.
@@ -54,7 +54,7 @@ pub fn apply_if(
         unreadable: actual.unreadable.clone(),
         accounts: Csr::default(),
         holdings: Csr::default(),
-        ids: Vec::new(),
+        ids: Ids::default(),
         entitlements: Entitlements::default(),
     };
     for (id, mut person) in people {
@@ -70,7 +70,7 @@ pub fn apply_if(
             .collect();
         held.sort_by_key(|&e| ids.same_as(e));
         held.dedup_by_key(|e| ids.same_as(*e));
-        after.ids.push(id.into());
+        after.ids.push(id);
         after.accounts.push(person.accounts);
         after.holdings.push(held);
     }

@@ -80,7 +80,7 @@ fn build(w: &World, drift: bool) -> (Desired, Actual) {
         }
         has.sort_unstable();
         desired.holdings.push(held.into_iter().map(EntId));
-        actual.ids.push(id.clone());
+        actual.ids.push(&id);
         let origin = AccountOrigin::default();
         actual.accounts.push([Account {
             app: AppId(AD),

@@ -265,7 +265,7 @@ impl Engine {
     ) -> Memory {
         let desired = &*self.seeing(desired, actual, memory);
         let (schema, population) = (self.policy.schema(), &desired.population.data);
-        let has = |id: &str| actual.data.ids.binary_search_by(|x| (**x).cmp(id)).is_ok();
+        let has = |id: &str| actual.data.ids.find(id).is_some();
         let good = self.inner.good_after(population, &desired.data, has, memory);
         Memory { good, ..prov_plan::memory_if(schema, &desired.data, &actual.data, memory, plan, runs) }
     }

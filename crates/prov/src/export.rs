@@ -4,7 +4,9 @@ use crate::engine::Desired;
 use crate::identity::OneResult;
 use crate::policy::Policy;
 use crate::population::Actual;
+use prov_data::PackedState;
 use prov_eval::Explanation;
+use prov_model::{RawCell, RawTable};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -33,26 +35,47 @@ impl Actual {
         [("accounts.csv", self.accounts_csv(policy)), ("entitlements.csv", self.entitlements_csv(policy))]
     }
 
+    /// The same, packed.
+    pub fn packed(&self, policy: &Policy) -> PackedState {
+        let extra = extra_attributes(policy);
+        let columns = ["app", "account", "identity", "enabled"].map(str::to_owned);
+        let mut accounts = RawTable::new("accounts.csv", [&columns[..], &extra].concat());
+        let mut line = 1;
+        self.each_account(policy, &extra, |cells| {
+            line += 1;
+            accounts.push(line, cells.iter().map(|text| RawCell::Text(text)));
+        });
+        let columns = ["app", "identity", "kind", "value"].map(str::to_owned);
+        let mut entitlements = RawTable::new("entitlements.csv", columns.to_vec());
+        let mut line = 1;
+        self.each_entitlement(policy, |cells| {
+            line += 1;
+            entitlements.push(line, cells.iter().map(|text| RawCell::Text(text)));
+        });
+        prov_data::pack_state(&accounts, &entitlements)
+    }
+
     /// `app,account,identity,enabled` and the attributes of all apps, in order of name.
     pub fn accounts_csv(&self, policy: &Policy) -> String {
-        let schema = policy.schema();
-        let attributes = |app: &prov_model::AppDef| -> Vec<String> {
-            app.account.iter().flat_map(|a| a.attributes.iter().skip(1).map(|f| f.name.clone())).collect()
-        };
-        let mut extra: Vec<String> = schema.apps.iter().flat_map(attributes).collect();
-        extra.sort();
-        extra.dedup();
+        let extra = extra_attributes(policy);
         let mut out = String::new();
         row(
             &mut out,
             ["app", "account", "identity", "enabled"].into_iter().chain(extra.iter().map(String::as_str)),
         );
+        self.each_account(policy, &extra, |cells| row(&mut out, cells.iter().copied()));
+        out
+    }
+
+    /// Every account as cells, those of nobody last.
+    fn each_account(&self, policy: &Policy, extra: &[String], mut each: impl FnMut(&[&str])) {
+        let schema = policy.schema();
         let known = self
             .data
             .ids
             .iter()
             .enumerate()
-            .flat_map(|(i, id)| self.data.accounts.get(i).iter().map(move |a| (&**id, a)));
+            .flat_map(|(i, id)| self.data.accounts.get(i).iter().map(move |a| (id, a)));
         for (id, account) in known.chain(self.data.orphans.iter().map(|a| ("", a))) {
             let app = schema.app(account.app);
             let names = attributes(app);
@@ -61,29 +84,49 @@ impl Actual {
                 account.attributes.get(at + 1)?.as_deref()
             };
             let enabled = if account.enabled { "true" } else { "false" };
-            let cells = [app.name.as_str(), &account.name, id, enabled];
-            row(&mut out, cells.into_iter().chain(extra.iter().map(|n| value(n).unwrap_or(""))));
+            let mut cells = vec![app.name.as_str(), &account.name, id, enabled];
+            cells.extend(extra.iter().map(|n| value(n).unwrap_or("")));
+            each(&cells);
         }
-        out
     }
 
     /// `app,identity,kind,value`.
     pub fn entitlements_csv(&self, policy: &Policy) -> String {
-        let schema = policy.schema();
         let mut out = String::from("app,identity,kind,value\n");
+        self.each_entitlement(policy, |cells| row(&mut out, cells));
+        out
+    }
+
+    /// Every entitlement as cells.
+    fn each_entitlement(&self, policy: &Policy, mut each: impl FnMut([&str; 4])) {
+        let schema = policy.schema();
         for (i, id) in self.data.ids.iter().enumerate() {
             let mut held: Vec<_> =
                 self.data.holdings.get(i).iter().map(|e| self.data.entitlements.get(*e)).collect();
             held.sort();
             for e in held {
-                row(
-                    &mut out,
-                    [schema.app(e.app).name.as_str(), id, schema.kind(e.app, e.kind).name.as_str(), &e.value],
-                );
+                each([
+                    schema.app(e.app).name.as_str(),
+                    id,
+                    schema.kind(e.app, e.kind).name.as_str(),
+                    &e.value,
+                ]);
             }
         }
-        out
     }
+}
+
+/// What accounts of an app have beside their name.
+fn attributes(app: &prov_model::AppDef) -> Vec<String> {
+    app.account.iter().flat_map(|a| a.attributes.iter().skip(1).map(|f| f.name.clone())).collect()
+}
+
+/// What accounts of any app have beside their name, in order.
+fn extra_attributes(policy: &Policy) -> Vec<String> {
+    let mut extra: Vec<String> = policy.schema().apps.iter().flat_map(attributes).collect();
+    extra.sort();
+    extra.dedup();
+    extra
 }
 
 fn entitlement(policy: &Policy, e: &prov_model::Entitlement) -> Value {

@@ -56,11 +56,12 @@ pub use identity::{Entitlement, Identity, OneResult};
 pub use live::{Changes, Live, RowChange};
 pub use memory::{read_memory, write_memory};
 pub use policy::{Loaded, Policy, format_file, policy_files};
-pub use population::{Actual, Population, Wiring};
+pub use population::{Actual, Population, Wiring, is_packed};
 pub use project::Project;
 pub use render::{explanation_text, one_result_text};
 pub use schedule::{Coming, PeopleAt, StateChange};
 
+pub use prov_data::PackedState;
 pub use prov_diag::{Diagnostic, RenderOptions, codes, did_you_mean};
 pub use prov_eval::Explanation;
 pub use prov_model::{

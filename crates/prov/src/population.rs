@@ -3,7 +3,9 @@
 
 use crate::error::Error;
 use crate::policy::Policy;
-use prov_data::{Raw, read_actual, read_csv, read_table_keeping};
+use prov_data::{
+    EntitlementRows, PackedState, Raw, join_actual, pack_state, read_csv, read_state, read_table_keeping,
+};
 use prov_diag::{Diagnostic, codes, did_you_mean};
 use prov_eval::build_population_with;
 use prov_model::{GuardWhat, IdentityId, Instant, Moment, Oddity, RawTable, Rejection, Zone};
@@ -369,50 +371,61 @@ impl Actual {
         Actual { data: Arc::default(), notices: Vec::new() }
     }
 
-    /// Reads `accounts` and `entitlements` (CSV, JSON Lines or Parquet) of a folder. A file that is not there is empty, but one
-    /// of them must be.
+    /// Reads `accounts` and `entitlements` (CSV, JSON Lines or Parquet) of a folder, of which one must be there; or a state
+    /// that was packed, a file whose name ends in `.provstate`.
     ///
     /// # Errors
-    /// [`Error::Report`] where a file can't be read as a table.
-    pub fn load(policy: &Policy, dir: impl AsRef<Path>) -> Result<Actual, Error> {
-        let dir = dir.as_ref();
-        let mut tables = Vec::new();
-        let (mut notices, mut found, mut rejections) = (Vec::new(), false, Vec::new());
-        for (stem, columns) in [
-            ("accounts", ["app", "account", "identity", "enabled"]),
-            ("entitlements", ["app", "identity", "kind", "value"]),
-        ] {
-            let packed = |e: &str| ["", ".gz", ".zst"].map(|packed| dir.join(format!("{stem}.{e}{packed}")));
-            let file = ["csv", "jsonl", "ndjson", "json", "parquet"]
-                .into_iter()
-                .flat_map(packed)
-                .find(|p| p.is_file());
-            match file {
-                Some(path) => {
-                    found = true;
-                    // Accounts have attributes beside; of entitlements nothing else is read.
-                    let keep = |column: &str| stem == "accounts" || columns.contains(&column);
-                    let shown = path.display().to_string();
-                    let raw =
-                        read_table_keeping(&shown, read_file(&path)?.into(), &keep).map_err(Error::data)?;
-                    notices.extend(raw.notices);
-                    rejections.extend(raw.rejections);
-                    tables.push(raw.table);
-                }
-                None => {
-                    tables.push(RawTable::new(format!("{stem}.csv"), columns.map(str::to_owned).to_vec()))
-                }
+    /// [`Error::Report`] where a file can't be read.
+    pub fn load(policy: &Policy, path: impl AsRef<Path>) -> Result<Actual, Error> {
+        let path = path.as_ref();
+        if is_packed(path) && !path.is_dir() {
+            let bytes =
+                prov_map::Mapped::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+            return Actual::of_packed(policy, &path.display().to_string(), &bytes);
+        }
+        let Tables { accounts, entitlements } = Tables::find(path)?;
+        let schema = policy.schema();
+        let (mut notices, mut rejections) = (Vec::new(), Vec::new());
+        let accounts = match accounts {
+            Some(path) => {
+                let raw = read_whole(&path)?;
+                notices.extend(raw.notices);
+                rejections.extend(raw.rejections);
+                raw.table
             }
-        }
-        if !found {
-            return Err(Error::input(
-                format!("there is neither accounts.csv nor entitlements.csv in `{}`", dir.display()),
-                "name the folder of the actual state with `--actual DIR`; `--actual none` plans from nothing",
-            ));
-        }
-        let entitlements = tables.pop().unwrap_or_default();
-        let accounts = tables.pop().unwrap_or_default();
-        let (mut data, diagnostics) = read_actual(policy.schema(), accounts, entitlements);
+            None => nothing("accounts", OF_ACCOUNTS),
+        };
+        let entitlements = match entitlements {
+            Some(path) => {
+                let shown = path.display().to_string();
+                let (rows, rest) =
+                    EntitlementRows::read(schema, &shown, read_file(&path)?.into()).map_err(Error::data)?;
+                notices.extend(rest.notices);
+                rejections.extend(rest.rejections);
+                rows
+            }
+            None => EntitlementRows::of_table(schema, nothing("entitlements", OF_ENTITLEMENTS)),
+        };
+        Actual::joined(policy, &accounts, entitlements, notices, rejections)
+    }
+
+    /// Reads a packed state from bytes; `name` stands in messages.
+    ///
+    /// # Errors
+    /// [`Error::Report`] where it can't be read.
+    pub fn of_packed(policy: &Policy, name: &str, bytes: &[u8]) -> Result<Actual, Error> {
+        let (accounts, entitlements) = read_state(policy.schema(), name, bytes).map_err(Error::data)?;
+        Actual::joined(policy, &accounts, entitlements, Vec::new(), Vec::new())
+    }
+
+    fn joined(
+        policy: &Policy,
+        accounts: &RawTable,
+        entitlements: EntitlementRows,
+        mut notices: Vec<Diagnostic>,
+        rejections: Vec<Rejection>,
+    ) -> Result<Actual, Error> {
+        let (mut data, diagnostics) = join_actual(policy.schema(), accounts, entitlements);
         if diagnostics.iter().any(Diagnostic::is_error) {
             return Err(Error::data(diagnostics));
         }
@@ -424,8 +437,85 @@ impl Actual {
         Ok(Actual { data: Arc::new(data), notices })
     }
 
+    /// Packs a folder of `accounts` and `entitlements` into the one file that [`Actual::load`] reads fastest. No policy is
+    /// needed: the file says what the tables say.
+    ///
+    /// # Errors
+    /// [`Error::Report`] where a table can't be read, or not all of its rows.
+    pub fn pack(dir: impl AsRef<Path>) -> Result<PackedState, Error> {
+        let Tables { accounts, entitlements } = Tables::find(dir.as_ref())?;
+        let whole = |path: Option<PathBuf>, stem, columns: [&str; 4]| match path {
+            Some(path) => {
+                let raw = read_whole(&path)?;
+                let table = raw.whole().map_err(Error::data)?;
+                let missing: Vec<_> = columns.iter().filter(|c| table.column(c).is_none()).collect();
+                match missing.first() {
+                    Some(column) if !table.columns.is_empty() => Err(Error::input(
+                        format!("`{}` has no column `{column}`, which the actual state needs", table.file),
+                        format!("bring the columns {}", columns.map(|c| format!("`{c}`")).join(", ")),
+                    )),
+                    Some(_) | None => Ok(table),
+                }
+            }
+            None => Ok(nothing(stem, columns)),
+        };
+        let accounts = whole(accounts, "accounts", OF_ACCOUNTS)?;
+        let entitlements = whole(entitlements, "entitlements", OF_ENTITLEMENTS)?;
+        Ok(pack_state(&accounts, &entitlements))
+    }
+
     /// The state that a desired one becomes when it is carried out from nothing: for trying things on.
     pub fn of_desired(policy: &Policy, desired: &crate::Desired) -> Actual {
         Actual { data: Arc::new(crate::engine::applied(policy, desired)), notices: Vec::new() }
     }
+}
+
+/// The columns of accounts that must be there.
+const OF_ACCOUNTS: [&str; 4] = ["app", "account", "identity", "enabled"];
+/// Those of entitlements.
+const OF_ENTITLEMENTS: [&str; 4] = ["app", "identity", "kind", "value"];
+
+/// Whether a path names a packed state.
+pub fn is_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("provstate"))
+}
+
+/// The files of an actual state's folder.
+struct Tables {
+    accounts: Option<PathBuf>,
+    entitlements: Option<PathBuf>,
+}
+
+impl Tables {
+    fn find(dir: &Path) -> Result<Tables, Error> {
+        if dir.is_file() {
+            return Err(Error::input(
+                format!("`{}` is a file, and no packed state by its name", dir.display()),
+                "name the folder that holds accounts.csv and entitlements.csv, or a file that ends in `.provstate`",
+            ));
+        }
+        let file = |stem: &str| {
+            let packed = |e: &str| ["", ".gz", ".zst"].map(|packed| dir.join(format!("{stem}.{e}{packed}")));
+            let mut files = ["csv", "jsonl", "ndjson", "json", "parquet"].into_iter().flat_map(packed);
+            files.find(|p| p.is_file())
+        };
+        let tables = Tables { accounts: file("accounts"), entitlements: file("entitlements") };
+        if tables.accounts.is_none() && tables.entitlements.is_none() {
+            return Err(Error::input(
+                format!("there is neither accounts.csv nor entitlements.csv in `{}`", dir.display()),
+                "name the folder of the actual state with `--actual DIR`; `--actual none` plans from nothing",
+            ));
+        }
+        Ok(tables)
+    }
+}
+
+fn read_whole(path: &Path) -> Result<Raw, Error> {
+    let shown = path.display().to_string();
+    read_table_keeping(&shown, read_file(path)?.into(), &|_| true).map_err(Error::data)
+}
+
+/// The table of a file that is not there.
+fn nothing(stem: &str, columns: [&str; 4]) -> RawTable {
+    RawTable::new(format!("{stem}.csv"), columns.map(str::to_owned).to_vec())
 }

@@ -2,7 +2,7 @@
 
 use super::{Setting, setting};
 use crate::args::{EvalArgs, Format};
-use crate::output::{Done, Failure, Output, write_file};
+use crate::output::{Done, Failure, Output};
 use crate::progress::Progress;
 use prov::{Actual, Desired};
 use std::io::{BufWriter, Write};
@@ -35,11 +35,7 @@ pub fn run(args: &EvalArgs, out: &Output) -> Done {
     progress.doing("evaluating");
     let desired = engine.evaluate_with(&people, &at, &background);
     if let Some(dir) = &args.as_actual {
-        std::fs::create_dir_all(dir).map_err(|e| Failure::Write(dir.clone(), e))?;
-        let actual = Actual::of_desired(engine.policy(), &desired);
-        for (name, text) in actual.to_csv(engine.policy()) {
-            write_file(&dir.join(name), |w| w.write_all(text.as_bytes()))?;
-        }
+        super::actual::write(&Actual::of_desired(engine.policy(), &desired), engine.policy(), dir)?;
         drop(progress);
         out.say(&format!("wrote the state of {} people to {}", people.len(), dir.display()));
         return Ok(0);

@@ -1,5 +1,6 @@
 //! One file a command, and what they share: from arguments to an engine, a population and a moment.
 
+pub mod actual;
 pub mod check;
 pub mod eval;
 pub mod explain;

@@ -35,6 +35,9 @@ pub fn run(args: &PlanArgs, out: &Output) -> Done {
     if let Some(path) = &args.memory_out {
         prov::write_memory(path, &planned.memory_after())?;
     }
+    if let Some(path) = &args.actual_out {
+        super::actual::write(&actual.after(policy, &plan), policy, path)?;
+    }
     drop(progress);
     show(plan, args, out)?;
     if let Some(path) = &args.out {

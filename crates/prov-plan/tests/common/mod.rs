@@ -333,7 +333,7 @@ impl World {
     pub fn actual(&self) -> Actual {
         let mut actual = Actual { orphans: self.orphans.clone(), ..Actual::default() };
         for (id, has) in &self.has {
-            actual.ids.push(id.as_str().into());
+            actual.ids.push(id);
             let mut accounts = has.accounts.clone();
             accounts.sort_by(|a, b| (a.app, &a.name).cmp(&(b.app, &b.name)));
             actual.accounts.push(accounts);

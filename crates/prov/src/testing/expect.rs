@@ -62,7 +62,7 @@ impl World<'_> {
     /// The account that someone has.
     fn account(&self, who: Who, app: AppId) -> Option<&prov_model::Account> {
         let (id, data) = (self.id(who), &self.actual.data);
-        let position = data.ids.binary_search_by(|x| (**x).cmp(&id)).ok()?;
+        let position = data.ids.find(&id)?;
         data.accounts.get(position).iter().find(|a| a.app == app)
     }
 
@@ -92,7 +92,7 @@ impl World<'_> {
     fn holds(&self, who: Who, item: &Item, before: bool) -> bool {
         let id = self.id(who);
         let actual = if before { &self.before } else { &self.actual };
-        let position = actual.data.ids.binary_search_by(|x| (**x).cmp(&id)).ok();
+        let position = actual.data.ids.find(&id);
         match &item.kind {
             ItemHeld::Entitlement(app, kind, values) => {
                 let Some(position) = position else { return false };
@@ -192,7 +192,7 @@ impl World<'_> {
     /// What someone has of a kind, as a line.
     fn held_of(&self, who: Who, app: AppId, kind: KindId) -> String {
         let (id, data, schema) = (self.id(who), &self.actual.data, self.policy().schema());
-        let position = data.ids.binary_search_by(|x| (**x).cmp(&id)).ok();
+        let position = data.ids.find(&id);
         let held = position.map_or(&[][..], |p| data.holdings.get(p));
         let of = |e: &&prov_model::EntId| {
             let held = data.entitlements.get(**e);
