@@ -1,4 +1,5 @@
-//! The same population and the same actual state from CSV, JSON Lines and Parquet, also compressed: the same plan.
+//! The same population and the same actual state from CSV, JSON Lines, Parquet and Arrow, also compressed, and packed: the
+//! same plan, on any number of threads.
 //! And files that are broken: an error that names file and column, never a panic.
 //! Invariant: plans are compared as the bytes that `--out` writes.
 
@@ -138,6 +139,30 @@ fn parquet(batch: &RecordBatch, group: usize) -> Vec<u8> {
     out
 }
 
+/// Batches of so many rows, as a file of Arrow's or as a stream.
+fn arrow(batch: &RecordBatch, group: usize, stream: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    let parts = (0..batch.num_rows()).step_by(group);
+    let parts = parts.map(|at| batch.slice(at, group.min(batch.num_rows() - at)));
+    // Each batch may have a dictionary of its own in a stream only.
+    if stream {
+        let mut writer =
+            arrow_ipc::writer::StreamWriter::try_new(&mut out, &batch.schema()).expect("a writer");
+        parts.for_each(|part| writer.write(&part).expect("written"));
+        writer.finish().expect("finished");
+    } else {
+        let mut writer = arrow_ipc::writer::FileWriter::try_new(&mut out, &batch.schema()).expect("a writer");
+        parts.for_each(|part| writer.write(&part).expect("written"));
+        writer.finish().expect("finished");
+    }
+    out
+}
+
+/// What comes of reading and planning on so many threads.
+fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads").install(work)
+}
+
 fn gz(bytes: &[u8]) -> Vec<u8> {
     use std::io::Write;
     let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -186,7 +211,12 @@ fn every_format_gives_the_same_plan() {
     for word in ["staff", "senior", "half", "recent", "rust", "élan"] {
         assert!(want.contains(&format!("\"value\":\"{word}\"")), "nobody gets `{word}`:\n{}", &want[..400]);
     }
-    let files: [(&str, Vec<u8>); 6] = [
+    let files: [(&str, Vec<u8>); 11] = [
+        ("hr.csv", csv(&rows).into_bytes()),
+        ("hr.arrow", arrow(&batch, 1 << 20, false)),
+        ("hr.feather", arrow(&batch, 90, false)),
+        ("hr.arrows", arrow(&batch, 90, true)),
+        ("hr.arrows.gz", gz(&arrow(&batch, 1 << 20, true))),
         ("hr.jsonl", jsonl(&rows).into_bytes()),
         ("hr.parquet", parquet(&batch, 1 << 20)),
         ("groups.parquet", parquet(&batch, 90)),
@@ -195,8 +225,13 @@ fn every_format_gives_the_same_plan() {
         ("hr.jsonl.gz", gz(jsonl(&rows).as_bytes())),
     ];
     for (name, bytes) in files {
-        let people = folder.people(name, &bytes).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert!(folder.plan(&people, &actual) == want, "{name} gives another plan");
+        for threads in [1, 2, 7] {
+            let plan = on_threads(threads, || {
+                let people = folder.people(name, &bytes).unwrap_or_else(|e| panic!("{name}: {e}"));
+                folder.plan(&people, &actual)
+            });
+            assert!(plan == want, "{name} gives another plan on {threads} threads");
+        }
     }
 }
 
@@ -217,17 +252,33 @@ fn the_actual_state_is_the_same_from_every_format() {
         ("value", texts(&|h| h.1.to_owned())),
     ])
     .expect("a batch");
+    let lines: String = held
+        .iter()
+        .map(|(id, v)| {
+            format!("{{\"value\":\"{v}\",\"app\":\"ad\",\"identity\":\"{id}\",\"kind\":\"group\"}}\n")
+        })
+        .collect();
     let mut plans = Vec::new();
     for (name, bytes) in [
         ("entitlements.csv", format!("app,identity,kind,value\n{text}").into_bytes()),
         ("entitlements.csv.gz", gz(format!("app,identity,kind,value\n{text}").as_bytes())),
         ("entitlements.parquet", parquet(&table, 100)),
+        ("entitlements.arrow", arrow(&table, 1 << 20, false)),
+        ("entitlements.arrows", arrow(&table, 100, true)),
+        ("entitlements.jsonl", lines.into_bytes()),
     ] {
         let dir = folder.path(&format!("actual-{name}"));
         fs::create_dir(&dir).expect("made");
         fs::write(dir.join(name), bytes).expect("written");
-        let actual = Actual::load(&folder.1, &dir).unwrap_or_else(|e| panic!("{name}: {e}"));
-        plans.push((name, folder.plan(&people, &actual)));
+        for threads in [1, 2, 7] {
+            plans.push((
+                name,
+                on_threads(threads, || {
+                    let actual = Actual::load(&folder.1, &dir).unwrap_or_else(|e| panic!("{name}: {e}"));
+                    folder.plan(&people, &actual)
+                }),
+            ));
+        }
     }
     let packed = folder.path("state.provstate");
     let mut bytes = Vec::new();
@@ -257,6 +308,8 @@ fn what_is_cut_short_is_refused() {
         ("hr.parquet", parquet(&batch, 90)),
         ("hr.csv.gz", gz(csv(&rows).as_bytes())),
         ("hr.csv.zst", zstd::encode_all(csv(&rows).as_bytes(), 1).expect("packed")),
+        ("hr.arrow", arrow(&batch, 90, false)),
+        ("hr.arrows", arrow(&batch, 90, true)),
     ] {
         for len in [0, 1, 3, 4, 7, 8, 40, bytes.len() / 2, bytes.len() - 1] {
             let said = refusal(&folder, name, &bytes[..len]);
@@ -298,14 +351,41 @@ fn bytes_that_are_changed_never_panic() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize
     };
-    let bytes = parquet(&batch, 25);
-    for _ in 0..300 {
-        let mut broken = bytes.clone();
-        for _ in 0..1 + next() % 3 {
-            let at = next() % broken.len();
-            broken[at] = next() as u8;
+    for (name, bytes) in [
+        ("hr.parquet", parquet(&batch, 25)),
+        ("hr.arrow", arrow(&batch, 25, false)),
+        ("hr.arrows", arrow(&batch, 25, true)),
+    ] {
+        for _ in 0..300 {
+            let mut broken = bytes.clone();
+            for _ in 0..1 + next() % 3 {
+                let at = next() % broken.len();
+                broken[at] = next() as u8;
+            }
+            // Read or refused: either will do.
+            let _ = folder.people(name, &broken).map(|p| p.len());
         }
-        // Read or refused: either will do.
-        let _ = folder.people("hr.parquet", &broken).map(|p| p.len());
+    }
+}
+
+#[test]
+fn numbers_of_rows_that_can_t_be_are_refused() {
+    let (folder, rows) = (Folder::new(), rows());
+    let batch = batch(&rows[..20]);
+    // The length of a batch stands in eight bytes, as do those of its columns.
+    let bytes = arrow(&batch, 20, true);
+    let twenty = 20u64.to_le_bytes();
+    let places: Vec<usize> =
+        (0..bytes.len() - 8).filter(|at| bytes[*at..*at + 8] == twenty && at % 8 == 0).collect();
+    assert!(places.len() > 9, "{places:?}");
+    for place in places {
+        for huge in [u64::MAX, 1 << 62, 1 << 50, u64::from(u32::MAX)] {
+            let mut broken = bytes.clone();
+            broken[place..place + 8].copy_from_slice(&huge.to_le_bytes());
+            // Some of these numbers are of columns that nobody reads.
+            if let Err(e) = folder.people("hr.arrows", &broken) {
+                assert!(e.to_string().contains("P0623"), "{e}");
+            }
+        }
     }
 }

@@ -1,9 +1,10 @@
-//! Parquet files, column by column. Every value comes out in the spelling that a cell of text would have, so that
+//! Parquet files, and Arrow's own files and streams, column by column. Every value comes out in the spelling that a cell of text would have, so that
 //! what reads it knows one form only; a dictionary's values are spelled once.
 //!
 //! Imports nothing of the workspace: an edit to the language never builds the readers of these formats again. Invariant:
 //! no bytes make it panic, and a column gives as many cells as the file has rows, or an error.
 
+mod ipc;
 mod parquet;
 mod spell;
 
@@ -30,18 +31,32 @@ pub struct Broken {
 /// one time, as can the columns of each.
 #[derive(Debug)]
 pub struct File {
-    inner: parquet::Parquet,
+    inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Parquet(parquet::Parquet),
+    Ipc(ipc::Ipc),
 }
 
 impl File {
     /// Opens a Parquet file. One that is cut short has lost its end, where the columns are told, and can't be.
     pub fn parquet(bytes: Vec<u8>) -> Result<File, Broken> {
-        guarded(|| parquet::Parquet::open(bytes)).map(|inner| File { inner })
+        guarded(|| parquet::Parquet::open(bytes)).map(|inner| File { inner: Inner::Parquet(inner) })
+    }
+
+    /// Opens a file or a stream in Arrow's own form. One that is cut short is refused.
+    pub fn arrow(bytes: Vec<u8>) -> Result<File, Broken> {
+        guarded(|| ipc::Ipc::open(bytes)).map(|inner| File { inner: Inner::Ipc(inner) })
     }
 
     /// The columns, by name.
     pub fn columns(&self) -> &[String] {
-        self.inner.columns()
+        match &self.inner {
+            Inner::Parquet(file) => file.columns(),
+            Inner::Ipc(file) => file.columns(),
+        }
     }
 
     /// How many rows the file has.
@@ -51,7 +66,10 @@ impl File {
 
     /// How many rows each group has.
     pub fn groups(&self) -> &[usize] {
-        self.inner.groups()
+        match &self.inner {
+            Inner::Parquet(file) => file.groups(),
+            Inner::Ipc(file) => file.groups(),
+        }
     }
 
     /// Reads the column of a number; several may be read at one time.
@@ -91,8 +109,11 @@ impl File {
             [one] => self.columns().get(*one).cloned(),
             _ => None,
         };
-        guarded(|| self.inner.read(group, columns, each))
-            .map_err(|e| Broken { column: e.column.or(name), ..e })
+        let read = || match &self.inner {
+            Inner::Parquet(file) => file.read(group, columns, each),
+            Inner::Ipc(file) => file.read(group, columns, each),
+        };
+        guarded(read).map_err(|e| Broken { column: e.column.or(name), ..e })
     }
 }
 

@@ -9,7 +9,9 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::basic::{Encoding, PageType};
+use parquet::column::page::PageReader;
 use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::serialized_reader::SerializedPageReader;
 use std::sync::Arc;
 
 /// How many rows are decoded at one time.
@@ -79,6 +81,13 @@ impl Parquet {
             |e: &dyn std::fmt::Display| Broken::new(format!("row group {}: {}", number + 1, said(e)));
         let group = self.plain.metadata().row_group(number);
         let has = self.groups[number];
+        for column in columns {
+            for (chunk, meta) in group.columns().iter().enumerate() {
+                if root(meta, &self.columns) == Some(*column) {
+                    self.check_pages(number, chunk).map_err(|e| broken(&e))?;
+                }
+            }
+        }
         // A reader a column: how text is best given is a matter of each.
         let reader = |column: usize| {
             let mut chunks = group.columns().iter().filter(|c| root(c, &self.columns) == Some(column));
@@ -110,6 +119,29 @@ impl Parquet {
         if rows != has {
             let message = format!("row group {} has {rows} rows and says it has {has}", number + 1);
             return Err(Broken::new(message));
+        }
+        Ok(())
+    }
+}
+
+impl Parquet {
+    /// Holds what the pages of a chunk say they have against what the file's end says, and that against the bytes that
+    /// there are: a page of a few bytes can say that it has billions of values, for which the reader would make room.
+    fn check_pages(&self, group: usize, chunk: usize) -> Result<(), String> {
+        let (group, rows) = (self.plain.metadata().row_group(group), self.groups[group]);
+        let meta = group.column(chunk);
+        let values = usize::try_from(meta.num_values()).ok().filter(|n| may_have(*n, self.bytes.len()));
+        let values = values.ok_or("a column says that it has a number of values that can't be")?;
+        let mut pages = SerializedPageReader::new(Arc::new(self.bytes.clone()), meta, rows, None)
+            .map_err(|e| said(&e))?;
+        let mut left = values;
+        while let Some(page) = pages.peek_next_page().map_err(|e| said(&e))? {
+            if !page.is_dict {
+                let in_page = page.num_levels.or(page.num_rows).unwrap_or(0);
+                left =
+                    left.checked_sub(in_page).ok_or("a page says that it has more values than its column")?;
+            }
+            pages.skip_next_page().map_err(|e| said(&e))?;
         }
         Ok(())
     }

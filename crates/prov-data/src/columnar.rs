@@ -1,4 +1,4 @@
-//! Parquet files as tables. The number of a row, from 1, stands where other formats have a line.
+//! Parquet and Arrow files as tables. The number of a row, from 1, stands where other formats have a line.
 //! Invariant: a column that is not kept is never decoded; a file that can't be read whole is refused.
 
 use crate::raw::{self, CELL_LIMIT, Parted, Raw};
@@ -8,14 +8,20 @@ use prov_model::{RawCell, RawColumn, RawTable};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Reads a Parquet file; only the cells of some columns are kept.
-pub fn read_parquet(name: &str, bytes: Vec<u8>, keep: &dyn Fn(&str) -> bool) -> Result<Raw, Vec<Diagnostic>> {
-    open(name, bytes).and_then(|open| read(name, &open, keep))
+/// How a file of columns is written.
+#[derive(Clone, Copy)]
+pub(crate) enum Form {
+    Parquet,
+    Arrow,
 }
 
-/// Opens a Parquet file.
-pub(crate) fn open(name: &str, bytes: Vec<u8>) -> Result<File, Vec<Diagnostic>> {
-    File::parquet(bytes).map_err(|e| vec![broken(name, &e)])
+/// Opens a file.
+pub(crate) fn open(name: &str, form: Form, bytes: Vec<u8>) -> Result<File, Vec<Diagnostic>> {
+    let open = match form {
+        Form::Parquet => File::parquet(bytes),
+        Form::Arrow => File::arrow(bytes),
+    };
+    open.map_err(|e| vec![broken(name, &e)])
 }
 
 /// A column on its way.
@@ -58,7 +64,12 @@ impl Sink for Cells {
     }
 }
 
-fn read(name: &str, file: &File, keep: &dyn Fn(&str) -> bool) -> Result<Raw, Vec<Diagnostic>> {
+/// Reads a file; only the cells of some columns are kept.
+pub(crate) fn read(
+    name: &str,
+    file: &File,
+    keep: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<Raw, Vec<Diagnostic>> {
     let wanted = wanted(name, file, keep)?;
     let read: Vec<Result<Cells, Broken>> = wanted
         .par_iter()
@@ -86,7 +97,7 @@ const PART: usize = 1 << 20;
 pub(crate) fn read_parts<T: Send>(
     name: &str,
     file: &File,
-    keep: &dyn Fn(&str) -> bool,
+    keep: &(dyn Fn(&str) -> bool + Sync),
     each: &(dyn Fn(RawTable) -> T + Sync),
 ) -> Result<Parted<T>, Vec<Diagnostic>> {
     let wanted = wanted(name, file, keep)?;
@@ -138,7 +149,11 @@ pub(crate) fn read_parts<T: Send>(
 }
 
 /// The numbers of the columns that are kept.
-fn wanted(name: &str, file: &File, keep: &dyn Fn(&str) -> bool) -> Result<Vec<usize>, Vec<Diagnostic>> {
+fn wanted(
+    name: &str,
+    file: &File,
+    keep: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<Vec<usize>, Vec<Diagnostic>> {
     let columns = file.columns();
     raw::check_names(columns.iter().map(String::as_str), &|code, message, help| {
         Diagnostic::new(code, message).in_data(name, None, None).maybe_help(help)

@@ -25,7 +25,7 @@ pub fn read_csv(file: &str, bytes: &[u8]) -> Result<Raw, Vec<Diagnostic>> {
 pub fn read_csv_keeping(
     file: &str,
     bytes: &[u8],
-    keep: &dyn Fn(&str) -> bool,
+    keep: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<Raw, Vec<Diagnostic>> {
     read_in_chunks(file, bytes, keep, CHUNK)
 }
@@ -33,7 +33,7 @@ pub fn read_csv_keeping(
 fn read_in_chunks(
     file: &str,
     bytes: &[u8],
-    keep: &dyn Fn(&str) -> bool,
+    keep: &(dyn Fn(&str) -> bool + Sync),
     chunk: usize,
 ) -> Result<Raw, Vec<Diagnostic>> {
     let Parted { rest: mut raw, parts } = read_parts(file, bytes, keep, chunk, &|table| table)?;
@@ -47,7 +47,7 @@ fn read_in_chunks(
 pub(crate) fn read_parts<T: Send>(
     file: &str,
     bytes: &[u8],
-    keep: &dyn Fn(&str) -> bool,
+    keep: &(dyn Fn(&str) -> bool + Sync),
     chunk: usize,
     each: &(dyn Fn(RawTable) -> T + Sync),
 ) -> Result<Parted<T>, Vec<Diagnostic>> {

@@ -4,10 +4,11 @@
 //! Invariant: columns are the keys of all objects that were accepted, in order of first sight; an object is read as a
 //! whole or rejected as a whole.
 
-use crate::raw::{CELL_LIMIT, Raw};
+use crate::raw::{CELL_LIMIT, Parted, Raw};
 use crate::{encoding, raw};
 use prov_diag::{Diagnostic, codes};
 use prov_model::{RawCell, RawTable, shorten};
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -30,11 +31,29 @@ pub fn read_json(file: &str, bytes: &[u8]) -> Result<Raw, Vec<Diagnostic>> {
 pub fn read_json_keeping(
     file: &str,
     bytes: &[u8],
-    keep: &dyn Fn(&str) -> bool,
+    keep: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<Raw, Vec<Diagnostic>> {
+    let Parted { rest: mut raw, parts } = read_parts(file, bytes, keep, CHUNK, &|table| table)?;
+    raw.table.append_all(parts, |columns| {
+        columns.into_par_iter().for_each(|(column, parts)| column.append(parts));
+    });
+    Ok(raw)
+}
+
+/// How many bytes of lines one thread reads at a time.
+pub(crate) const CHUNK: usize = 1 << 22;
+
+/// The same, but what becomes of the rows of each chunk is up to the caller.
+pub(crate) fn read_parts<T: Send>(
+    file: &str,
+    bytes: &[u8],
+    keep: &(dyn Fn(&str) -> bool + Sync),
+    chunk: usize,
+    each: &(dyn Fn(RawTable) -> T + Sync),
+) -> Result<Parted<T>, Vec<Diagnostic>> {
     let bytes = encoding::after_mark(file, bytes)?;
-    let mut reader = Reader { raw: Raw::new(file, vec![]), rows: Rows::default() };
-    match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
+    let fresh = || Reader { raw: Raw::new(file, vec![]), rows: Rows::new(keep) };
+    let mut parts = match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
         None => {
             let message =
                 format!("`{file}` is empty: there must be a JSON object on each line, or an array of them");
@@ -43,14 +62,48 @@ pub fn read_json_keeping(
                 Diagnostic::new(&codes::EMPTY_FILE, message).in_data(file, None, None).help(help),
             ]);
         }
-        Some(b'[') => reader.array(bytes)?,
-        Some(_) => reader.lines(bytes),
+        Some(b'[') => {
+            let mut reader = fresh();
+            reader.array(bytes)?;
+            vec![reader]
+        }
+        Some(_) => {
+            let ends = ends(bytes, chunk);
+            let starts = || std::iter::once(0).chain(ends.iter().copied());
+            let counted: Vec<(usize, usize)> = starts().zip(ends.iter().copied()).collect();
+            let breaks: Vec<u64> = counted
+                .par_iter()
+                .map(|&(start, end)| memchr::memchr_iter(b'\n', &bytes[start..end]).count() as u64)
+                .collect();
+            let mut line = 1;
+            let mut places = Vec::with_capacity(counted.len());
+            for ((start, end), breaks) in counted.into_iter().zip(breaks) {
+                places.push((start, end, line));
+                line += breaks;
+            }
+            let read = |&(start, end, line): &(usize, usize, u64)| {
+                let mut reader = fresh();
+                reader.lines(bytes, start, end, line);
+                reader
+            };
+            let parts: Vec<Reader<'_>> = places.par_iter().map(read).collect();
+            // Which keys are too many depends on all that came before.
+            let few = parts.len() == 1 || columns(&parts).len() < KEY_LIMIT;
+            if few { parts } else { vec![read(&(0, bytes.len(), 1))] }
+        }
+    };
+    let columns = columns(&parts);
+    let mut rest = Raw { table: RawTable::keeping(file, columns.clone(), &keep), ..Raw::default() };
+    for part in &mut parts {
+        let raw = std::mem::take(&mut part.raw);
+        rest.rejections.extend(raw.rejections);
+        rest.notices.extend(raw.notices);
+        rest.truncated |= raw.truncated;
     }
-    let Reader { mut raw, rows } = reader;
-    raw.table = rows.table(file, keep);
+    let rows: usize = parts.iter().map(|part| part.rows.rows.len()).sum();
     // Its inner objects must not pass for rows.
-    if let [r, ..] = raw.rejections.as_slice()
-        && raw.rows() > 1
+    if let [r, ..] = rest.rejections.as_slice()
+        && rows + rest.rejections.len() > 1
         && !bytes.trim_ascii_start().starts_with(b"[")
         && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
     {
@@ -58,33 +111,79 @@ pub fn read_json_keeping(
         let d = Diagnostic::new(&codes::BAD_JSON, message).in_data(file, Some(r.line), None);
         return Err(vec![d.help("write an array of objects, or each object on a line of its own")]);
     }
-    Ok(raw)
+    let place: FxHashMap<&str, u32> = columns.iter().map(String::as_str).zip(0..).collect();
+    let parts = parts
+        .into_par_iter()
+        .filter(|part| !part.rows.rows.is_empty())
+        .map(|part| each(part.rows.table(file, &columns, &place)))
+        .collect();
+    Ok(Parted { rest, parts })
+}
+
+/// Where chunks of lines end.
+fn ends(bytes: &[u8], chunk: usize) -> Vec<usize> {
+    let mut ends = Vec::new();
+    let mut at = 0;
+    while bytes.len() - at > chunk {
+        let Some(end) = memchr::memchr(b'\n', &bytes[at + chunk..]) else { break };
+        at += chunk + end + 1;
+        ends.push(at);
+    }
+    if ends.last() != Some(&bytes.len()) {
+        ends.push(bytes.len());
+    }
+    ends
+}
+
+/// The keys of all parts, in order of first sight.
+fn columns(parts: &[Reader<'_>]) -> Vec<String> {
+    let mut seen: FxHashSet<&str> = FxHashSet::default();
+    let all = parts.iter().flat_map(|part| &part.rows.columns);
+    all.filter(|name| seen.insert(name)).cloned().collect()
 }
 
 /// Cells as they come, before all columns are known.
-#[derive(Default)]
-struct Rows {
+struct Rows<'k> {
+    keep: &'k (dyn Fn(&str) -> bool + Sync),
     columns: Vec<String>,
+    /// By column, whether its cells are kept.
+    kept: Vec<bool>,
     index: FxHashMap<String, u32>,
-    /// Of every cell that is there: its column, its end in the text, whether it is JSON.
+    /// Of every cell that is there: its column, its end in the text, whether it is JSON. Of one that is not kept there is
+    /// no text.
     cells: Vec<(u32, usize, bool)>,
     text: String,
     /// Of every row: its line, and the end of its cells.
     rows: Vec<(u64, usize)>,
 }
 
-impl Rows {
-    fn table(self, file: &str, keep: &dyn Fn(&str) -> bool) -> RawTable {
-        let width = self.columns.len();
-        let mut table = RawTable::keeping(file, self.columns, keep);
+impl<'k> Rows<'k> {
+    fn new(keep: &'k (dyn Fn(&str) -> bool + Sync)) -> Rows<'k> {
+        Rows {
+            keep,
+            columns: Vec::new(),
+            kept: Vec::new(),
+            index: FxHashMap::default(),
+            cells: Vec::new(),
+            text: String::new(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// The rows with the columns of the whole file, and where each stands there.
+    fn table(self, file: &str, columns: &[String], place: &FxHashMap<&str, u32>) -> RawTable {
+        let width = columns.len();
+        let at: Vec<usize> =
+            self.columns.iter().map(|c| place.get(c.as_str()).map_or(0, |at| *at as usize)).collect();
+        let mut table = RawTable::keeping(file, columns.to_vec(), &self.keep);
         let mut row = vec![RawCell::Absent; width];
-        let (mut cell, mut at) = (0, 0);
+        let (mut cell, mut start) = (0, 0);
         for (line, end) in self.rows {
             row.fill(RawCell::Absent);
             for &(column, to, json) in &self.cells[cell..end] {
-                let text = &self.text[at..to];
-                row[column as usize] = if json { RawCell::Json(text) } else { RawCell::Text(text) };
-                at = to;
+                let text = &self.text[start..to];
+                row[at[column as usize]] = if json { RawCell::Json(text) } else { RawCell::Text(text) };
+                start = to;
             }
             cell = end;
             table.push(line, row.iter().copied());
@@ -93,15 +192,16 @@ impl Rows {
     }
 }
 
-struct Reader {
+struct Reader<'k> {
     raw: Raw,
-    rows: Rows,
+    rows: Rows<'k>,
 }
 
-impl Reader {
-    fn lines(&mut self, bytes: &[u8]) {
-        let (mut at, mut line) = (0, 1);
-        while at < bytes.len() {
+impl Reader<'_> {
+    /// The lines from one byte to another, at which lines begin; the first has the number `line`.
+    fn lines(&mut self, bytes: &[u8], start: usize, stop: usize, line: u64) {
+        let (mut at, mut line) = (start, line);
+        while at < stop {
             let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i);
             let row = bytes[at..end].trim_ascii_end();
             if !row.is_empty() {
@@ -181,6 +281,7 @@ impl Reader {
         for name in self.rows.columns.drain(columns..) {
             self.rows.index.remove(&name);
         }
+        self.rows.kept.truncate(columns);
         if let Some(Fault { column, code, message }) = fault {
             return self.raw.reject(line, column.as_deref(), code, message);
         }
@@ -310,12 +411,12 @@ impl Fault {
     }
 }
 
-struct ObjectVisitor<'r> {
-    rows: &'r mut Rows,
+struct ObjectVisitor<'r, 'k> {
+    rows: &'r mut Rows<'k>,
     fault: &'r mut Option<Fault>,
 }
 
-impl<'de> Visitor<'de> for ObjectVisitor<'_> {
+impl<'de> Visitor<'de> for ObjectVisitor<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -337,6 +438,7 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
                         );
                         return Fault { column: None, code: codes::BAD_JSON.id, message }.stop(fault);
                     }
+                    rows.kept.push((rows.keep)(&key));
                     rows.columns.push(key.clone().into_owned());
                     rows.index.insert(key.clone().into_owned(), column as u32);
                     column as u32
@@ -355,7 +457,9 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
             }
             match cell(value) {
                 Ok((text, json)) => {
-                    rows.text.push_str(&text);
+                    if rows.kept[column as usize] {
+                        rows.text.push_str(&text);
+                    }
                     rows.cells.push((column, rows.text.len(), json));
                 }
                 Err(message) => {
@@ -494,5 +598,59 @@ impl<'de> Visitor<'de> for Nested<'_> {
             map.next_value_seed(self.deeper()?)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn lines() -> impl Strategy<Value = Vec<u8>> {
+        let token = prop::sample::select(vec![
+            "{\"a\":1}\n",
+            "{\"b\":\"x\",\"a\":2}\n",
+            "{\"c\":[1,{\"d\":2}]}\r\n",
+            "\n",
+            "{\"a\":1,\"a\":2}\n",
+            "{\"z\":1,\"y\":}\n",
+            "{\"é\":\"é\"}\n",
+            "[]\n",
+            "{\"a\":",
+            " ",
+        ]);
+        let broken = Just(&b"\xE9"[..]);
+        let token = prop_oneof![40 => token.prop_map(str::as_bytes), 1 => broken];
+        prop::collection::vec(token, 0..60).prop_map(|t| [&b"{\"a\":0}\n"[..], &t.concat()].concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn where_chunks_begin_leaves_no_trace(bytes in lines(), chunk in 0..60usize) {
+            let read = |chunk| {
+                let parted = read_parts("a.jsonl", &bytes, &|c| c != "b", chunk, &|t| t).map_err(|e| format!("{e:?}"))?;
+                let mut raw = parted.rest;
+                raw.table.append_all(parted.parts, |columns| {
+                    columns.into_iter().for_each(|(column, parts)| column.append(parts));
+                });
+                let cells = |r: prov_model::RawRow<'_>| (0..raw.table.columns.len()).map(|c| format!("{:?}", r.cell(c))).collect::<Vec<_>>();
+                let rows: Vec<_> = raw.table.rows().map(|r| (r.line(), cells(r))).collect();
+                Ok::<_, String>((rows, raw.table.columns.clone(), raw.rejections.clone(), raw.truncated, format!("{:?}", raw.notices)))
+            };
+            prop_assert_eq!(read(chunk), read(CHUNK));
+        }
+    }
+
+    #[test]
+    fn keys_are_counted_over_the_whole_file() {
+        let bytes: String = (0..KEY_LIMIT + 5).map(|i| format!("{{\"k{i}\":1}}\n")).collect();
+        let read = |chunk| {
+            let parted = read_parts("a.jsonl", bytes.as_bytes(), &|_| true, chunk, &|t| t.len());
+            parted.map(|p| (p.parts.iter().sum::<usize>(), p.rest.rejections)).map_err(|e| format!("{e:?}"))
+        };
+        assert_eq!(read(1000), read(CHUNK));
+        assert_eq!(read(1000).map(|r| (r.0, r.1.len())), Ok((KEY_LIMIT, 5)));
     }
 }

@@ -1,10 +1,10 @@
 //! What a reader gives: rows, what it could not read, and whether the file is whole.
 //! Invariant: every data row of the file is either in the table or a rejection, or the file is `truncated`.
 
-use crate::columnar::read_parquet;
+use crate::columnar::Form;
 use crate::csv::read_csv_keeping;
 use crate::jsonl::read_json_keeping;
-use crate::{columnar, csv, packed};
+use crate::{columnar, csv, jsonl, packed};
 use prov_diag::{Code, Diagnostic, Severity, codes};
 use prov_model::{RawTable, Rejection, shorten};
 use std::borrow::Cow;
@@ -99,8 +99,8 @@ fn of_rejection(r: &Rejection) -> Diagnostic {
     d
 }
 
-/// Reads a file by the end of its name: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.parquet`, and each of
-/// these with `.gz` or `.zst` behind it.
+/// Reads a file by the end of its name: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.parquet`, `.arrow`, `.feather`, `.arrows`, and
+/// each of these with `.gz` or `.zst` behind it.
 pub fn read_table(name: &str, bytes: &[u8]) -> Result<Raw, Vec<Diagnostic>> {
     read_table_keeping(name, Cow::Borrowed(bytes), &|_| true)
 }
@@ -109,13 +109,15 @@ pub fn read_table(name: &str, bytes: &[u8]) -> Result<Raw, Vec<Diagnostic>> {
 pub fn read_table_keeping(
     name: &str,
     bytes: Cow<'_, [u8]>,
-    keep: &dyn Fn(&str) -> bool,
+    keep: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<Raw, Vec<Diagnostic>> {
     let (plain, bytes) = packed::unpacked(name, bytes)?;
     match Format::of(name, plain)? {
         Format::Csv => read_csv_keeping(name, &bytes, keep),
         Format::Json => read_json_keeping(name, &bytes, keep),
-        Format::Parquet => read_parquet(name, bytes.into_owned(), keep),
+        Format::Columnar(form) => {
+            columnar::read(name, &columnar::open(name, form, bytes.into_owned())?, keep)
+        }
     }
 }
 
@@ -132,19 +134,16 @@ pub(crate) struct Parted<T> {
 pub(crate) fn read_parts<T: Send>(
     name: &str,
     bytes: Cow<'_, [u8]>,
-    keep: &dyn Fn(&str) -> bool,
+    keep: &(dyn Fn(&str) -> bool + Sync),
     each: &(dyn Fn(RawTable) -> T + Sync),
 ) -> Result<Parted<T>, Vec<Diagnostic>> {
     let (plain, bytes) = packed::unpacked(name, bytes)?;
     match Format::of(name, plain)? {
         Format::Csv => csv::read_parts(name, &bytes, keep, csv::CHUNK, each),
-        Format::Json => {
-            let mut rest = read_json_keeping(name, &bytes, keep)?;
-            let head = RawTable::new(name, rest.table.columns.clone());
-            let table = std::mem::replace(&mut rest.table, head);
-            Ok(Parted { rest, parts: if table.is_empty() { vec![] } else { vec![each(table)] } })
+        Format::Json => jsonl::read_parts(name, &bytes, keep, jsonl::CHUNK, each),
+        Format::Columnar(form) => {
+            columnar::read_parts(name, &columnar::open(name, form, bytes.into_owned())?, keep, each)
         }
-        Format::Parquet => columnar::read_parts(name, &columnar::open(name, bytes.into_owned())?, keep, each),
     }
 }
 
@@ -152,7 +151,7 @@ pub(crate) fn read_parts<T: Send>(
 enum Format {
     Csv,
     Json,
-    Parquet,
+    Columnar(Form),
 }
 
 impl Format {
@@ -162,12 +161,13 @@ impl Format {
         match file.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase()).as_deref() {
             Some("csv") => Ok(Format::Csv),
             Some("jsonl" | "ndjson" | "json") => Ok(Format::Json),
-            Some("parquet") => Ok(Format::Parquet),
+            Some("parquet") => Ok(Format::Columnar(Form::Parquet)),
+            Some("arrow" | "arrows" | "feather") => Ok(Format::Columnar(Form::Arrow)),
             _ => Err(vec![
                 Diagnostic::new(&codes::UNKNOWN_FORMAT, format!("`{name}` is of no format that can be read"))
                     .help(
                         "files end in `.csv` (comma-separated, the first line names the columns), `.jsonl` or `.ndjson` \
-                         (a JSON object a line), `.json` (an array of objects) or `.parquet`",
+                         (a JSON object a line), `.json` (an array of objects), `.parquet`, or `.arrow`, `.feather` and `.arrows`",
                     ),
             ]),
         }

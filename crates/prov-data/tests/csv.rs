@@ -227,7 +227,7 @@ fn the_end_of_a_name_says_how_a_file_is_read() {
             [format!(
                 "P0614 error : `{name}` is of no format that can be read (help: files end in `.csv` (comma-separated, the \
                  first line names the columns), `.jsonl` or `.ndjson` (a JSON object a line), `.json` (an array of \
-                 objects) or `.parquet`)"
+                 objects), `.parquet`, or `.arrow`, `.feather` and `.arrows`)"
             )]
         );
     }

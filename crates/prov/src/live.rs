@@ -274,7 +274,7 @@ impl Live {
         let (actual, background) = self.around(&ids, &some, &self.held);
         let (memory, engine) = (&background.memory, &self.engine);
         let after = self.session.decide(&some.people, &background, |desired, _| {
-            let has = |id: &str| actual.ids.binary_search_by(|x| (**x).cmp(id)).is_ok();
+            let has = |id: &str| actual.ids.find(id).is_some();
             let good = engine.inner().good_after(self.session.population(), &desired, has, memory);
             let runs = |action: ActionView<'_>| !action.is_report();
             let after = prov_plan::memory_if(schema, &desired, &actual, memory, &changes.plan, runs);
@@ -308,7 +308,7 @@ impl Live {
         background.memory = Arc::new(memory);
         let population = self.session.population();
         let people = population.types.iter().map(|t| (t.len() - t.gone.len()) as u64).sum();
-        let known = |id: &&Box<str>| population.find(schema, id).is_none();
+        let known = |id: &&str| population.find(schema, id).is_none();
         let missing = start.actual().ids.iter().filter(known).count() as u64;
         self.session.decide(&some.people, &background, |mut desired, plains| {
             desired.counts = self.session.counts();

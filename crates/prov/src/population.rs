@@ -496,7 +496,8 @@ impl Tables {
         }
         let file = |stem: &str| {
             let packed = |e: &str| ["", ".gz", ".zst"].map(|packed| dir.join(format!("{stem}.{e}{packed}")));
-            let mut files = ["csv", "jsonl", "ndjson", "json", "parquet"].into_iter().flat_map(packed);
+            let forms = ["csv", "jsonl", "ndjson", "json", "parquet", "arrow", "feather", "arrows"];
+            let mut files = forms.into_iter().flat_map(packed);
             files.find(|p| p.is_file())
         };
         let tables = Tables { accounts: file("accounts"), entitlements: file("entitlements") };

@@ -74,7 +74,7 @@ codes! {
         good Shown("`prov.toml`:\n\n[sources.hr]\nfile = \"people.csv\"\n"),
     }
     BROKEN_FILE = "P0623" Error "a file is broken" {
-        "A Parquet file, or one that is compressed, holds its own description, and can only be read where all of it is there. This one is cut off, still being written, damaged, or has a column of a type that says nothing about people (bytes, maps, intervals). Nothing of it was read. Where the column is named, only that one is to blame; columns that the policy does not look at are never read.\n\nFetch the file again, or write it anew."
+        "A Parquet or Arrow file, a packed state, or one that is compressed, holds its own description, and can only be read where all of it is there. This one is cut off, still being written, damaged, or has a column of a type that says nothing about people (bytes, maps, intervals). Nothing of it was read. Where the column is named, only that one is to blame; columns that the policy does not look at are never read.\n\nFetch the file again, or write it anew."
         bad Shown("`hr.parquet`, of which the last bytes did not arrive\n"),
         good Shown("`hr.parquet`, copied whole; or `hr.csv`, of which every row before the cut can be read\n"),
     }

@@ -70,8 +70,8 @@ impl<'s> Cursor<'s, '_> {
     pub(crate) fn of(&mut self, id: &str) -> Option<Has<'s>> {
         let actual = self.against.actual;
         let ids = &actual.ids;
-        let mut at = self.next.unwrap_or_else(|| ids.partition_point(|x| **x < *id));
-        while ids.get(at).is_some_and(|x| **x < *id) {
+        let mut at = self.next.unwrap_or_else(|| ids.partition_point(|x| *x < *id));
+        while ids.get(at).is_some_and(|x| *x < *id) {
             at += 1;
         }
         self.next = Some(at);
@@ -79,7 +79,7 @@ impl<'s> Cursor<'s, '_> {
             return None;
         }
         let numbers = &*self.against.numbers[self.ty.index()];
-        if ids.get(at).is_none_or(|x| **x != *id) {
+        if ids.get(at).is_none_or(|x| *x != *id) {
             return Some(Has { accounts: &[], holdings: &[], numbers });
         }
         Some(Has { accounts: actual.accounts.get(at), holdings: actual.holdings.get(at), numbers })

@@ -37,7 +37,7 @@ impl Held {
     }
 
     fn position(&self, id: &str) -> Option<usize> {
-        self.actual.ids.binary_search_by(|known| (**known).cmp(id)).ok()
+        self.actual.ids.find(id)
     }
 
     /// The accounts of somebody.
@@ -100,7 +100,7 @@ impl Held {
     pub fn take(&mut self, ids: &[String], actual: &Actual, memory: Memory) {
         let memory = Arc::new(memory);
         for id in ids {
-            let at = actual.ids.binary_search_by(|known| (**known).cmp(id)).ok();
+            let at = actual.ids.find(id);
             let held = at.map_or(&[][..], |at| actual.holdings.get(at)).iter();
             let since = Since {
                 accounts: at.map_or_else(Vec::new, |at| actual.accounts.get(at).to_vec()),
@@ -135,7 +135,13 @@ mod tests {
         holdings.push([e]);
         let mut accounts = Csr::default();
         accounts.push([]);
-        let actual = Actual { ids: vec!["1".into()], holdings, accounts, entitlements, ..Actual::default() };
+        let actual = Actual {
+            ids: ["1"].into_iter().collect(),
+            holdings,
+            accounts,
+            entitlements,
+            ..Actual::default()
+        };
         let mut held = Held::new(Arc::new(actual), Arc::default());
         held.take(&["2".to_owned()], &Actual::default(), Memory::default());
         assert!(held.position("1").is_some() && held.since.contains_key("2"));

@@ -55,7 +55,7 @@ impl Names {
         names.had.sort_unstable();
         names.orphans = actual.orphans.iter().map(|o| ((o.app, o.name.clone()), o.clone())).collect();
         for (position, id) in desired.ids.iter().enumerate() {
-            let at = actual.ids.binary_search(id).ok();
+            let at = actual.ids.find(id);
             let has = at.map_or(&[][..], |at| actual.accounts.get(at));
             let wanted = wanted(desired.accounts.get(position), has);
             names.wish(id, wanted);
