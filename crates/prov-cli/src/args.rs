@@ -98,6 +98,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// What everyone has: pack it into one file that is read at once
     Actual(ActualArgs),
+    /// What a plan costs: each phase, each rule, and whom the interpreter is asked about
+    Profile(ProfileArgs),
     /// What changes in the days to come, as the data stand: when, who, what and why
     Schedule(ScheduleArgs),
     /// Why someone holds something, or why not: rules, conditions, values
@@ -300,6 +302,24 @@ pub struct PackArgs {
     /// The file to write; its name ends in .provstate
     #[arg(long, value_name = "FILE", default_value = "state.provstate")]
     pub out: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ProfileArgs {
+    /// The policy's folder
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// The actual state, as `plan` takes it
+    #[arg(long, value_name = "DIR")]
+    pub actual: Option<PathBuf>,
+    /// Show so many rules, the dearest first
+    #[arg(long, value_name = "N", default_value_t = 15, conflicts_with = "all")]
+    pub top: usize,
+    /// Show all rules
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub when: When,
 }
 
 #[derive(Debug, ClapArgs)]

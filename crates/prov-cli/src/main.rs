@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         Command::Test(a) => commands::test::run(a, &out),
         Command::Eval(a) => commands::eval::run(a, &out),
         Command::Plan(a) => commands::plan::run(a, &out),
+        Command::Profile(a) => commands::profile::run(a, &out),
         Command::Prove(a) => commands::prove::run(a, &out),
         Command::Actual(a) => commands::actual::run(a, &out),
         Command::Schedule(a) => commands::schedule::run(a, &out),

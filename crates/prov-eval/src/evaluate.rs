@@ -9,6 +9,7 @@ use crate::exceptions::idle;
 use crate::index::RuleIndex;
 use crate::interp::{Interp, Subject};
 use crate::names::Rows;
+use crate::profile::{Counts, Probe};
 use crate::shape::Shape;
 use crate::trial::Trials;
 use crate::world::{Catalogs, LookupTable, NO_STATE, World};
@@ -17,7 +18,8 @@ use prov_ir::{Compiler, Coverage, ExprId, Kernels, Program};
 use prov_model::{
     Actual, AppId, AssignmentIssue, Background, Csr, Desired, DesiredAccount, EntId, Entered, Entitlement,
     EntitlementIssue, Entitlements, GuestOut, HoldReason, IdentityFlags, IdentityId, Keep, KindId,
-    Membership, Moment, Population, RanOut, RuleId, Separated, SeparationHit, WriteBack,
+    Membership, Moment, Phase, Population, RanOut, RuleId, Separated, SeparationHit, Stopwatch, WriteBack,
+    timed,
 };
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -62,6 +64,7 @@ pub struct Engine {
     backend: Backend,
     block: usize,
     compiler: Option<Arc<dyn Compiler>>,
+    pub(crate) probe: Option<Arc<Probe>>,
 }
 
 pub(crate) struct Ready {
@@ -125,7 +128,8 @@ impl Engine {
     }
 
     fn of(ready: Ready) -> Engine {
-        Engine { ready: Arc::new(ready), backend: Backend::Auto, block: BLOCK, compiler: None }
+        let ready = Arc::new(ready);
+        Engine { ready, backend: Backend::Auto, block: BLOCK, compiler: None, probe: None }
     }
 
     /// The same engine with another way to evaluate.
@@ -138,6 +142,12 @@ impl Engine {
     #[must_use]
     pub fn with_compiler(self, compiler: Arc<dyn Compiler>) -> Engine {
         Engine { compiler: Some(compiler), ..self }
+    }
+
+    /// The same engine, which notes what its runs do.
+    #[must_use]
+    pub fn with_probe(self, probe: Arc<Probe>) -> Engine {
+        Engine { probe: Some(probe), ..self }
     }
 
     /// The same engine with another number of identities that are decided together, at least one. For tests: the result
@@ -153,6 +163,7 @@ impl Engine {
             backend: other.backend,
             block: other.block,
             compiler: other.compiler.clone(),
+            probe: None,
         }
     }
 
@@ -209,7 +220,9 @@ impl Engine {
         then: impl FnOnce(Desired, &Plains<'_>) -> T,
     ) -> T {
         let ready = &*self.ready;
-        let states = self.states(population, moment, background);
+        let (probe, watch) = (self.probe.as_deref(), self.watch());
+        let since = watch.map(Stopwatch::begin);
+        let states = timed(watch, Phase::States, || self.states(population, moment, background));
         let world = ready.world(population, moment, background, Some(&states));
         let by_hand = ByHand::of(world.program, population, moment, background, None);
         let world = World { by_hand: Some(&by_hand), ..world };
@@ -217,14 +230,18 @@ impl Engine {
         let world = World { names: known.names.as_ref(), ..world };
         let types = (0..population.types.len()).map(|ty| IdentityId(ty as u32));
         let kernels = self.kernel_use();
-        let ways: Vec<Way<'_>> = types
-            .map(|ty| match self.columns(population.of(ty).len()) {
+        let ways = types.map(|ty| {
+            timed(watch, Phase::Encode, || match self.columns(population.of(ty).len()) {
                 Some(columns) => {
                     Way::Columns(columns.side(world, &ready.shape, &states, ty, &kernels).into())
                 }
                 None => Way::Rows(RuleIndex::new(world.program, population, ty)),
             })
-            .collect();
+        });
+        let ways: Vec<Way<'_>> = ways.collect();
+        if let Some(probe) = probe {
+            self.note(probe, &ways, population, self.block);
+        }
         let sides = || ways.iter().map(Way::side);
         // Where more than what someone holds bears on their plan, everyone is told of whole.
         let schema = &world.program.schema;
@@ -233,20 +250,26 @@ impl Engine {
         let actual = actual.filter(|_| alone);
         let against = actual.map(|actual| Against::new(actual, &ready.shape, sides()));
         let blocks = blocks(world.program, population, self.block);
-        let mut results: Vec<BlockResult> = blocks
-            .par_iter()
-            .map_init(Tools::default, |tools, (ty, rows)| match &ways[ty.index()] {
-                Way::Rows(index) => ready.block(world, *ty, rows.clone(), index),
-                Way::Columns(side) => side.block(ready, world, rows.clone(), tools, against.as_ref()),
-            })
-            .collect();
+        let results = || {
+            blocks
+                .par_iter()
+                .map_init(Tools::default, |tools, (ty, rows)| match &ways[ty.index()] {
+                    Way::Rows(index) => ready.block(world, *ty, rows.clone(), index, probe),
+                    Way::Columns(side) => {
+                        side.block(ready, world, rows.clone(), tools, against.as_ref(), probe)
+                    }
+                })
+                .collect()
+        };
+        let mut results: Vec<BlockResult> = timed(watch, Phase::Blocks, results);
         drop(against);
         let matched = matched(&mut results);
         let mut unmatched: Vec<(u32, AssignmentIssue)> =
             results.iter().flat_map(|r| r.unmatched.iter().copied()).collect();
         unmatched.extend(stray(&world.program.schema, population, background));
         unmatched.sort_unstable();
-        let mut desired = merge(results, &blocks, &ways, population, moment, ready);
+        let mut desired =
+            timed(watch, Phase::Merge, || merge(results, &blocks, &ways, population, moment, ready));
         let first = |ty| blocks.iter().take_while(|b| b.0 != ty).map(|b| b.1.len() as u32).sum::<u32>();
         if let Some(names) = &known.names {
             desired.names = names.given(world.program, first);
@@ -267,6 +290,9 @@ impl Engine {
             Way::Rows(_) => None,
             Way::Columns(side) => Some(side),
         });
+        if let (Some(watch), Some(since)) = (watch, since) {
+            watch.end(Phase::Evaluate, since);
+        }
         then(desired, &Plains::of_run(self, world, sides, matched))
     }
 
@@ -371,7 +397,7 @@ impl Engine {
 }
 
 /// How the identities of a type are decided.
-enum Way<'a> {
+pub(crate) enum Way<'a> {
     /// One after another.
     Rows(RuleIndex<'a>),
     /// Block by block.
@@ -423,18 +449,28 @@ impl Ready {
         ty: IdentityId,
         rows: Range<u32>,
         index: &RuleIndex<'a>,
+        probe: Option<&Probe>,
     ) -> BlockResult {
         let mut out = BlockResult::default();
+        let mut counts = probe.map(|_| Counts::new(self.program.rules.len()));
         let mut interp = Interp::new(world, &self.shape, Subject::Identity(ty, rows.start));
         let mut candidates = index.candidates();
         let table = world.population.map(|p| p.of(ty));
         for (at, row) in rows.enumerate() {
             interp.turn_to(Subject::Identity(ty, row));
             index.turn_to(&mut candidates, row, table.is_some_and(|t| t.is_whole(row)));
-            let decision = interp.decide(|rule| candidates.skips(rule));
+            let decision = timed(probe.map(Probe::watch), Phase::Interpret, || {
+                interp.decide(|rule| candidates.skips(rule))
+            });
+            if let Some(counts) = &mut counts {
+                counts.asked(None, &interp);
+            }
             let key = table.and_then(|t| t.table.key(row)).unwrap_or("");
             out.ids.push(world.program.schema.global_id(ty, key).into());
             out.push(at as u32, (ty, row), decision, world);
+        }
+        if let (Some(probe), Some(counts)) = (probe, counts) {
+            probe.add(ty, counts);
         }
         out.entitlements = std::mem::take(&mut interp.interner.entitlements);
         out

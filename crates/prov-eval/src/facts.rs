@@ -121,6 +121,15 @@ impl<'a> Facts<'a> {
         self.changed();
     }
 
+    /// The rules that hold.
+    pub(crate) fn had_rules(&self) -> impl Iterator<Item = u32> + '_ {
+        let mut rules: Vec<u32> =
+            self.touched.iter().copied().filter(|rule| self.rules[*rule as usize] == YES).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        rules.into_iter()
+    }
+
     /// Forgets what follows from facts, for one of them changed.
     fn changed(&mut self) {
         self.turn += 1;

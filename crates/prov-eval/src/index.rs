@@ -61,6 +61,11 @@ impl<'a> RuleIndex<'a> {
         RuleIndex { always: Vec::new(), attributes: Vec::new() }
     }
 
+    /// Whether a rule is looked at only where a value calls for it.
+    pub(crate) fn waits(&self, rule: u32) -> bool {
+        !self.always[rule as usize]
+    }
+
     pub(crate) fn candidates(&self) -> Candidates {
         Candidates { wanted: self.always.clone(), called: Vec::new(), all: false }
     }

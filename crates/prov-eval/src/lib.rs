@@ -29,6 +29,7 @@ mod links;
 pub mod live;
 mod names;
 mod one;
+mod profile;
 mod ran_out;
 mod reject;
 mod roles;
@@ -49,5 +50,9 @@ pub use cover::{Cover, Seen};
 pub use evaluate::{Backend, Covered, Engine};
 pub use explain::Explanation;
 pub use one::{Cause, Caused, Causes, Matches, OneDesired, Withheld};
+pub use profile::{
+    ColumnsProfile, InputProfile, Met, Open, Part, Probe, Profile, RuleProfile, Shared, TypeProfile, Unplain,
+    Why,
+};
 pub use source::{build_population, build_population_with};
 pub use world::{Catalogs, LookupTable, Unknown};

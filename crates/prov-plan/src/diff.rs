@@ -11,9 +11,12 @@ use crate::person::{Buffers, person};
 use crate::plan::{Action, NONE};
 use crate::protect::{self, Members, Protected};
 use crate::quiet::Quiet;
+use crate::reasons::Timed;
 use crate::standing::World;
 use crate::{Because, Cause, Finding, Header, Plan, Reasons, SourceRows};
-use prov_model::{Actual, AppId, Desired, EntId, Granted, Ids, KindId, Memory, Schema, Type};
+use prov_model::{
+    Actual, AppId, Desired, EntId, Granted, Ids, KindId, Memory, Phase, Schema, Stopwatch, Type, timed,
+};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -40,6 +43,8 @@ pub struct PlanInput<'a> {
     pub policy: &'a str,
     /// The version of Prov.
     pub engine: &'a str,
+    /// What measures phases, if anything does.
+    pub watch: Option<&'a Stopwatch>,
 }
 
 /// Whether an entitlement of the actual state is ours.
@@ -195,6 +200,11 @@ pub(crate) struct Part<'a> {
 
 /// Makes the plan that takes the actual state to the desired one.
 pub fn plan(input: PlanInput<'_>) -> Plan {
+    let timed = input.watch.map(|watch| Timed { reasons: input.reasons, watch });
+    let input = match &timed {
+        Some(timed) => PlanInput { reasons: timed, ..input },
+        None => input,
+    };
     if input.desired.links.is_empty() {
         return compare(input);
     }
@@ -203,6 +213,18 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
 }
 
 fn compare(input: PlanInput<'_>) -> Plan {
+    let drafted = timed(input.watch, Phase::Diff, || draft(input));
+    timed(input.watch, Phase::Assemble, || assemble(&drafted.context, drafted.parts, &drafted.members))
+}
+
+/// What is put together to a plan.
+struct Drafted<'a> {
+    context: Context<'a>,
+    parts: Vec<Part<'a>>,
+    members: BTreeMap<u32, Members<'a>>,
+}
+
+fn draft(input: PlanInput<'_>) -> Drafted<'_> {
     let mut context = Context::new(input);
     let chunks = chunks(&input.desired.ids, &input.actual.ids);
     let all: Vec<usize> = (0..chunks.len()).collect();
@@ -215,7 +237,7 @@ fn compare(input: PlanInput<'_>) -> Plan {
         parts[*i] = part;
     }
     let members = protect(&mut context, &chunks, &mut parts);
-    assemble(&context, parts, &members)
+    Drafted { context, parts, members }
 }
 
 /// Holds back what would leave too few members of something protected. To hold one back may keep others from coming, so

@@ -1,7 +1,7 @@
 //! What the diff asks of whoever knows the rules. Invariant: it asks only about what stands in the plan.
 
 use crate::Because;
-use prov_model::{AppId, EntId, Entitlement, KindId, RuleId, RuleKind, Violation};
+use prov_model::{AppId, EntId, Entitlement, KindId, Phase, RuleId, RuleKind, Stopwatch, Violation};
 
 /// What causes a change: a rule (`line` is that of the very grant in it, or 0 for the rule's head), or an exception.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,6 +86,34 @@ pub trait Reasons: Sync {
     /// The rule of an account, where it is another than the app's account block.
     fn account(&self, position: u32, app: AppId, question: AccountQuestion, out: &mut Vec<Cause>) {
         let _ = (position, app, question, out);
+    }
+}
+
+/// The same answers, timed.
+pub(crate) struct Timed<'a> {
+    pub reasons: &'a dyn Reasons,
+    pub watch: &'a Stopwatch,
+}
+
+impl Reasons for Timed<'_> {
+    fn grant(&self, position: u32, entitlement: EntId, out: &mut Vec<Cause>) {
+        self.watch.time(Phase::Reasons, || self.reasons.grant(position, entitlement, out));
+    }
+
+    fn loss(&self, position: u32, loss: Loss<'_>, out: &mut Vec<Cause>) {
+        self.watch.time(Phase::Reasons, || self.reasons.loss(position, loss, out));
+    }
+
+    fn would(&self, position: u32, entitlement: EntId, gives: bool, out: &mut Vec<Cause>) {
+        self.watch.time(Phase::Reasons, || self.reasons.would(position, entitlement, gives, out));
+    }
+
+    fn violations(&self, position: u32, stays: &[Entitlement], out: &mut Vec<Violation>) {
+        self.watch.time(Phase::Reasons, || self.reasons.violations(position, stays, out));
+    }
+
+    fn account(&self, position: u32, app: AppId, question: AccountQuestion, out: &mut Vec<Cause>) {
+        self.watch.time(Phase::Reasons, || self.reasons.account(position, app, question, out));
     }
 }
 

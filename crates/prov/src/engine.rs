@@ -7,7 +7,7 @@ use crate::population::{Actual, Population};
 use crate::reasons::EngineReasons;
 use prov_diag::Span;
 use prov_eval::Explanation;
-use prov_model::{Background, IdentityId, Memory, Moment};
+use prov_model::{Background, IdentityId, Memory, Moment, Phase, timed};
 use prov_plan::{Plan, PlanInput};
 use std::borrow::Cow;
 
@@ -130,6 +130,10 @@ impl Engine {
         Engine { policy, inner, threads: None }
     }
 
+    pub(crate) fn map_inner(self, map: impl FnOnce(prov_eval::Engine) -> prov_eval::Engine) -> Engine {
+        Engine { inner: map(self.inner), ..self }
+    }
+
     pub(crate) fn inner(&self) -> &prov_eval::Engine {
         &self.inner
     }
@@ -238,7 +242,7 @@ impl Engine {
     ) -> Plan {
         let (policy, engine, token) = (&self.policy, &self.inner, crate::reasons::token());
         let reasons = EngineReasons { policy, engine, people, background, desired, plains, token };
-        prov_plan::plan(PlanInput {
+        let input = PlanInput {
             schema: self.policy.schema(),
             desired,
             actual: &actual.data,
@@ -246,7 +250,9 @@ impl Engine {
             reasons: &reasons,
             policy: self.policy.hash(),
             engine: crate::VERSION,
-        })
+            watch: self.inner.watch(),
+        };
+        timed(input.watch, Phase::Plan, || prov_plan::plan(input))
     }
 
     /// What is to be remembered once a plan of them has been carried out.
@@ -441,6 +447,7 @@ pub(crate) fn applied(policy: &Policy, desired: &Desired) -> prov_model::Actual 
         reasons: &prov_plan::NoReasons,
         policy: policy.hash(),
         engine: crate::VERSION,
+        watch: None,
     };
     let plan = prov_plan::plan(input);
     prov_plan::apply_to(policy.schema(), &plan, &actual)

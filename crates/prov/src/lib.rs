@@ -39,6 +39,7 @@ mod live;
 mod memory;
 mod policy;
 mod population;
+mod profile;
 mod project;
 pub mod proof;
 mod reasons;
@@ -57,6 +58,7 @@ pub use live::{Changes, Live, RowChange};
 pub use memory::{read_memory, write_memory};
 pub use policy::{Loaded, Policy, format_file, policy_files};
 pub use population::{Actual, Population, Wiring, is_packed};
+pub use profile::{Profile, ProfileOptions, Profiler};
 pub use project::Project;
 pub use render::{explanation_text, one_result_text};
 pub use schedule::{Coming, PeopleAt, StateChange};
@@ -65,7 +67,8 @@ pub use prov_data::PackedState;
 pub use prov_diag::{Diagnostic, RenderOptions, codes, did_you_mean};
 pub use prov_eval::Explanation;
 pub use prov_model::{
-    Assignment, Background, Date, Exception, Instant, Memory, Moment, Rejection, TimePoint, Zone,
+    Assignment, Background, Date, Exception, Instant, Memory, Meter, Moment, Phase, Rejection, TimePoint,
+    Zone,
 };
 pub use prov_plan::{
     ActionKind, ActionView, Because, Finding, Plan, Verdict, csv as plan_csv, human as plan_human,

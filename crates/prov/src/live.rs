@@ -367,6 +367,7 @@ impl Live {
             reasons: &reasons,
             policy: policy.hash(),
             engine: crate::VERSION,
+            watch: None,
         })
     }
 }
@@ -385,6 +386,7 @@ fn totals(
         reasons: &prov_plan::NoReasons,
         policy: policy.hash(),
         engine: crate::VERSION,
+        watch: None,
     })
 }
 

@@ -3,12 +3,15 @@
 
 use crate::error::Error;
 use crate::policy::Policy;
+use crate::profile::Profiler;
 use prov_data::{
     EntitlementRows, PackedState, Raw, join_actual, pack_state, read_csv, read_state, read_table_keeping,
 };
 use prov_diag::{Diagnostic, codes, did_you_mean};
 use prov_eval::build_population_with;
-use prov_model::{GuardWhat, IdentityId, Instant, Moment, Oddity, RawTable, Rejection, Zone};
+use prov_model::{
+    GuardWhat, IdentityId, Instant, Moment, Oddity, Phase, RawTable, Rejection, Stopwatch, Zone, timed,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -120,7 +123,30 @@ impl Population {
     /// # Errors
     /// [`Error::Report`] where a source has no file, a file can't be read as a table, or a column is missing.
     pub fn load(policy: &Policy, wiring: &Wiring, at: &Moment) -> Result<Population, Error> {
-        Population::of_raws(policy, raws(policy, wiring)?, at)
+        Population::read(policy, wiring, at, None)
+    }
+
+    /// The same, timed.
+    ///
+    /// # Errors
+    /// As [`Population::load`].
+    pub fn load_profiled(
+        policy: &Policy,
+        wiring: &Wiring,
+        at: &Moment,
+        profiler: &Profiler,
+    ) -> Result<Population, Error> {
+        Population::read(policy, wiring, at, Some(profiler.watch()))
+    }
+
+    fn read(
+        policy: &Policy,
+        wiring: &Wiring,
+        at: &Moment,
+        watch: Option<&Stopwatch>,
+    ) -> Result<Population, Error> {
+        let raws = timed(watch, Phase::Sources, || raws(policy, wiring))?;
+        timed(watch, Phase::Population, || Population::of_raws(policy, raws, at))
     }
 
     /// Reads identities of a type from a CSV file, by the type's source.

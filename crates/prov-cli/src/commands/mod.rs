@@ -9,6 +9,7 @@ pub mod fmt;
 pub mod graph;
 pub mod new;
 pub mod plan;
+pub mod profile;
 pub mod prove;
 pub mod query;
 pub mod schedule;
@@ -18,7 +19,9 @@ pub mod test;
 use crate::args::{BackendArg, When};
 use crate::output::{Failure, Output};
 use crate::progress::Progress;
-use prov::{Actual, Backend, Background, ByHand, Engine, Memory, Moment, Policy, Population, Wiring};
+use prov::{
+    Actual, Backend, Background, ByHand, Engine, Memory, Moment, Phase, Policy, Population, Profiler, Wiring,
+};
 use std::path::Path;
 
 /// A policy without errors; its warnings go to stderr.
@@ -45,8 +48,22 @@ pub struct Setting {
 
 /// Loads a policy and its population.
 pub fn setting(dir: &Path, when: &When, out: &Output, progress: &Progress) -> Result<Setting, Failure> {
+    setting_of(dir, when, out, progress, None)
+}
+
+/// The same, timed where there is a profiler.
+pub fn setting_of(
+    dir: &Path,
+    when: &When,
+    out: &Output,
+    progress: &Progress,
+    profiler: Option<&Profiler>,
+) -> Result<Setting, Failure> {
     progress.doing("reading the policy");
-    let policy = policy(dir, out)?;
+    let policy = match profiler {
+        Some(profiler) => profiler.time(Phase::Policy, || policy(dir, out))?,
+        None => policy(dir, out)?,
+    };
     let at = match &when.at {
         Some(text) => policy.at(text)?,
         None => policy.at_time(std::time::SystemTime::now()),
@@ -62,7 +79,10 @@ pub fn setting(dir: &Path, when: &When, out: &Output, progress: &Progress) -> Re
     let as_of = when.as_of.iter().map(|(name, at)| Ok((name.clone(), Some(policy.at(at)?.now))));
     let as_of = as_of.collect::<Result<_, Failure>>()?;
     let wiring = Wiring { sources: when.sources.iter().cloned().collect(), as_of };
-    let people = Population::load(&policy, &wiring, &at)?;
+    let people = match profiler {
+        Some(profiler) => Population::load_profiled(&policy, &wiring, &at, profiler)?,
+        None => Population::load(&policy, &wiring, &at)?,
+    };
     out.notices(&people.notices);
     if out.global.verbose {
         let sources = policy.schema().sources.len();
@@ -88,4 +108,17 @@ pub fn setting(dir: &Path, when: &When, out: &Output, progress: &Progress) -> Re
     };
     let background = Background { memory: memory.into(), actual, ..by_hand.background() };
     Ok(Setting { engine, wiring, people, at, background })
+}
+
+/// The actual state: that of a folder, else the one that prov.toml names.
+pub fn actual(policy: &Policy, dir: Option<&Path>) -> Result<Actual, Failure> {
+    let wired = policy.project().actual.dir.as_ref().map(|d| policy.dir().join(d));
+    match dir.map(Path::to_owned).or(wired) {
+        Some(dir) if dir.as_os_str() == "none" => Ok(Actual::empty()),
+        Some(dir) => Ok(Actual::load(policy, dir)?),
+        None => Err(Failure::Message(
+            "nothing says what everyone has now".into(),
+            "name the folder with `--actual DIR`, or under `[actual]` in prov.toml; `--actual none` plans from nothing".into(),
+        )),
+    }
 }

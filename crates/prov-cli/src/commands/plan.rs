@@ -1,10 +1,10 @@
 //! `prov plan`
 
-use super::{Setting, setting};
+use super::{Setting, actual, setting};
 use crate::args::{Format, PlanArgs};
 use crate::output::{Done, Failure, Output, write_file};
 use crate::progress::Progress;
-use prov::{Actual, Plan, plan_csv, plan_human};
+use prov::{Plan, plan_csv, plan_human};
 use std::io::{BufWriter, Write};
 
 pub fn run(args: &PlanArgs, out: &Output) -> Done {
@@ -12,17 +12,7 @@ pub fn run(args: &PlanArgs, out: &Output) -> Done {
     let Setting { engine, people, at, background, .. } = setting(&args.dir, &args.when, out, &progress)?;
     let policy = engine.policy();
     progress.doing("reading the actual state");
-    let wired = policy.project().actual.dir.as_ref().map(|d| policy.dir().join(d));
-    let actual = match args.actual.clone().or(wired) {
-        Some(dir) if dir.as_os_str() == "none" => Actual::empty(),
-        Some(dir) => Actual::load(policy, dir)?,
-        None => {
-            return Err(Failure::Message(
-                "nothing says what everyone has now".into(),
-                "name the folder with `--actual DIR`, or under `[actual]` in prov.toml; `--actual none` plans from nothing".into(),
-            ));
-        }
-    };
+    let actual = actual(policy, args.actual.as_deref())?;
     out.notices(&actual.notices);
     progress.doing("evaluating and comparing");
     let planned = engine.plan_people(&people, &actual, &at, &background);

@@ -12,8 +12,11 @@ use super::matcher::{Matcher, Scratch};
 use super::statics::Items;
 use crate::evaluate::{BlockResult, Ready};
 use crate::interp::{Interp, Subject};
+use crate::profile::{Counts, Probe, Why};
 use crate::world::{NO_STATE, World};
-use prov_model::{AppId, DesiredAccount, EntId, IdentityFlags, IdentityId, StateDef, same_accounts};
+use prov_model::{
+    AppId, DesiredAccount, EntId, IdentityFlags, IdentityId, Phase, StateDef, same_accounts, timed,
+};
 use std::ops::Range;
 
 /// Ids of entitlements from here on are numbers of [`Side::items`].
@@ -57,6 +60,8 @@ pub(crate) struct Tools {
     same: Option<(IdentityId, Gather)>,
     /// By rule: whether it may hold for the row at hand.
     marked: Vec<bool>,
+    /// Of a run that takes note.
+    counts: Option<Counts>,
 }
 
 /// What is found of someone who is simple.
@@ -78,10 +83,13 @@ impl<'a> Side<'a> {
         rows: Range<u32>,
         tools: &mut Tools,
         against: Option<&Against<'_>>,
+        probe: Option<&Probe>,
     ) -> BlockResult {
         let mut out = BlockResult::default();
         let Some(table) = world.population.map(|p| p.of(self.ty)) else { return out };
-        self.matcher.block(rows.clone(), &mut tools.scratch);
+        let watch = probe.map(Probe::watch);
+        tools.counts = probe.map(|_| Counts::new(ready.program.rules.len()));
+        timed(watch, Phase::Match, || self.matcher.block(rows.clone(), &mut tools.scratch));
         let mut interp = Interp::new(world, &ready.shape, Subject::Identity(self.ty, rows.start));
         tools.marked.resize(ready.program.rules.len(), false);
         let mut cursor = against.map(|a| a.cursor(self.ty));
@@ -89,12 +97,25 @@ impl<'a> Side<'a> {
             let id = ready.program.schema.global_id(self.ty, table.table.key(row).unwrap_or(""));
             let has = cursor.as_mut().and_then(|c| c.of(&id));
             out.ids.push(id.into());
-            let known = !tools.scratch.odd[at] && table.is_whole(row) && !self.is_concerned(world, row);
-            if known && self.simple(&mut interp, at, row, tools, &mut out, has) {
+            let known = match self.concern(world, row) {
+                _ if tools.scratch.odd[at] || !table.is_whole(row) => Err(Why::Unread),
+                Some(why) => Err(why),
+                None => Ok(()),
+            };
+            let simple = known.and_then(|()| {
+                timed(watch, Phase::Gather, || self.simple(&mut interp, at, row, tools, &mut out, has))
+            });
+            let Err(why) = simple else {
+                if let Some(counts) = &mut tools.counts {
+                    counts.simple(&tools.one.rules);
+                }
                 continue;
-            }
+            };
             interp.turn_to(Subject::Identity(self.ty, row));
-            let decision = if known {
+            let decision = timed(watch, Phase::Interpret, || {
+                if known.is_err() {
+                    return interp.decide(|_| false);
+                }
                 for &rule in &tools.scratch.rules[at] {
                     tools.marked[rule as usize] = true;
                 }
@@ -104,18 +125,25 @@ impl<'a> Side<'a> {
                     tools.marked[rule as usize] = false;
                 }
                 decision
-            } else {
-                interp.decide(|_| false)
-            };
+            });
+            if let Some(counts) = &mut tools.counts {
+                counts.asked(Some(why), &interp);
+            }
             out.push(at as u32, (self.ty, row), decision, world);
+        }
+        if let (Some(probe), Some(counts)) = (probe, tools.counts.take()) {
+            probe.add(self.ty, counts);
         }
         out.entitlements = std::mem::take(&mut interp.interner.entitlements);
         out
     }
 
     /// Whether memory, assignments or exceptions say something of a row.
-    pub(crate) fn is_concerned(&self, world: World<'_>, row: u32) -> bool {
-        world.by_hand.is_some_and(|h| h.is_about(self.ty, row)) || self.is_remembered(world, row)
+    pub(crate) fn concern(&self, world: World<'_>, row: u32) -> Option<Why> {
+        if world.by_hand.is_some_and(|h| h.is_about(self.ty, row)) {
+            return Some(Why::ByHand);
+        }
+        self.is_remembered(world, row).then_some(Why::Remembered)
     }
 
     /// Whether memory says what someone keeps, or held once.
@@ -134,53 +162,62 @@ impl<'a> Side<'a> {
         def.is_some_and(|d| d.keeps_any() || d.leaver && self.of.guests)
     }
 
-    /// The rules and entitlements of someone whose record can be read and whom nothing else concerns; false where only
+    /// The rules and entitlements of someone whose record can be read and whom nothing else concerns; an error where only
     /// the interpreter can tell.
-    pub(crate) fn find(&self, interp: &mut Interp<'a>, at: usize, row: u32, tools: &mut Tools) -> bool {
-        self.rules(interp, at, row, tools) && {
-            let sure = self.gather(row, tools);
-            self.items(at, tools) && sure
-        }
+    pub(crate) fn find(
+        &self,
+        interp: &mut Interp<'a>,
+        at: usize,
+        row: u32,
+        tools: &mut Tools,
+    ) -> Result<(), Why> {
+        self.rules(interp, at, row, tools)?;
+        let sure = self.gather(row, tools);
+        let held = self.items(at, tools);
+        sure.and(held)
     }
 
-    /// The rules that hold; false where only the interpreter can tell what follows.
-    fn rules(&self, interp: &mut Interp<'a>, at: usize, row: u32, tools: &mut Tools) -> bool {
+    /// The rules that hold; an error where only the interpreter can tell what follows.
+    fn rules(&self, interp: &mut Interp<'a>, at: usize, row: u32, tools: &mut Tools) -> Result<(), Why> {
         if !self.of.statics.flat {
-            return false;
+            return Err(Why::Accounts);
         }
         let one = &mut tools.one;
         one.rules.clear();
         let mut turned = false;
         for &rule in &tools.scratch.rules[at] {
             if !self.plain[rule as usize] {
-                return false;
+                return Err(Why::Rule(rule));
             }
             if !self.matcher.exact[rule as usize] {
                 if !turned {
                     interp.turn_to(Subject::Identity(self.ty, row));
                     turned = true;
                 }
+                if let Some(counts) = &mut tools.counts {
+                    counts.tested(rule);
+                }
                 match interp.holds(interp.world.program.rules[rule as usize].when) {
                     Ok(true) => {}
                     Ok(false) => continue,
-                    Err(_) => return false,
+                    Err(_) => return Err(Why::Condition(rule)),
                 }
             }
             one.rules.push(rule);
         }
-        true
+        Ok(())
     }
 
-    /// Gathers what the rules give; false where only the interpreter can tell.
-    fn gather(&self, row: u32, tools: &mut Tools) -> bool {
+    /// Gathers what the rules give; an error where only the interpreter can tell.
+    fn gather(&self, row: u32, tools: &mut Tools) -> Result<(), Why> {
         let gather = empty(&mut tools.gather, self);
-        let mut sure = true;
+        let mut sure = Ok(());
         for &rule in &tools.one.rules {
             gather.add(&self.of.statics.gives[rule as usize]);
             for &computed in &self.of.statics.also[rule as usize] {
                 match self.computed(computed, row) {
                     NOTHING => {}
-                    ASK => sure = false,
+                    ASK => sure = sure.and(Err(Why::Value(rule))),
                     item => gather.add(&[item]),
                 }
             }
@@ -188,28 +225,38 @@ impl<'a> Side<'a> {
         sure
     }
 
-    /// Lists what was gathered; false where only the interpreter can tell what is held of it.
-    fn items(&self, at: usize, tools: &mut Tools) -> bool {
-        let Some((_, gather)) = &mut tools.gather else { return false };
+    /// Lists what was gathered; an error where only the interpreter can tell what is held of it.
+    fn items(&self, at: usize, tools: &mut Tools) -> Result<(), Why> {
+        let Some((_, gather)) = &mut tools.gather else { return Ok(()) };
         let one = &mut tools.one;
         one.items.clear();
         one.sides.clear();
-        let (mut sure, mut ranked, items) = (true, false, &self.items.list);
+        let (mut sure, mut ranked, items) = (Ok(()), false, &self.items.list);
         gather.drain(|number| {
             one.items.push(number);
-            let Some(special) = &items[number as usize].special else { return };
-            sure &= !special.odd;
+            let item = &items[number as usize];
+            let Some(special) = &item.special else { return };
+            let mut ask = |why: Why| sure = sure.and(Err(why));
+            if special.odd {
+                ask(Why::Spelling(item.app, item.kind));
+            }
             if special.ranked {
                 // Of two, though of two kinds, the interpreter says which is higher.
-                sure &= !ranked;
+                if ranked {
+                    ask(Why::Ranked(item.app, item.kind));
+                }
                 ranked = true;
             }
             let hit = |f: &u32| {
                 self.forbids[*f as usize].is_none_or(|node| self.matcher.test(node, at, &tools.scratch))
             };
-            sure &= !special.forbids.iter().any(hit);
+            if let Some(forbid) = special.forbids.iter().find(|f| hit(f)) {
+                ask(Why::Forbid(*forbid));
+            }
             for &(separation, side) in &special.sides {
-                sure &= !one.sides.iter().any(|(s, other)| *s == separation && *other != side);
+                if one.sides.iter().any(|(s, other)| *s == separation && *other != side) {
+                    ask(Why::Separation(separation));
+                }
                 one.sides.push((separation, side));
             }
         });
@@ -225,7 +272,7 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// Decides someone who is simple; false where they are not, and nothing was done. `has` is what they have, where it is
+    /// Decides someone who is simple; an error where they are not, and nothing was done. `has` is what they have, where it is
     /// to be told whether that is what they should have.
     fn simple(
         &self,
@@ -235,24 +282,27 @@ impl<'a> Side<'a> {
         tools: &mut Tools,
         out: &mut BlockResult,
         has: Option<Has<'_>>,
-    ) -> bool {
+    ) -> Result<(), Why> {
         let (program, statics) = (interp.world.program, &self.of.statics);
         let schema = &program.schema;
         let lifecycle = schema.identity(self.ty).lifecycle.as_ref();
         let state = interp.world.states.map_or(NO_STATE, |s| s[self.ty.index()][row as usize]);
         let def = lifecycle.and_then(|l| l.defs.get(state as usize));
         let leaver = def.is_some_and(|d| d.leaver);
-        let unclear = state == NO_STATE && lifecycle.is_some();
-        if unclear || self.is_told(def) || !self.rules(interp, at, row, tools) {
-            return false;
+        if state == NO_STATE && lifecycle.is_some() {
+            return Err(Why::NoState);
         }
+        if self.is_told(def) {
+            return Err(Why::State(state));
+        }
+        self.rules(interp, at, row, tools)?;
         let drops = def.filter(|d| d.leaver || !d.verbs.is_empty());
         let watched = has.is_some();
         // Who leaves, or is in a state that does something, has more to them than what they hold.
         let has = has.filter(|_| drops.is_none());
         let sure = self.gather(row, tools);
         if let Some(has) = has
-            && sure
+            && sure.is_ok()
             && self.bare
             && has.accounts.is_empty()
             && let Some((_, gather)) = &mut tools.gather
@@ -260,11 +310,10 @@ impl<'a> Side<'a> {
         {
             gather.clear();
             out.settle(state);
-            return true;
+            return Ok(());
         }
-        if !self.items(at, tools) || !sure {
-            return false;
-        }
+        let held = self.items(at, tools);
+        sure.and(held)?;
         let mut accounts = Vec::new();
         if !interp.shape.accounts[self.ty.index()].is_empty() {
             interp.turn_to(Subject::Identity(self.ty, row));
@@ -274,7 +323,7 @@ impl<'a> Side<'a> {
             interp.step_accounts(self.ty);
             let (list, unknown) = interp.accounts(self.ty, leaver);
             if unknown.is_some() || !leaver && interp.is_nameless(self.ty, row) {
-                return false;
+                return Err(Why::Account);
             }
             accounts = list;
         }
@@ -300,7 +349,7 @@ impl<'a> Side<'a> {
             same.clear();
             if is {
                 out.settle(state);
-                return true;
+                return Ok(());
             }
         }
         if watched {
@@ -310,7 +359,7 @@ impl<'a> Side<'a> {
         out.states.push(state);
         out.flags.push(IdentityFlags::default());
         out.accounts.push(accounts);
-        true
+        Ok(())
     }
 }
 

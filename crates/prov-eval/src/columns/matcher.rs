@@ -33,8 +33,19 @@ struct Queue {
     rules: Vec<Waiting>,
 }
 
+/// Where a rule is met.
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    /// By nobody.
+    Nowhere,
+    /// At the classes for which an atom is true.
+    List { atom: u32, rest: NodeId },
+    /// Among the words, as this formula.
+    Words(NodeId),
+}
+
 pub(crate) struct Matcher<'a> {
-    encoded: Encoded<'a>,
+    pub encoded: Encoded<'a>,
     atoms: Vec<u32>,
     queues: Vec<Queue>,
     /// Rules that are worked out for all rows, with their formula.
@@ -44,6 +55,8 @@ pub(crate) struct Matcher<'a> {
     slots: FxHashMap<NodeId, u32>,
     /// By rule: whether its formula is exact; else the interpreter has the last word.
     pub exact: Vec<bool>,
+    /// By rule: where it is met.
+    pub places: Vec<Place>,
     /// Elements of sets that are asked for, by input: where its words begin.
     elements: Vec<usize>,
     words_of_elements: usize,
@@ -75,6 +88,7 @@ impl<'a> Matcher<'a> {
         let bounds = encoded.upper(&roots);
         let mut exact = vec![true; formulas.rules.len()];
         let mut dense = Vec::new();
+        let mut places = vec![Place::Nowhere; formulas.rules.len()];
         let mut waiting: Vec<Vec<(u32, Waiting)>> = vec![Vec::new(); encoded.inputs.len()];
         let atoms: Vec<u32> = formulas.atoms.iter().map(|a| a.input).collect();
         for (rule, root) in formulas.rules.iter().enumerate() {
@@ -86,17 +100,21 @@ impl<'a> Matcher<'a> {
             }
             match driver(&mut encoded, &atoms, bound, rows as u64) {
                 Some((atom, rest)) => {
+                    places[rule] = Place::List { atom, rest };
                     let input = atoms[atom as usize] as usize;
                     for class in encoded.truths[atom as usize].classes.iter() {
                         waiting[input].push((class, Waiting { rule: rule as u32, rest }));
                     }
                 }
-                None => dense.push((rule as u32, bound)),
+                None => {
+                    places[rule] = Place::Words(bound);
+                    dense.push((rule as u32, bound));
+                }
             }
         }
         let queues =
             waiting.into_iter().zip(&encoded.inputs).map(|(list, input)| Queue::of(list, input)).collect();
-        Matcher::assemble(encoded, atoms, queues, dense, exact)
+        Matcher { places, ..Matcher::assemble(encoded, atoms, queues, dense, exact) }
     }
 
     /// A matcher of no rules, by which formulas can be tested row by row.
@@ -125,7 +143,46 @@ impl<'a> Matcher<'a> {
                 words_of_elements += counts.len();
             }
         }
-        Matcher { encoded, atoms, queues, dense, order, slots, exact, elements, words_of_elements }
+        let places = Vec::new();
+        Matcher { encoded, atoms, queues, dense, order, slots, exact, places, elements, words_of_elements }
+    }
+
+    /// How many formulas are tested beside a driver, at most.
+    pub(crate) fn rest_parts(&self, rest: NodeId) -> u32 {
+        match self.encoded.nodes.get(rest as usize) {
+            None => 0,
+            Some(Node::And(list)) => list.len() as u32,
+            Some(
+                Node::False
+                | Node::True
+                | Node::Closed(_)
+                | Node::Atom(_)
+                | Node::Not(_)
+                | Node::Or(_)
+                | Node::Open(_)
+                | Node::Kernel(_),
+            ) => 1,
+        }
+    }
+
+    /// How many formulas are worked out for all rows.
+    pub(crate) fn word_formulas(&self) -> u32 {
+        self.order.len() as u32
+    }
+
+    /// Bytes of classes and lists, and those that each thread needs for blocks of a size.
+    pub(crate) fn bytes(&self, block: usize) -> (u64, u64) {
+        let inputs = self.encoded.inputs.iter().map(|input| match input {
+            Coded::Single { class_of, counts, .. } | Coded::Set { class_of, counts, .. } => {
+                size_of_val(&**class_of) + size_of_val(&**counts)
+            }
+            Coded::Open => 0,
+        });
+        let queues = self.queues.iter().map(|q| size_of_val(&*q.offsets) + size_of_val(&*q.rules));
+        let truths = self.encoded.truths.iter().map(|t| size_of_val(&*t.classes.0) + size_of_val(&*t.ranges));
+        let words = (self.order.len() + self.words_of_elements) * block.div_ceil(64) * size_of::<u64>();
+        let classes = self.encoded.inputs.len() * block * size_of::<u16>();
+        (inputs.chain(queues).chain(truths).sum::<usize>() as u64, (words + classes) as u64)
     }
 
     /// Matches a block of rows.

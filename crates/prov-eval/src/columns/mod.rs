@@ -16,6 +16,7 @@ mod gather;
 mod kernels;
 mod matcher;
 mod plain;
+mod report;
 mod statics;
 
 pub(crate) use against::Against;

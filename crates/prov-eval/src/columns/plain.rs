@@ -128,7 +128,7 @@ impl<'a> Plains<'a> {
             return Some(PlainOne { state, who: (ty, row), rules: matched.rules.get(at).to_vec() });
         }
         let table = self.world.population?.of(ty);
-        if !table.is_whole(row) || of.side.is_concerned(self.world, row) {
+        if !table.is_whole(row) || of.side.concern(self.world, row).is_some() {
             return None;
         }
         let lifecycle = self.world.program.schema.identity(ty).lifecycle.as_ref();
@@ -144,7 +144,7 @@ impl<'a> Plains<'a> {
         let mut interp = Interp::new(self.world, self.shape(), Subject::Identity(ty, row));
         let simple = of.side.find(&mut interp, 0, row, &mut tools);
         let state = (state != NO_STATE).then_some(state);
-        simple.then_some(PlainOne { state, who: (ty, row), rules: tools.one.rules })
+        simple.is_ok().then_some(PlainOne { state, who: (ty, row), rules: tools.one.rules })
     }
 
     /// How their rules give them an entitlement, whether or not it can be held: as in [`crate::Caused::causes`].

@@ -3,6 +3,7 @@
 //! these, less those of apps in which nothing can be held: no catalog, forbid, separation, rank or memory changes that.
 
 use super::formula::Input;
+use crate::profile::Unplain;
 use crate::shape::Shape;
 use prov_ir::{ExprId, ExprKind, GrantProgram, Program};
 use prov_model::{AppId, IdentityId, KindId, fold};
@@ -58,6 +59,8 @@ pub(crate) struct Statics {
     pub also: Vec<Box<[u32]>>,
     /// By rule: whether that is all it gives.
     pub plain: Vec<bool>,
+    /// By rule: what is not told here of what it gives, and the rule (itself, or one that it brings) of which that is so.
+    pub unplain: Vec<Option<(Unplain, u32)>>,
     /// Whether identities of the type are decided by their rules at all.
     pub flat: bool,
     /// Whether accounts of the type ask for roles.
@@ -113,27 +116,37 @@ impl Statics {
         }
         let mut own: Vec<Own> = Vec::with_capacity(program.rules.len());
         for (number, rule) in program.rules.iter().enumerate() {
-            let mut of = Own { plain: rule.identity == ty, ..Own::default() };
-            of.plain &= !is_gated(program, shape, number as u32) && rule.instances.is_empty();
+            let mut of = Own::default();
+            if rule.identity != ty {
+                of.unplain = Some(Unplain::OtherType);
+            } else if is_gated(program, shape, number as u32) {
+                of.unplain = Some(Unplain::Gated);
+            } else if !rule.instances.is_empty() {
+                of.unplain = Some(Unplain::Instances);
+            }
             for (place, grant) in rule.grants.iter().enumerate() {
-                if !of.plain || program.observed.grants.contains(&(number as u32, place as u32)) {
+                if of.unplain.is_some() || program.observed.grants.contains(&(number as u32, place as u32)) {
                     continue;
                 }
                 let always = grant.when.is_none() && grant.from.is_none() && grant.until.is_none();
-                let once = grant.keep.is_none() && grant.each.is_empty();
-                match shape.rules[number].constants[place].filter(|_| always && once) {
+                let place = place as u32;
+                if grant.keep.is_some() || !grant.each.is_empty() {
+                    let kept = grant.keep.is_some();
+                    of.unplain = Some(if kept { Unplain::Keep(place) } else { Unplain::Each(place) });
+                    continue;
+                }
+                match shape.rules[number].constants[place as usize].filter(|_| always) {
                     Some(constant) => {
                         let constant = &shape.constants[constant as usize];
                         let entitlement = (constant.app, constant.kind, constant.value.as_str());
                         of.items.push(statics.items.number(program, shape, ty, entitlement));
                     }
-                    None => match reads(grant).filter(|_| once) {
+                    None => match reads(grant) {
                         Some(input) => {
                             of.also.push(statics.by_input.len() as u32);
-                            let (rule, grant) = (number as u32, place as u32);
-                            statics.by_input.push(ByInput { rule, grant, input });
+                            statics.by_input.push(ByInput { rule: number as u32, grant: place, input });
                         }
-                        None => of.plain = false,
+                        None => of.unplain = Some(Unplain::Inputs(place)),
                     },
                 }
             }
@@ -143,7 +156,9 @@ impl Statics {
             let all = || rule.brings.iter().map(|b| &own[*b as usize]);
             statics.gives.push(sorted(all().flat_map(|o| o.items.iter().copied())));
             statics.also.push(sorted(all().flat_map(|o| o.also.iter().copied())));
-            statics.plain.push(all().all(|o| o.plain));
+            let mut unplain = rule.brings.iter().filter_map(|b| Some((own[*b as usize].unplain?, *b)));
+            statics.unplain.push(unplain.next());
+            statics.plain.push(all().all(|o| o.unplain.is_none()));
         }
         statics
     }
@@ -154,7 +169,7 @@ impl Statics {
 struct Own {
     items: Vec<u32>,
     also: Vec<u32>,
-    plain: bool,
+    unplain: Option<Unplain>,
 }
 
 fn sorted(numbers: impl Iterator<Item = u32>) -> Box<[u32]> {

@@ -363,6 +363,7 @@ impl World {
             reasons: &Everyone,
             policy: "0123456789abcdef",
             engine: "0.1.0",
+            watch: None,
         })
     }
 }
