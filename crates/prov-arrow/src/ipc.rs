@@ -267,7 +267,7 @@ fn parts(batch: RecordBatch<'_>, body: usize, file: usize) -> Result<usize, Stri
     for node in batch.nodes().into_iter().flatten() {
         let length = usize::try_from(node.length()).ok().filter(|length| may_have(*length, file));
         let nulls = usize::try_from(node.null_count()).ok();
-        if !length.zip(nulls).is_some_and(|(length, nulls)| nulls <= length) {
+        if length.zip(nulls).is_none_or(|(length, nulls)| nulls > length) {
             return Err("a column in it has a length that can't be".to_owned());
         }
     }
@@ -275,14 +275,12 @@ fn parts(batch: RecordBatch<'_>, body: usize, file: usize) -> Result<usize, Stri
     for buffer in batch.buffers().into_iter().flatten() {
         buffers += 1;
         let range = usize::try_from(buffer.offset()).ok().zip(usize::try_from(buffer.length()).ok());
-        if !range.and_then(|(start, len)| start.checked_add(len)).is_some_and(|end| end <= body) {
+        if range.and_then(|(start, len)| start.checked_add(len)).is_none_or(|end| end > body) {
             return Err("a buffer lies outside it".to_owned());
         }
     }
-    let several = batch.variadicBufferCounts().into_iter().flatten();
-    if several
-        .fold(Some(0i64), |sum, n| sum?.checked_add(n).filter(|_| n >= 0))
-        .is_none_or(|sum| sum > buffers)
+    let mut several = batch.variadicBufferCounts().into_iter().flatten();
+    if several.try_fold(0i64, |sum, n| sum.checked_add(n).filter(|_| n >= 0)).is_none_or(|sum| sum > buffers)
     {
         return Err("it says that it has more buffers than there are".to_owned());
     }

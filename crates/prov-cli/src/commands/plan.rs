@@ -26,7 +26,7 @@ pub fn run(args: &PlanArgs, out: &Output) -> Done {
         prov::write_memory(path, &planned.memory_after())?;
     }
     if let Some(path) = &args.actual_out {
-        super::actual::write(&actual.after(policy, &plan), policy, path)?;
+        super::actual::write(&actual.after(policy, plan), policy, path)?;
     }
     drop(progress);
     show(plan, args, out)?;

@@ -130,7 +130,7 @@ fn files(bytes: &[u8]) -> Option<Files> {
 /// Places that never fall, the last of which is the end of so many things.
 fn ends(bytes: &[u8], of: usize) -> Option<Vec<usize>> {
     let width = width(of as u64 + 1);
-    if bytes.len() % width != 0 {
+    if !bytes.len().is_multiple_of(width) {
         return None;
     }
     let ends: Vec<usize> = match width {

@@ -16,6 +16,9 @@ use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::hash::Hasher;
 use std::sync::Arc;
 
+/// Somebody by type and key, whether or not they are there.
+type Named = (IdentityId, Box<str>);
+
 /// A key as it is compared.
 pub(super) fn compared(schema: &Schema, ty: IdentityId, key: &str) -> Box<str> {
     let def = schema.identity(ty);
@@ -203,7 +206,7 @@ impl People {
     /// Finds the references of everyone that lead to nobody.
     pub fn note_lost(&mut self, world: World<'_>, shape: &Shape, rows: &Rows) {
         let schema = &world.program.schema;
-        let mut found: Vec<(Who, Vec<(IdentityId, Box<str>)>)> = Vec::new();
+        let mut found: Vec<(Who, Vec<Named>)> = Vec::new();
         for (ty, table) in self.population.types.iter().enumerate() {
             let ty = IdentityId(ty as u32);
             let mut to = Vec::new();

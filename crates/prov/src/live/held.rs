@@ -67,14 +67,15 @@ impl Held {
                     }
                     (None, None) => continue,
                 };
-            if accounts.is_empty() && held.is_empty() {
+            // Who was read with nothing, for a row that could not be, is there all the same.
+            if self.since.contains_key(id) && accounts.is_empty() && held.is_empty() {
                 continue;
             }
             let known = &mut out.entitlements;
             let mut list: Vec<_> =
                 held.iter().map(|e| known.intern(e.app, e.kind, &e.value, folds(schema, e))).collect();
             list.sort_by_key(|e| known.same_as(*e));
-            out.ids.push(id.as_str().into());
+            out.ids.push(id.as_str());
             out.accounts.push(accounts.iter().cloned());
             out.holdings.push(list);
         }

@@ -44,8 +44,8 @@ fn wanted(desired: &[DesiredAccount], has: &[Account]) -> Vec<Name> {
 
 impl Names {
     pub fn of(schema: &Schema, desired: &Desired, actual: &Actual) -> Names {
-        let mut names = Names::default();
-        names.any = schema.apps.iter().any(|a| a.account.is_some());
+        let any = schema.apps.iter().any(|a| a.account.is_some());
+        let mut names = Names { any, ..Names::default() };
         if !names.any {
             return names;
         }
