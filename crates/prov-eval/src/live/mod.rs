@@ -1,7 +1,7 @@
 //! A session: a population that is kept, and changed one identity at a time, at one moment.
 //!
 //! [`Session::put`] takes the rows that a source now has of one identity, reads the identity anew, and says whose result
-//! may be otherwise: by what the policy reads through references ([`reach`]), before the change and after it.
+//! may be otherwise: by what the policy reads through references (`reach`), before the change and after it.
 //! [`Session::decide`] decides just these.
 //!
 //! Invariant: what is decided here is what a run over all rows, as they are now, would decide. What would not be is
