@@ -1,4 +1,4 @@
-//! Machine code: where it lives, how it is called, when it goes. The only unsafe lines of the project.
+//! Machine code: where it lives, how it is called, when it goes. The only unsafe lines of this crate.
 //! Invariant: code lives as long as anything that may call it, and is called only with words that [`crate::bind`] has
 //! checked against what they lead to.
 

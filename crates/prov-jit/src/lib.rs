@@ -1,7 +1,7 @@
 //! The JIT: conditions that read several inputs of an identity, compiled to machine code that walks the columns.
 //!
 //! A condition becomes terms (`lower`), terms become a function (`emit`, `days`), a population gives it the addresses
-//! of what it reads (`bind`), and all `unsafe` of the project is in `code`.
+//! of what it reads (`bind`), and all `unsafe` of the crate is in `code`.
 //!
 //! Invariant: a kernel says what the interpreter says, or asks it.
 

@@ -51,19 +51,18 @@ impl Deref for Mapped {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
-    fn bytes_are_those_of_the_file() {
+    fn bytes_are_those_of_the_file() -> io::Result<()> {
         let dir = std::env::temp_dir().join(format!("prov-map-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::create_dir_all(&dir)?;
         let (full, empty) = (dir.join("full"), dir.join("empty"));
-        std::fs::write(&full, b"abc").unwrap();
-        std::fs::write(&empty, b"").unwrap();
-        assert_eq!(&*Mapped::open(&full).unwrap(), b"abc");
-        assert_eq!(&*Mapped::open(&empty).unwrap(), b"");
+        std::fs::write(&full, b"abc")?;
+        std::fs::write(&empty, b"")?;
+        assert_eq!(&*Mapped::open(&full)?, b"abc");
+        assert_eq!(&*Mapped::open(&empty)?, b"");
         assert!(Mapped::open(&dir).is_err() && Mapped::open(&dir.join("none")).is_err());
-        std::fs::remove_dir_all(&dir).unwrap();
+        std::fs::remove_dir_all(&dir)
     }
 }
