@@ -94,13 +94,18 @@ impl<'a> Reader<'a> {
         (count.checked_mul(each)? <= self.0.len()).then_some(count)
     }
 
-    pub fn text(&mut self) -> Option<&'a str> {
+    pub fn text(&mut self) -> Option<String> {
         let len = self.count(1)?;
-        std::str::from_utf8(self.take(len)?).ok()
+        self.text_of(len)
+    }
+
+    /// Text is copied before it is checked: whoever changes the file then can't make it anything but text.
+    fn text_of(&mut self, len: usize) -> Option<String> {
+        String::from_utf8(self.take(len)?.to_vec()).ok()
     }
 
     pub fn table(&mut self) -> Option<RawTable> {
-        let file = self.text()?.to_owned();
+        let file = self.text()?;
         let rows = usize::try_from(self.number()?).ok().filter(|rows| *rows < u32::MAX as usize)?;
         let stretches = self.count(16)?;
         let stretches: Option<Vec<(usize, u64)>> =
@@ -108,7 +113,7 @@ impl<'a> Reader<'a> {
         let width = self.count(16)?;
         let (mut names, mut columns) = (Vec::with_capacity(width), Vec::with_capacity(width));
         for _ in 0..width {
-            names.push(self.text()?.to_owned());
+            names.push(self.text()?);
             columns.push(match self.number()? {
                 0 => None,
                 1 => Some(self.column(rows)?),
@@ -130,8 +135,8 @@ impl<'a> Reader<'a> {
         let mut column = RawColumn::default();
         for code in 1..=spellings {
             let head = self.number()?;
-            let text = std::str::from_utf8(self.take(usize::try_from(head >> 1).ok()?)?).ok()?;
-            let cell = if head & 1 == 1 { RawCell::Json(text) } else { RawCell::Text(text) };
+            let text = self.text_of(usize::try_from(head >> 1).ok()?)?;
+            let cell = if head & 1 == 1 { RawCell::Json(&text) } else { RawCell::Text(&text) };
             // Blank text would be absence, which has its own number.
             if column.spell_anew(cell) != code as u32 {
                 return None;

@@ -121,9 +121,9 @@ struct Files {
 
 fn files(bytes: &[u8]) -> Option<Files> {
     let mut reader = Reader(bytes);
-    let (accounts, entitlements) = (reader.text()?.to_owned(), reader.text()?.to_owned());
+    let (accounts, entitlements) = (reader.text()?, reader.text()?);
     let columns = reader.number()?;
-    let columns = (0..columns).map(|_| reader.text().map(str::to_owned)).collect::<Option<Vec<_>>>()?;
+    let columns = (0..columns).map(|_| reader.text()).collect::<Option<Vec<_>>>()?;
     reader.0.is_empty().then_some(Files { accounts, entitlements, columns })
 }
 

@@ -171,7 +171,7 @@ impl Session {
         let ty = program.schema.sources[source as usize].identity;
         let compared = people::compared(&program.schema, ty, key);
         let known = self.people.row(ty, &compared);
-        let spelled = known.and_then(|row| self.people.population().of(ty).table.key(row));
+        let spelled = known.and_then(|row| Some((row, self.people.population().of(ty).table.key(row)?)));
         self.rows.check(world, shape, source, (ty, &compared), spelled, rows)?;
         let was = known.is_some_and(|row| !self.people.is_gone(ty, row));
         let spelled = self.rows.put(world, shape, source, (ty, &compared), known, rows);

@@ -6,7 +6,7 @@ use super::refused::{self, Refused};
 use crate::shape::Shape;
 use crate::source::{Feed, key_of, keys_of};
 use crate::world::World;
-use prov_model::{IdentityId, Lists, Population, RawCell, RawTable, Schema, SourceCount};
+use prov_model::{IdentityId, Lists, Population, RawCell, RawTable, Schema, SourceCount, Type};
 use rustc_hash::FxHashMap;
 
 pub(super) struct Rows {
@@ -82,7 +82,7 @@ impl Rows {
         shape: &Shape,
         source: u32,
         (ty, key): (IdentityId, &str),
-        known: Option<&str>,
+        known: Option<(u32, &str)>,
         rows: &[Vec<&str>],
     ) -> Result<(), Refused> {
         let schema = &world.program.schema;
@@ -100,7 +100,7 @@ impl Rows {
             ));
         }
         let table = feed.few(rows);
-        let mut spelled = known.map(Box::from);
+        let mut spelled = known.map(|(_, spelled)| Box::from(spelled));
         for row in 0..rows.len() {
             let of = key_of(world, shape, source, &table, row);
             // Which of several spellings of one key counts hangs on all rows.
@@ -121,7 +121,44 @@ impl Rows {
                 ));
             }
         }
+        let left =
+            known.and_then(|(member, _)| self.spelling(world, shape, ty, member, (source, rows.len())));
+        if let (Some((_, before)), Some(after)) = (known, left)
+            && *after != *before
+        {
+            return Err(Refused::new(
+                format!("without this row of `{name}` the key `{key}` is spelled in another way"),
+                "open the session anew",
+            ));
+        }
         Ok(())
+    }
+
+    /// How the key of an identity would be spelled if a source had so many rows of it, spelled as it is, and the others what
+    /// they have; none where no authoritative source had any. As a run over everyone says it: by the preferred source, in
+    /// one source by the least.
+    fn spelling(
+        &self,
+        world: World<'_>,
+        shape: &Shape,
+        ty: IdentityId,
+        member: u32,
+        (source, rows): (u32, usize),
+    ) -> Option<Box<str>> {
+        let schema = &world.program.schema;
+        let key = schema.identity(ty).key;
+        let order = &world.program.brought[ty.index()][key.index()];
+        // Rows that are put spell it as it is, which was looked at before.
+        if *schema.identity(ty).attributes[key.index()].ty.required() != Type::Text || rows > 0 {
+            return None;
+        }
+        let others = self.feeds.iter().filter(|f| f.ty == ty && f.source != source);
+        let others = others.filter(|f| schema.sources[f.source as usize].is_authoritative()).flat_map(|f| {
+            let rank = order.iter().position(|s| *s == f.source);
+            let key = |row: &u32| key_of(world, shape, f.source, &f.table, *row as usize);
+            f.of.get(member).iter().filter_map(key).map(move |spelled| (rank, spelled))
+        });
+        others.min().map(|(_, spelled)| spelled)
     }
 
     /// Takes the rows of an identity. Gives the key as they spell it.
