@@ -245,7 +245,8 @@ impl Verdict {
     }
 }
 
-fn first(input: &PlanInput<'_>) -> Vec<String> {
+/// The first few of whom the actual state knows.
+pub(crate) fn first(input: &PlanInput<'_>) -> Vec<String> {
     input.actual.ids.iter().take(HIT).map(|id| id.to_string()).collect()
 }
 

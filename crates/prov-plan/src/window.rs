@@ -2,7 +2,7 @@
 //! Invariant: where `some` are all for whom anything is to be done, the verdicts are those of the plan of everyone.
 
 use crate::diff::{Context, PlanInput, chunks, work};
-use crate::guards::{Tally, verdicts};
+use crate::guards::{Tally, first, verdicts};
 use crate::names::claims;
 use crate::{Verdict, diff::Part};
 
@@ -12,6 +12,8 @@ pub struct Totals {
     tally: Tally,
     /// How many the actual state knows.
     actual: u64,
+    /// The first few of them.
+    first: Vec<String>,
 }
 
 /// How many identities there are.
@@ -30,7 +32,7 @@ impl Totals {
         let parts = all(&context, &input);
         let mut tally = Tally::new(input.schema);
         parts.into_iter().for_each(|part| tally.add(part.tally));
-        Totals { tally: tally.bases_only(), actual: input.actual.ids.len() as u64 }
+        Totals { tally: tally.bases_only(), actual: input.actual.ids.len() as u64, first: first(&input) }
     }
 }
 
@@ -58,9 +60,7 @@ pub fn judge_some(input: PlanInput<'_>, totals: &Totals, everyone: Everyone) -> 
         verdict.count = everyone.people;
         verdict.limit = u64::from(totals.actual > 0);
         verdict.base = Some(totals.actual);
-        if !verdict.tripped {
-            verdict.hit.clear();
-        }
+        verdict.hit = if verdict.tripped { totals.first.clone() } else { Vec::new() };
     }
     said
 }

@@ -67,8 +67,7 @@ impl Held {
                     }
                     (None, None) => continue,
                 };
-            // Who was read with nothing, for a row that could not be, is there all the same.
-            if self.since.contains_key(id) && accounts.is_empty() && held.is_empty() {
+            if accounts.is_empty() && held.is_empty() {
                 continue;
             }
             let known = &mut out.entitlements;
