@@ -2,12 +2,14 @@
 //! spans that are odd.
 //! Invariant: a day for which they differ is named.
 
+mod common;
+
 use prov_diag::{SourceId, Span};
-use prov_ir::{Compiler, Expr, ExprId, ExprKind, Program};
+use prov_ir::{Compiler, Expr, ExprId, ExprKind};
 use prov_jit::Jit;
 use prov_model::{
-    ArithOp, AttrId, Builtin, Column, CompareOp, Date, Duration, FieldDef, IdentityDef, IdentityId,
-    IdentityTable, Moment, Population, Schema, Table, Type, Unit, Zone,
+    ArithOp, AttrId, Builtin, Column, CompareOp, Date, Duration, FieldDef, IdentityId, IdentityTable, Moment,
+    Population, Schema, Table, Type, Unit, Zone,
 };
 
 const PERSON: IdentityId = IdentityId(0);
@@ -26,31 +28,8 @@ fn failing(
     };
     let condition = kind(&mut e);
     let attributes = TYPES.iter().map(|ty| FieldDef { name: String::new(), ty: ty.clone() });
-    let person = IdentityDef {
-        name: "person".into(),
-        attributes: attributes.collect(),
-        key: AttrId(0),
-        inverses: vec![],
-        lifecycle: None,
-    };
-    let program = Program {
-        observed: Default::default(),
-        schema: Schema { identities: vec![person], ..Schema::default() },
-        zone: Zone::utc(),
-        exprs,
-        brought: vec![],
-        sources: vec![],
-        lifecycles: vec![],
-        accounts: vec![],
-        rules: vec![],
-        forbids: vec![],
-        role_forbids: vec![],
-        federations: vec![],
-        kinds: vec![],
-        strata: vec![],
-        locals: 0,
-        zones: Default::default(),
-    };
+    let person = common::identity("person", attributes.collect());
+    let program = common::program(Schema { identities: vec![person], ..Schema::default() }, exprs);
     let rows = columns[0].len();
     let table = Table { columns, rows, keys: vec![] };
     let people = Population {

@@ -1,12 +1,14 @@
 //! Code is freed with the policy that it was compiled for.
 //! Invariant: compiling and dropping policies does not make the process grow; a kernel keeps what it needs.
 
+mod common;
+
 use prov_diag::{SourceId, Span};
 use prov_ir::{Compiler, Coverage, Expr, ExprId, ExprKind, Program};
 use prov_jit::Jit;
 use prov_model::{
-    ArithOp, AttrId, Column, ColumnBuilder, CompareOp, Date, FieldDef, IdentityDef, IdentityId,
-    IdentityTable, Moment, Population, Schema, Table, Type, Value, Zone,
+    ArithOp, AttrId, Column, ColumnBuilder, CompareOp, Date, FieldDef, IdentityId, IdentityTable, Moment,
+    Population, Schema, Table, Type, Value, Zone,
 };
 
 const PERSON: IdentityId = IdentityId(0);
@@ -14,13 +16,7 @@ const PERSON: IdentityId = IdentityId(0);
 /// `n` conditions of two numbers: `a + k < b`.
 fn program(n: i64) -> (Program, Vec<ExprId>) {
     let field = |name: &str| FieldDef { name: name.into(), ty: Type::Int };
-    let person = IdentityDef {
-        name: "person".into(),
-        attributes: vec![field("a"), field("b")],
-        key: AttrId(0),
-        inverses: vec![],
-        lifecycle: None,
-    };
+    let person = common::identity("person", vec![field("a"), field("b")]);
     let mut exprs = Vec::new();
     let mut e = |kind, ty| {
         exprs.push(Expr { kind, ty, span: Span::new(SourceId(0), 0, 0) });
@@ -33,24 +29,7 @@ fn program(n: i64) -> (Program, Vec<ExprId>) {
         e(ExprKind::Compare(CompareOp::Lt, sum, b), Type::Bool)
     });
     let conditions = conditions.collect();
-    let program = Program {
-        observed: Default::default(),
-        schema: Schema { identities: vec![person], ..Schema::default() },
-        zone: Zone::utc(),
-        exprs,
-        brought: vec![],
-        sources: vec![],
-        lifecycles: vec![],
-        accounts: vec![],
-        rules: vec![],
-        forbids: vec![],
-        role_forbids: vec![],
-        federations: vec![],
-        kinds: vec![],
-        strata: vec![],
-        locals: 0,
-        zones: Default::default(),
-    };
+    let program = common::program(Schema { identities: vec![person], ..Schema::default() }, exprs);
     (program, conditions)
 }
 

@@ -495,11 +495,8 @@ impl Made {
             because: None,
         };
         let identity = |name: &str, of: IdentityId, lifecycle| IdentityDef {
-            name: name.into(),
-            attributes: attributes(of),
-            key: AttrId(0),
-            inverses: vec![],
             lifecycle,
+            ..crate::common::identity(name, attributes(of))
         };
         let lifecycle = LifecycleDef { states: STATES, defs: vec![state("new"), state("old"), state("out")] };
         let schema = Schema {
@@ -531,22 +528,9 @@ impl Made {
             matches!(e.kind, ExprKind::Arith(ArithOp::Mul, ..)) && *e.ty.required() == Type::Decimal
         });
         let program = Program {
-            observed: Default::default(),
-            schema,
-            zone: Zone::utc(),
-            exprs: b.exprs,
-            brought: vec![],
-            sources: vec![],
             lifecycles: vec![LifecycleProgram { identity: PERSON, conditions: states }],
-            accounts: vec![],
-            rules: vec![],
-            forbids: vec![],
-            role_forbids: vec![],
-            federations: vec![],
-            kinds: vec![],
-            strata: vec![],
             locals: 8,
-            zones: Default::default(),
+            ..crate::common::program(schema, b.exprs)
         };
         let moment = Moment::at_instant(Instant(1_772_000_000), Zone::utc());
         let states = states_of(&population, &bools);

@@ -4,6 +4,8 @@
 //! interpreter for every row.
 //! Invariant: a difference is told with the seed of its policy, the condition and the row.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod made;
 
 use made::Made;
