@@ -65,7 +65,7 @@ fn a_profile_of_the_company_counts_what_it_always_counted() {
     );
     for line in [
         "acme: 1,236 people, 34 rules",
-        "department_access (birthrights.prov:28): worked out for everyone, 1 formulas",
+        "department_access (birthrights.prov:28): for everyone at once, 1 formula",
         "asks the interpreter: a grant follows from several attributes, or from one that has several values",
         "33  scientist (roles.prov:22): list of 48 with department == \"Research\", then 2 more",
         "first_aider (roles.prov:145): list of 45 with trainings contains \"First aid\", then 1 more",

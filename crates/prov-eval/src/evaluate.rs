@@ -245,7 +245,7 @@ impl Engine {
         let sides = || ways.iter().map(Way::side);
         // Where more than what someone holds bears on their plan, everyone is told of whole.
         let schema = &world.program.schema;
-        let alone = ready.trials.is_none() && schema.protects.is_empty() && schema.limits.is_empty();
+        let alone = ready.trials.is_none() && schema.judges_alone();
         let alone = alone && known.links.is_empty() && known.conflicts.is_empty();
         let actual = actual.filter(|_| alone);
         let against = actual.map(|actual| Against::new(actual, &ready.shape, sides()));

@@ -723,6 +723,12 @@ impl Schema {
         &self.apps[app.index()].kinds[kind.index()]
     }
 
+    /// Whether what becomes of one identity hangs on nobody else: nothing is protected and nothing limited. Only then may a
+    /// plan pass over those who have what they should.
+    pub fn judges_alone(&self) -> bool {
+        self.protects.is_empty() && self.limits.is_empty()
+    }
+
     /// The id by which memory, actual state and plans know an identity: its key, with `type:` before it where the
     /// policy has several identity types.
     pub fn global_id(&self, identity: IdentityId, key: &str) -> String {

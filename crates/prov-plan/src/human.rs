@@ -9,7 +9,8 @@ use prov_model::{RuleKind, Severity};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use text::{Paint, Tone, clean, list, number, pad, plural, width};
+use text::{Paint, Tone, clean, list, pad, width};
+pub use text::{number, plural};
 
 /// The widest column of what is done; longer ones push their reason aside.
 const WIDEST: usize = 60;

@@ -20,7 +20,7 @@ impl Quiet {
             && would.withholds.is_empty()
             && would.spares.is_empty()
             && would.unsure.is_empty();
-        if !trial || !schema.protects.is_empty() || !schema.limits.is_empty() {
+        if !trial || !schema.judges_alone() {
             return Quiet { loud: Vec::new() };
         }
         let mut loud = vec![0u64; desired.ids.len().div_ceil(64)];

@@ -6,6 +6,7 @@ use crate::policy::Policy;
 use prov_eval::{Met, Part, Probe, RuleProfile, TypeProfile, Unplain, Why};
 use prov_ir::ExprId;
 use prov_model::{AppId, IdentityId, KindId, Meter, Phase, Stopwatch};
+use prov_plan::human::{number as many, plural};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -312,26 +313,34 @@ impl Profile {
         }
         let _ = writeln!(
             out,
-            "  conditions: {} parts, {} if each rule had its own; {} rules wait in lists, {} are worked out for everyone in {} formulas",
-            many(columns.parts.into()),
+            "  conditions: {}, {} if each rule had its own; by lists {}, for everyone at once {} in {}",
+            plural(columns.parts.into(), "part", "parts"),
             many(columns.mentions.into()),
-            many(columns.in_lists.into()),
-            many(columns.in_words.into()),
-            many(columns.word_formulas.into()),
+            plural(columns.in_lists.into(), "rule", "rules"),
+            plural(columns.in_words.into(), "rule", "rules"),
+            plural(columns.word_formulas.into(), "formula", "formulas"),
         );
         for input in &columns.inputs {
             let values = input.values.map_or_else(
                 || "too rich to be told by value".to_owned(),
-                |n| format!("{} values in {} classes", many(n.into()), many(input.classes.into())),
+                |n| {
+                    let values = plural(n.into(), "value", "values");
+                    format!("{values} in {}", plural(input.classes.into(), "class", "classes"))
+                },
             );
-            let _ = writeln!(out, "    {:24} {values}, in {} parts", input.name, many(input.parts.into()));
+            let _ = writeln!(
+                out,
+                "    {:24} {values}, in {}",
+                input.name,
+                plural(input.parts.into(), "part", "parts")
+            );
         }
         if !columns.shared.is_empty() {
             out.push_str("  shared:\n");
         }
         for shared in columns.shared.iter().take(5) {
-            let (rules, rows) = (many(shared.rules.into()), many(shared.rows));
-            let _ = writeln!(out, "    {rules:>7} rules  {}  ({rows} people)", self.part(&shared.part));
+            let (rules, people) = (many(shared.rules.into()), plural(shared.rows, "person", "people"));
+            let _ = writeln!(out, "    {rules:>7} rules  {}  ({people})", self.part(&shared.part));
         }
         let _ = writeln!(
             out,
@@ -354,7 +363,9 @@ impl Profile {
                     let also = if *rest > 0 { format!(", then {rest} more") } else { String::new() };
                     format!("list of {} with {}{also}", many(*rows), self.part(part))
                 }
-                Met::Words { formulas } => format!("worked out for everyone, {formulas} formulas"),
+                Met::Words { formulas } => {
+                    format!("for everyone at once, {}", plural((*formulas).into(), "formula", "formulas"))
+                }
                 Met::Walked { indexed: true } => "interpreter, by value".to_owned(),
                 Met::Walked { indexed: false } => "interpreter, everyone".to_owned(),
             };
@@ -406,17 +417,4 @@ pub(crate) fn unplain(why: Unplain) -> &'static str {
 pub(crate) fn snippet(policy: &Policy, expr: ExprId) -> String {
     let span = policy.program().expr(expr).span;
     policy.sources().text(span).split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// A number as people read it: `12,345`.
-fn many(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

@@ -61,7 +61,7 @@ pub(super) fn pad(text: &str, to: usize) -> String {
 }
 
 /// `1,234`
-pub(super) fn number(n: u64) -> String {
+pub fn number(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -74,7 +74,7 @@ pub(super) fn number(n: u64) -> String {
 }
 
 /// `1 row`, `1,234 rows`
-pub(super) fn plural(n: u64, one: &str, many: &str) -> String {
+pub fn plural(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(n), if n == 1 { one } else { many })
 }
 
