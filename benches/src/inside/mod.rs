@@ -95,13 +95,14 @@ fn prov_inside(rules: &Rules, dir: &Path) -> Result<Inside, Error> {
     let people = prov::Population::from_csv(&policy, "person", dir.join("people.csv")).map_err(wrong)?;
     let actual = prov::Actual::load(&policy, dir.join("actual")).map_err(wrong)?;
     let engine = policy.compile(prov::Backend::Columns).map_err(wrong)?.with_threads(Some(1));
-    let memory = prov::Memory::default();
-    let plan = engine.plan(&engine.evaluate(&people, &at), &actual, &memory);
+    let background = prov::Background::default();
+    let planned = engine.plan_people(&people, &actual, &at, &background);
+    let plan = planned.plan();
     let path = dir.join("inside.jsonl");
     plan.write_jsonl(&mut fs::File::create(&path).map_err(io(&path))?).map_err(io(&path))?;
     w::Answer::read(dir)?.compare(w::check_plan(&path, rules)?)?;
     let time = pass(|| {
-        std::hint::black_box(engine.plan(&engine.evaluate(&people, &at), &actual, &memory));
+        std::hint::black_box(engine.plan_people(&people, &actual, &at, &background));
     });
     Ok(told("Prov, columns", people.len(), time, "evaluate and compare, with reasons"))
 }
